@@ -1,0 +1,30 @@
+import type { LayerRecord } from '../schemas/records.ts';
+
+/** A built layer, ready to be mounted. */
+export interface BuiltLayer {
+  id: string;
+  /** Folder on the host that holds importable libraries. */
+  path: string;
+  name: string | null;
+}
+
+/** Libraries for sandboxes: built once per content hash, never changed after, mounted read-only. */
+export interface Layers {
+  /** Reads the records, sweeps what a crash left half built, and starts building the default layer if it isn't there; doesn't wait for that. */
+  start(): Promise<void>;
+  /**
+   * The id of the layer with exactly these requirements, building it when it doesn't exist; two calls at once share one build.
+   * @throws HearthError layer_build_failed, its message ending with the last of pip's output, `extra.output` with more of it
+   */
+  ensure(requirements: string, name: string | null): Promise<BuiltLayer>;
+  /** The default layer (requirements.functions.txt); waits for its build. @throws HearthError layer_build_failed */
+  default(): Promise<BuiltLayer>;
+  /** A named layer. @throws HearthError unknown_layer, layer_build_failed */
+  named(name: string): Promise<BuiltLayer>;
+  /** A built layer by id; undefined when its folder is gone. */
+  byId(id: string): BuiltLayer | undefined;
+  list(): LayerRecord[];
+  /** Forgets a layer and deletes its folder. The caller sees to it that no function uses it. */
+  remove(id: string): Promise<boolean>;
+  close(): Promise<void>;
+}

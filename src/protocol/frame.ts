@@ -1,0 +1,110 @@
+/**
+ * Frames between the platform and the runtimes: u32 length, u8 type, u32 id, payload; big-endian.
+ * docs/protocol.md is the specification, docs/protocol-vectors.json its golden examples.
+ */
+
+export const PROTOCOL_VERSION = 1;
+export const FRAME_HEADER_BYTES = 9;
+export const MAX_PAYLOAD_BYTES = 1024 * 1024;
+
+/** What the platform sends. */
+export const ToRuntime = {
+  Load: 0x01,
+  LoadCode: 0x02,
+  Invoke: 0x03,
+  InvokeBody: 0x04,
+  Cancel: 0x05,
+  Shutdown: 0x06,
+  StreamData: 0x07,
+  StreamClose: 0x08,
+} as const;
+
+/** What a runtime sends. */
+export const FromRuntime = {
+  Hello: 0x81,
+  Ready: 0x82,
+  LoadFailed: 0x83,
+  LogOut: 0x84,
+  LogErr: 0x85,
+  ReplyHead: 0x86,
+  ReplyBody: 0x87,
+  ReplyEnd: 0x88,
+  Failed: 0x89,
+  Exited: 0x8a,
+  StreamOpen: 0x8b,
+  StreamData: 0x8c,
+  StreamClose: 0x8d,
+} as const;
+
+/** The payload is a view into the bytes received: copy it to keep it past the handler's return. */
+export type FrameHandler = (type: number, id: number, payload: Buffer) => void;
+
+/** A peer broke the protocol; its sandbox can't be trusted any further. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/** One frame as one buffer. @throws ProtocolError when the payload is above MAX_PAYLOAD_BYTES */
+export function encodeFrame(type: number, id: number, payload: Uint8Array | string = EMPTY): Buffer {
+  const length = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.byteLength;
+  if (length > MAX_PAYLOAD_BYTES) throw new ProtocolError(`frame payload of ${length} bytes is above ${MAX_PAYLOAD_BYTES}`);
+  const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + length);
+  frame.writeUInt32BE(length, 0);
+  frame[4] = type;
+  frame.writeUInt32BE(id, 5);
+  if (typeof payload === 'string') frame.write(payload, FRAME_HEADER_BYTES);
+  else frame.set(payload, FRAME_HEADER_BYTES);
+  return frame;
+}
+
+/** A raw body as as many frames as it takes; none for an empty body. */
+export function* encodeBody(type: number, id: number, body: Uint8Array): Generator<Buffer> {
+  for (let offset = 0; offset < body.byteLength; offset += MAX_PAYLOAD_BYTES) {
+    yield encodeFrame(type, id, body.subarray(offset, offset + MAX_PAYLOAD_BYTES));
+  }
+}
+
+/**
+ * Cuts a byte stream into frames. Holds at most one incomplete frame, so its memory is bounded by MAX_PAYLOAD_BYTES.
+ * `onFrame` is called synchronously from `push`, in order.
+ */
+export class FrameDecoder {
+  readonly #onFrame: FrameHandler;
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  /** Bytes needed before the next attempt to cut a frame. */
+  #needed = FRAME_HEADER_BYTES;
+
+  constructor(onFrame: FrameHandler) {
+    this.#onFrame = onFrame;
+  }
+
+  /** @throws ProtocolError when a frame announces more than MAX_PAYLOAD_BYTES */
+  push(chunk: Buffer): void {
+    let data = chunk;
+    if (this.#pendingBytes > 0) {
+      this.#pending.push(chunk);
+      this.#pendingBytes += chunk.length;
+      if (this.#pendingBytes < this.#needed) return;
+      data = Buffer.concat(this.#pending, this.#pendingBytes);
+      this.#pending = [];
+      this.#pendingBytes = 0;
+    }
+    let offset = 0;
+    while (data.length - offset >= FRAME_HEADER_BYTES) {
+      const length = data.readUInt32BE(offset);
+      if (length > MAX_PAYLOAD_BYTES) throw new ProtocolError(`frame announces ${length} bytes, above ${MAX_PAYLOAD_BYTES}`);
+      const end = offset + FRAME_HEADER_BYTES + length;
+      if (end > data.length) break;
+      this.#onFrame(data[offset + 4] as number, data.readUInt32BE(offset + 5), data.subarray(offset + FRAME_HEADER_BYTES, end));
+      offset = end;
+    }
+    const rest = data.length - offset;
+    if (rest === 0) return;
+    this.#pending.push(offset === 0 ? data : data.subarray(offset));
+    this.#pendingBytes = rest;
+    this.#needed = rest >= FRAME_HEADER_BYTES ? FRAME_HEADER_BYTES + data.readUInt32BE(offset) : FRAME_HEADER_BYTES;
+  }
+}

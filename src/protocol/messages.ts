@@ -1,0 +1,61 @@
+/** The JSON payloads of docs/protocol.md. Those that come from a runtime are hostile until parsed: see parse-message.ts. */
+
+export type Style = 'script' | 'handler';
+
+export interface LoadMessage {
+  function: string;
+  style: Style;
+  runtime: string;
+  /** Bytes of source that follow in LoadCode frames. */
+  codeLength: number;
+  /** Folders inside the sandbox, in search order. */
+  layers: readonly string[];
+  environment: Readonly<Record<string, string>>;
+  concurrency: number;
+  streamListen: { host: string; port: number; name: string } | null;
+  limits: { openFiles?: number; fileBytes?: number; processes?: number };
+}
+
+export interface InvokeMessage {
+  correlationId: string;
+  instanceId: string;
+  verb: string;
+  path: string;
+  rawPath: string;
+  query: string;
+  params: Readonly<Record<string, string>>;
+  /** Names and values in turn. */
+  headers: readonly string[];
+  scriptBody: string | null;
+  bodyLength: number;
+  /** Milliseconds since the epoch. */
+  deadline: number;
+}
+
+export interface HelloMessage {
+  protocol: number;
+  runtime: string;
+  version: string;
+}
+
+export interface ReadyMessage {
+  concurrency: number;
+  preloaded: string[];
+  excluded: string[];
+}
+
+export interface ReplyHeadMessage {
+  status: number;
+  /** Names and values in turn. */
+  headers: string[];
+  streaming: boolean;
+}
+
+/** What a function threw, made safe to show. */
+export interface RuntimeErrorMessage {
+  type: string;
+  message: string;
+  trace?: string;
+}
+
+export type ExitedMessage = { code: number; signal?: undefined } | { signal: string; code?: undefined };

@@ -1,0 +1,111 @@
+import type { Duplex } from 'node:stream';
+
+/**
+ * Words: a **sandbox** is an isolated process tree with one channel to the platform; a **driver** makes sandboxes of one kind.
+ * A sandbox is born generic (its runtime is up, no function loaded) and never serves a second function.
+ */
+
+export type NetworkMode = 'none' | 'egress' | 'host';
+
+export type RuntimeName = 'python';
+
+export interface SandboxSpec {
+  /** Unique in the life of the platform; names the sandbox in logs, records and on the host. */
+  id: string;
+  runtime: RuntimeName;
+  /** Folders on the host, mounted read-only at /layers/0, /layers/1, … */
+  layers: readonly string[];
+  network: NetworkMode;
+  /** Size of the private /tmp. */
+  tmpBytes: number;
+}
+
+export interface SandboxExit {
+  /** Exit code of the runtime, or null when a signal ended it. */
+  code: number | null;
+  signal: string | null;
+}
+
+export interface SandboxStats {
+  /** Proportional set size of the whole tree. */
+  pssBytes: number;
+  processes: number;
+}
+
+/** The runtime's address for connections to the reply endpoint, as the Load message carries it. */
+export interface StreamListen {
+  host: string;
+  port: number;
+  name: string;
+}
+
+/**
+ * A running sandbox. Every method is safe to call after it has died: `kill` does nothing, `stats` rejects, the channel has ended.
+ */
+export interface Sandbox {
+  readonly id: string;
+  /** The driver's name. */
+  readonly driver: string;
+  /** Speaks docs/protocol.md; errors on it are reported here and nowhere else. */
+  readonly channel: Duplex;
+  /** Paths, inside the sandbox, of the spec's layers, in its order. */
+  readonly layerPaths: readonly string[];
+  readonly streamListen: StreamListen;
+  /** What the sandbox itself writes to descriptors 1 and 2. Called from the next tick after creation on. */
+  onOutput(listener: (stream: 'stdout' | 'stderr', chunk: Buffer) => void): void;
+  /** Resolves once when every process of the tree is gone and what the driver set up for it on the host is cleared. Never rejects. */
+  readonly exited: Promise<SandboxExit>;
+  /** Reads the kernel's counters. */
+  stats(): Promise<SandboxStats>;
+  /** Ends the whole tree at once, without asking it. Returns before it is gone: see `exited`. */
+  kill(): void;
+}
+
+export interface Probe {
+  name: string;
+  ok: boolean;
+  /** What was found, or what to do about it. */
+  detail: string;
+}
+
+/** A command that runs once, in isolation, with one writable folder: how layers are built. */
+export interface BuildSpec {
+  id: string;
+  /** argv inside the sandbox; `argv[0]` is absolute or `python`, the driver's interpreter with its standard library and pip. */
+  argv: readonly string[];
+  environment: Readonly<Record<string, string>>;
+  /** Folder on the host that appears writable as /build; the driver prepares it (made, empty, owned as it needs). */
+  outputFolder: string;
+  /** Small files that appear read-only under /input/. */
+  inputs: Readonly<Record<string, string>>;
+  network: NetworkMode;
+  /** Milliseconds until the build is killed. */
+  timeoutMs: number;
+  /** stdout and stderr together, as they come. */
+  onOutput: (chunk: Buffer) => void;
+}
+
+export interface BuildResult {
+  /** Exit code, or null when a signal or the timeout ended it. */
+  code: number | null;
+  timedOut: boolean;
+}
+
+export interface SandboxDriver {
+  readonly name: string;
+  /** What this driver does not isolate, in words for a log line; empty when it promises everything. */
+  readonly warnings: readonly string[];
+  /** Checks of the machine, for `hearth doctor` and for a start that fails early. Never throws. */
+  probe(): Promise<Probe[]>;
+  /** Network modes that work on this machine; valid after `probe`. */
+  networks(): readonly NetworkMode[];
+  /**
+   * Resolves when the process tree exists and its network is up; the runtime's Hello comes over the channel later.
+   * @throws HearthError sandbox_unavailable or network_unavailable
+   */
+  create(spec: SandboxSpec): Promise<Sandbox>;
+  /** @throws HearthError sandbox_unavailable or network_unavailable when it can't be started; a command that fails is a result. */
+  build(spec: BuildSpec): Promise<BuildResult>;
+  /** Kills what is left and resolves when it is gone. */
+  close(): Promise<void>;
+}

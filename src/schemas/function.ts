@@ -1,0 +1,83 @@
+import { type Static, Type } from 'typebox';
+
+/** Bounds of what a user may ask for; the operator's own bounds are in config.ts. */
+export const MAX_CODE_CHARS = 1024 * 1024;
+export const MAX_TIMEOUT_MS = 15 * 60_000;
+
+export const FunctionName = Type.String({
+  pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$',
+  description: 'Letters, digits, `_`, `-` and `.`; at most 128 characters.',
+  examples: ['echo'],
+});
+
+export const EventKey = Type.String({
+  minLength: 1,
+  maxLength: 2048,
+  description: '`http|VERB|/path`. A path segment `:name` matches any one segment, a trailing `*` the rest; the verb `*` matches every method.',
+  examples: ['http|POST|/echo'],
+});
+
+export const LayerName = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,63}$', description: 'Name of a layer of libraries.' });
+
+/** What `POST /functions` takes: the seed's three members, and ours. */
+export const FunctionDefinition = Type.Object(
+  {
+    event_type: EventKey,
+    function_code: Type.String({ minLength: 1, maxLength: MAX_CODE_CHARS, description: 'The source text.' }),
+    function_name: FunctionName,
+    runtime: Type.Optional(Type.Union([Type.Literal('python')], { default: 'python' })),
+    style: Type.Optional(
+      Type.Union([Type.Literal('script'), Type.Literal('handler')], {
+        description: 'Found out from the code when left out: a top-level `handler` makes it a handler, anything else a script.',
+      }),
+    ),
+    timeout_ms: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: MAX_TIMEOUT_MS, description: 'From accepting the request to the last byte of the answer. Default 60 s.' }),
+    ),
+    network: Type.Optional(Type.Union([Type.Literal('none'), Type.Literal('egress'), Type.Literal('host')])),
+    layers: Type.Optional(Type.Array(LayerName, { maxItems: 8, uniqueItems: true, description: 'Layers besides the default one, searched first.' })),
+    requirements: Type.Optional(
+      Type.String({ maxLength: 64 * 1024, description: "Text of a requirements.txt; built into a layer of the function's own." }),
+    ),
+    environment: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String({ maxLength: 32 * 1024 }), { maxProperties: 128 }),
+    ),
+    concurrency: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1000,
+        description: 'Invocations at a time in one instance. Default: handler 1, async handler 16, script 8.',
+      }),
+    ),
+    max_instances: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1000, description: 'Instances at a time. Default: as many as the machine bears.' }),
+    ),
+    max_queue: Type.Optional(Type.Integer({ minimum: 0, maximum: 100_000, description: 'Invocations that may wait for an instance. Default 256.' })),
+  },
+  { additionalProperties: false },
+);
+export type FunctionDefinition = Static<typeof FunctionDefinition>;
+
+/** One immutable snapshot of a function; what the scheduler runs. Everything is decided: no default is left open. */
+export interface FunctionVersion {
+  readonly functionName: string;
+  /** Counts up from 1 for each function name, and goes on after a deletion. */
+  readonly number: number;
+  /** SHA-256, hex, over everything below but createdAt. */
+  readonly hash: string;
+  readonly eventKey: string;
+  readonly runtime: 'python';
+  readonly style: 'script' | 'handler';
+  readonly code: string;
+  readonly timeoutMs: number;
+  readonly network: 'none' | 'egress' | 'host';
+  /** Ids (content hashes) of built layers, in search order. */
+  readonly layers: readonly string[];
+  readonly requirements: string | null;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly concurrency: number;
+  readonly maxInstances: number;
+  readonly maxQueue: number;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+}

@@ -1,0 +1,59 @@
+import type { FunctionVersion } from '../schemas/function.ts';
+import type { InstanceRecord, InvocationRecord, InvocationState, LayerRecord } from '../schemas/records.ts';
+
+/**
+ * What must survive a restart. Every method is asynchronous, so that a database elsewhere can implement it; none is on the way of a synchronous
+ * request. Methods reject with HearthError store_unavailable when the database can't be read or written.
+ */
+export interface Store {
+  /** The current version of every function, by name. */
+  currentVersions(): Promise<FunctionVersion[]>;
+  /**
+   * Makes a version and makes it current, in one transaction. When the current version has the same hash, nothing changes and that one comes back.
+   * A hash that an older version of the function has makes a new number all the same.
+   */
+  putVersion(version: Omit<FunctionVersion, 'number' | 'createdAt'>): Promise<{ version: FunctionVersion; created: boolean }>;
+  /** Newest first. Empty when there never was such a function; versions outlive the function's deletion. */
+  versions(functionName: string): Promise<FunctionVersion[]>;
+  version(functionName: string, number: number): Promise<FunctionVersion | undefined>;
+  /** Whether there was one. Its versions and records stay. */
+  deleteFunction(functionName: string): Promise<boolean>;
+
+  /** Inserts or replaces, all in one transaction. */
+  writeInvocations(records: readonly InvocationRecord[]): Promise<void>;
+  invocation(id: string): Promise<InvocationRecord | undefined>;
+  /** Newest first. */
+  invocations(filter: InvocationFilter): Promise<InvocationRecord[]>;
+
+  writeInstances(records: readonly InstanceRecord[]): Promise<void>;
+  instance(id: string): Promise<InstanceRecord | undefined>;
+  /** Newest first. */
+  instances(filter: InstanceFilter): Promise<InstanceRecord[]>;
+  /** After a crash: instances not stopped become stopped with that reason, invocations queued or running become failed with `internal`. Returns how many of both. */
+  closeOpenRecords(reason: string, now: number): Promise<number>;
+  /** Deletes records of ended invocations and stopped instances that ended before that instant. Returns how many. */
+  pruneRecords(before: number): Promise<number>;
+
+  putLayer(layer: LayerRecord): Promise<void>;
+  layers(): Promise<LayerRecord[]>;
+  deleteLayer(id: string): Promise<boolean>;
+
+  close(): Promise<void>;
+}
+
+export interface InvocationFilter {
+  functionName?: string;
+  state?: InvocationState;
+  /** Only those accepted before that instant: the way to the next page. */
+  before?: number;
+  /** 1 to 1000. */
+  limit: number;
+}
+
+export interface InstanceFilter {
+  functionName?: string;
+  /** Leave out those that have stopped. */
+  liveOnly?: boolean;
+  /** 1 to 1000. */
+  limit: number;
+}
