@@ -81,12 +81,14 @@ export interface BuildSpec {
   network: NetworkMode;
   /** Milliseconds until the build is killed. */
   timeoutMs: number;
+  /** Once aborted, the build is killed at once; the result's code is null then. An already aborted one starts nothing. */
+  signal?: AbortSignal;
   /** stdout and stderr together, as they come. */
   onOutput: (chunk: Buffer) => void;
 }
 
 export interface BuildResult {
-  /** Exit code, or null when a signal or the timeout ended it. */
+  /** Exit code, or null when a signal, the timeout or the spec's AbortSignal ended it. */
   code: number | null;
   timedOut: boolean;
 }
