@@ -1,0 +1,178 @@
+import { readFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { resolve } from 'node:path';
+import { type Static, Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { HearthError } from './errors.ts';
+
+/**
+ * The one place that reads the environment and the configuration file. Sources, later ones winning: defaults, the JSON file named by
+ * HEARTH_CONFIG, the environment. Names of the environment are HEARTH_ and the path in capitals: gateway.port is HEARTH_GATEWAY_PORT.
+ */
+
+const MIB = 1024 * 1024;
+const port = (fallback: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: fallback });
+const millis = (fallback: number, description: string) => Type.Integer({ minimum: 1, default: fallback, description: `${description} In milliseconds.` });
+const bytes = (fallback: number, description: string) => Type.Integer({ minimum: 1024, default: fallback, description: `${description} In bytes.` });
+const strict = { additionalProperties: false };
+
+export const ConfigSchema = Type.Object(
+  {
+    gateway: Type.Object(
+      {
+        host: Type.String({ default: '127.0.0.1', description: 'Address that the gateway listens on.' }),
+        port: port(5000),
+        max_body_bytes: bytes(6 * MIB, 'Largest request body.'),
+        max_reply_bytes: bytes(6 * MIB, 'Largest reply that is buffered; streamed ones have no bound.'),
+        max_header_bytes: bytes(16 * 1024, 'Size of all request headers together.'),
+        max_headers: Type.Integer({ minimum: 8, maximum: 1000, default: 100, description: 'Number of request headers.' }),
+        headers_timeout_ms: millis(10_000, 'For the request line and headers to arrive.'),
+        request_timeout_ms: millis(60_000, 'For the whole request to arrive.'),
+        keep_alive_ms: millis(65_000, 'An idle connection is kept for.'),
+        stream_idle_ms: millis(60_000, 'A streamed reply may pause for.'),
+      },
+      strict,
+    ),
+    api: Type.Object({ host: Type.String({ default: '127.0.0.1', description: 'Address that the control plane listens on.' }), port: port(8000) }, strict),
+    data_dir: Type.String({ minLength: 1, default: 'data', description: 'Everything that survives a restart.' }),
+    sandbox: Type.Object(
+      {
+        driver: Type.Union([Type.Literal('auto'), Type.Literal('bubblewrap'), Type.Literal('process')], { default: 'auto' }),
+        python: Type.String({ default: 'python3', description: 'The interpreter inside sandboxes.' }),
+        network: Type.Union([Type.Literal('auto'), Type.Literal('none'), Type.Literal('egress'), Type.Literal('host')], {
+          default: 'auto',
+          description: 'Network of functions that name none. auto: egress where it works, else none.',
+        }),
+        tmp_bytes: bytes(64 * MIB, 'Size of the private /tmp of a sandbox.'),
+        uid_base: Type.Integer({ minimum: 1, maximum: 4_000_000_000, default: 1_900_000_000, description: 'First of the user ids that sandboxes run as when the platform is root.' }),
+        extra_binds: Type.Array(Type.String(), { default: [], description: 'Host paths that every sandbox sees read-only at the same place.' }),
+      },
+      strict,
+    ),
+    limits: Type.Object(
+      {
+        max_instances: Type.Integer({ minimum: 1, default: defaultMaxInstances(), description: 'Instances at a time on this machine.' }),
+        max_queue: Type.Integer({ minimum: 1, default: 10_000, description: 'Invocations that wait at a time on this machine.' }),
+        start_timeout_ms: millis(30_000, 'For an instance to boot and load its function.'),
+        idle_ms: millis(10 * 60_000, 'An idle instance is kept for.'),
+        cancel_grace_ms: millis(250, 'For a cancelled invocation to confirm before its sandbox is killed.'),
+        drain_ms: millis(65_000, 'For running invocations to end at shutdown.'),
+        open_files: Type.Integer({ minimum: 16, default: 1024 }),
+        file_bytes: bytes(64 * MIB, 'Largest file that a function may write.'),
+        processes: Type.Integer({ minimum: 8, default: 256, description: 'Processes and threads of one sandbox.' }),
+      },
+      strict,
+    ),
+    layers: Type.Object(
+      {
+        requirements: Type.String({ default: '', description: 'File with the libraries of every Python function; empty: the one that comes with the platform.' }),
+        build_timeout_ms: millis(10 * 60_000, 'For one layer to be built.'),
+      },
+      strict,
+    ),
+    records: Type.Object({ keep_ms: millis(7 * 24 * 3600_000, 'Records of what ran are kept for.') }, strict),
+    log: Type.Object(
+      {
+        level: Type.Union(
+          ['trace', 'debug', 'info', 'warn', 'error', 'silent'].map((level) => Type.Literal(level)),
+          { default: 'info' },
+        ),
+        format: Type.Union([Type.Literal('auto'), Type.Literal('json'), Type.Literal('pretty')], { default: 'auto', description: 'auto: pretty on a terminal.' }),
+      },
+      strict,
+    ),
+  },
+  strict,
+);
+
+type ConfigFile = Static<typeof ConfigSchema>;
+
+export interface Config extends ConfigFile {
+  /** Folders of PATH, for finding the tools of the drivers. */
+  readonly toolPath: string;
+  /** What pip needs of the operator's environment: PIP_*, proxies, certificates. */
+  readonly pipEnvironment: Readonly<Record<string, string>>;
+}
+
+/** A sandbox with the default libraries loaded holds some 40 MiB; half the memory may go to them. */
+function defaultMaxInstances(): number {
+  return Math.max(8, Math.min(512, Math.floor(totalmem() / 2 / (40 * MIB)), cpus().length * 128));
+}
+
+const validator = Compile(ConfigSchema);
+
+/** @throws HearthError invalid_config naming the member, its source and what is allowed */
+export function loadConfig(environment: Readonly<Record<string, string | undefined>>, cwd: string): Config {
+  const raw = readFile(environment.HEARTH_CONFIG, cwd);
+  applyEnvironment(raw, environment);
+  const filled = fillDefaults(ConfigSchema, raw) as ConfigFile;
+  const [error] = validator.Errors(filled);
+  if (error) {
+    const path = error.instancePath.slice(1).replaceAll('/', '.') || '(top level)';
+    throw new HearthError(
+      'invalid_config',
+      `Configuration: ${path} ${error.message}. It comes from ${environment.HEARTH_CONFIG ?? 'the defaults'} or the environment's HEARTH_${path.replaceAll('.', '_').toUpperCase()}.`,
+    );
+  }
+  const pipEnvironment: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment)) {
+    if (value !== undefined && /^(PIP_.*|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE)$/i.test(name)) pipEnvironment[name] = value;
+  }
+  return { ...filled, data_dir: resolve(cwd, filled.data_dir), toolPath: environment.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', pipEnvironment };
+}
+
+function readFile(file: string | undefined, cwd: string): Record<string, unknown> {
+  if (!file) return {};
+  try {
+    return JSON.parse(readFileSync(resolve(cwd, file), 'utf8')) as Record<string, unknown>;
+  } catch (cause) {
+    throw new HearthError('invalid_config', `The configuration file ${file} can't be read as JSON: ${(cause as Error).message}.`, { cause });
+  }
+}
+
+type SchemaNode = { type?: string; properties?: Record<string, SchemaNode>; default?: unknown };
+
+/** Names of the environment that exist by themselves and are no members. */
+const OTHER_NAMES = new Set(['HEARTH_CONFIG']);
+
+function applyEnvironment(target: Record<string, unknown>, environment: Readonly<Record<string, string | undefined>>): void {
+  const known = new Map<string, { path: string[]; schema: SchemaNode }>();
+  const walk = (schema: SchemaNode, path: string[]): void => {
+    for (const [name, child] of Object.entries(schema.properties ?? {})) {
+      if (child.properties) walk(child, [...path, name]);
+      else known.set(`HEARTH_${[...path, name].join('_').toUpperCase()}`, { path: [...path, name], schema: child });
+    }
+  };
+  walk(ConfigSchema as SchemaNode, []);
+  // Short forms that scripts and documentation use.
+  known.set('HEARTH_DRIVER', known.get('HEARTH_SANDBOX_DRIVER') as never);
+  known.set('HEARTH_PYTHON', known.get('HEARTH_SANDBOX_PYTHON') as never);
+  known.set('HEARTH_NETWORK', known.get('HEARTH_SANDBOX_NETWORK') as never);
+  for (const [name, text] of Object.entries(environment)) {
+    if (!name.startsWith('HEARTH_') || text === undefined || OTHER_NAMES.has(name) || name.startsWith('HEARTH_TEST_')) continue;
+    const entry = known.get(name);
+    if (!entry) throw new HearthError('invalid_config', `The environment has ${name}, which is no setting of Hearth. docs/configuration.md lists them.`);
+    let node = target;
+    for (const step of entry.path.slice(0, -1)) {
+      node[step] ??= {};
+      node = node[step] as Record<string, unknown>;
+    }
+    node[entry.path.at(-1) as string] = parseText(text, entry.schema);
+  }
+}
+
+function parseText(text: string, schema: SchemaNode): unknown {
+  if (schema.type === 'integer' && /^-?\d+$/.test(text)) return Number(text);
+  if (schema.type === 'array') return text.split(',').filter((item) => item !== '');
+  return text;
+}
+
+function fillDefaults(schema: SchemaNode, value: unknown): unknown {
+  if (value === undefined && schema.default !== undefined) return structuredClone(schema.default);
+  if (!schema.properties) return value;
+  if (value !== undefined && (typeof value !== 'object' || value === null || Array.isArray(value))) return value;
+  const source = (value ?? {}) as Record<string, unknown>;
+  const filled: Record<string, unknown> = { ...source };
+  for (const [name, child] of Object.entries(schema.properties)) filled[name] = fillDefaults(child, source[name]);
+  return filled;
+}

@@ -1,0 +1,168 @@
+import type { FunctionVersion } from '../schemas/function.ts';
+import { parseEventKey, type Segment } from './event-key.ts';
+
+/** What a request leads to. */
+export type RouteMatch =
+  | { kind: 'found'; versions: readonly FunctionVersion[]; params: Readonly<Record<string, string>> }
+  /** The path has functions, none for this method. */
+  | { kind: 'other_methods'; allow: readonly string[] }
+  | { kind: 'none' };
+
+interface Leaf {
+  /** By method; `*` is every method. */
+  verbs: Map<string, Target[]>;
+}
+
+interface Target {
+  version: FunctionVersion;
+  /** Names of the path's parameters in their order; functions on one path may name them differently. */
+  names: readonly string[];
+}
+
+interface Node {
+  literals: Map<string, Node>;
+  param: Node | undefined;
+  rest: Leaf | undefined;
+  leaf: Leaf | undefined;
+}
+
+const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({});
+const NONE: RouteMatch = { kind: 'none' };
+
+/**
+ * From method and canonical path to function versions. Exact paths are looked up first, in one step; then a tree in which at every segment a literal
+ * is preferred to a `:name`, and that to a trailing `*`. A more specific path that lacks the method doesn't hide a less specific one that has it.
+ */
+export class Router {
+  readonly #exact = new Map<string, Leaf>();
+  readonly #root: Node = createNode();
+  /** By function name, to take out what a new version replaces. */
+  readonly #current = new Map<string, FunctionVersion>();
+
+  /** Adds a function, or puts a new version in the place of the one before, in one step. @throws HearthError invalid_request */
+  put(version: FunctionVersion): void {
+    const key = parseEventKey(version.eventKey);
+    const before = this.#current.get(version.functionName);
+    if (before) this.remove(before.functionName);
+    const names = key.segments.flatMap((segment) => (segment.kind === 'param' ? [segment.name] : segment.kind === 'rest' ? ['*'] : []));
+    const leaf = this.#leafFor(key.path, key.segments);
+    const targets = leaf.verbs.get(key.verb) ?? [];
+    targets.push({ version, names });
+    leaf.verbs.set(key.verb, targets);
+    this.#current.set(version.functionName, version);
+  }
+
+  remove(functionName: string): void {
+    const version = this.#current.get(functionName);
+    if (!version) return;
+    this.#current.delete(functionName);
+    const key = parseEventKey(version.eventKey);
+    const leaf = this.#leafFor(key.path, key.segments);
+    const left = (leaf.verbs.get(key.verb) ?? []).filter((target) => target.version.functionName !== functionName);
+    if (left.length > 0) leaf.verbs.set(key.verb, left);
+    else leaf.verbs.delete(key.verb);
+    if (leaf.verbs.size === 0) this.#exact.delete(key.path);
+  }
+
+  /**
+   * @param path canonical, without query
+   * HEAD is answered by the functions of GET when it has none of its own (RFC 9110 §9.3.2).
+   */
+  match(verb: string, path: string): RouteMatch {
+    const exact = this.#exact.get(path);
+    if (exact) {
+      const targets = targetsOf(exact, verb);
+      if (targets) return found(targets, []);
+    }
+    const values: string[] = [];
+    const allow = new Set<string>();
+    if (exact) collect(exact, allow);
+    const targets = matchNode(this.#root, path.slice(1).split('/'), 0, verb, values, allow);
+    if (targets) return found(targets, values);
+    if (allow.size === 0) return NONE;
+    if (allow.has('GET')) allow.add('HEAD');
+    return { kind: 'other_methods', allow: [...allow].sort() };
+  }
+
+  #leafFor(path: string, segments: readonly Segment[]): Leaf {
+    if (segments.every((segment) => segment.kind === 'literal')) {
+      let leaf = this.#exact.get(path);
+      if (!leaf) {
+        leaf = { verbs: new Map() };
+        this.#exact.set(path, leaf);
+      }
+      return leaf;
+    }
+    let node = this.#root;
+    for (const segment of segments) {
+      if (segment.kind === 'rest') {
+        node.rest ??= { verbs: new Map() };
+        return node.rest;
+      }
+      if (segment.kind === 'param') {
+        node.param ??= createNode();
+        node = node.param;
+      } else {
+        let next = node.literals.get(segment.text);
+        if (!next) {
+          next = createNode();
+          node.literals.set(segment.text, next);
+        }
+        node = next;
+      }
+    }
+    node.leaf ??= { verbs: new Map() };
+    return node.leaf;
+  }
+}
+
+function createNode(): Node {
+  return { literals: new Map(), param: undefined, rest: undefined, leaf: undefined };
+}
+
+function targetsOf(leaf: Leaf, verb: string): readonly Target[] | undefined {
+  return leaf.verbs.get(verb) ?? leaf.verbs.get('*') ?? (verb === 'HEAD' ? leaf.verbs.get('GET') : undefined);
+}
+
+function collect(leaf: Leaf, allow: Set<string>): void {
+  for (const verb of leaf.verbs.keys()) allow.add(verb);
+}
+
+function matchNode(node: Node, parts: readonly string[], at: number, verb: string, values: string[], allow: Set<string>): readonly Target[] | undefined {
+  if (at === parts.length) return node.leaf && take(node.leaf, verb, allow);
+  const part = parts[at] as string;
+  const literal = node.literals.get(part);
+  const viaLiteral = literal && matchNode(literal, parts, at + 1, verb, values, allow);
+  if (viaLiteral) return viaLiteral;
+  if (node.param && part !== '') {
+    values.push(part);
+    const viaParam = matchNode(node.param, parts, at + 1, verb, values, allow);
+    if (viaParam) return viaParam;
+    values.pop();
+  }
+  if (node.rest) {
+    const viaRest = take(node.rest, verb, allow);
+    if (viaRest) {
+      values.push(parts.slice(at).join('/'));
+      return viaRest;
+    }
+  }
+  return undefined;
+}
+
+function take(leaf: Leaf, verb: string, allow: Set<string>): readonly Target[] | undefined {
+  const targets = targetsOf(leaf, verb);
+  if (!targets) collect(leaf, allow);
+  return targets;
+}
+
+function found(targets: readonly Target[], values: readonly string[]): RouteMatch {
+  const versions = targets.map((target) => target.version);
+  const names = (targets[0] as Target).names;
+  if (names.length === 0) return { kind: 'found', versions, params: NO_PARAMS };
+  const params: Record<string, string> = {};
+  names.forEach((name, index) => {
+    params[name] = decodeURIComponent(values[index] ?? '');
+  });
+  return { kind: 'found', versions, params };
+}
