@@ -1,0 +1,72 @@
+import { ProtocolError } from './frame.ts';
+import type { ExitedMessage, HelloMessage, ReadyMessage, ReplyHeadMessage, RuntimeErrorMessage } from './messages.ts';
+
+/** Parsers of the JSON that runtimes send. Written by hand: they stand on the way of every request, and take nothing on trust. */
+
+const MAX_REPLY_HEADERS = 200;
+
+export function parseHello(payload: Buffer): HelloMessage {
+  const message = parseObject(payload, 'Hello');
+  return { protocol: integer(message, 'protocol', 'Hello'), runtime: text(message, 'runtime', 'Hello'), version: text(message, 'version', 'Hello') };
+}
+
+export function parseReady(payload: Buffer): ReadyMessage {
+  const message = parseObject(payload, 'Ready');
+  const concurrency = integer(message, 'concurrency', 'Ready');
+  if (concurrency < 1) throw new ProtocolError('Ready: concurrency is below 1');
+  return { concurrency, preloaded: texts(message, 'preloaded', 'Ready'), excluded: texts(message, 'excluded', 'Ready') };
+}
+
+/** Says only that the shape is right; whether status and headers make a response is the function's affair: see scheduler/reply-head.ts. */
+export function parseReplyHead(payload: Buffer): ReplyHeadMessage {
+  const message = parseObject(payload, 'ReplyHead');
+  const headers = texts(message, 'headers', 'ReplyHead');
+  if (headers.length % 2 !== 0) throw new ProtocolError('ReplyHead: headers has a name without a value');
+  if (headers.length > 2 * MAX_REPLY_HEADERS) throw new ProtocolError(`ReplyHead: more than ${MAX_REPLY_HEADERS} headers`);
+  return { status: integer(message, 'status', 'ReplyHead'), headers, streaming: message.streaming === true };
+}
+
+export function parseRuntimeError(payload: Buffer): RuntimeErrorMessage {
+  const message = parseObject(payload, 'error');
+  const error: RuntimeErrorMessage = {
+    type: text(message, 'type', 'error').slice(0, 256),
+    message: text(message, 'message', 'error').slice(0, 4096),
+  };
+  if (typeof message.trace === 'string') error.trace = message.trace.slice(0, 16_384);
+  return error;
+}
+
+export function parseExited(payload: Buffer): ExitedMessage {
+  const message = parseObject(payload, 'Exited');
+  if (typeof message.signal === 'string') return { signal: message.signal.slice(0, 32) };
+  return { code: integer(message, 'code', 'Exited') };
+}
+
+function parseObject(payload: Buffer, what: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(payload.toString('utf8'));
+  } catch (cause) {
+    throw new ProtocolError(`${what}: the payload is no JSON`, { cause });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new ProtocolError(`${what}: the payload is no JSON object`);
+  return value as Record<string, unknown>;
+}
+
+function integer(message: Record<string, unknown>, member: string, what: string): number {
+  const value = message[member];
+  if (!Number.isSafeInteger(value)) throw new ProtocolError(`${what}: ${member} is no integer`);
+  return value as number;
+}
+
+function text(message: Record<string, unknown>, member: string, what: string): string {
+  const value = message[member];
+  if (typeof value !== 'string') throw new ProtocolError(`${what}: ${member} is no string`);
+  return value;
+}
+
+function texts(message: Record<string, unknown>, member: string, what: string): string[] {
+  const value = message[member];
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) throw new ProtocolError(`${what}: ${member} is no list of strings`);
+  return value;
+}

@@ -1,0 +1,179 @@
+import type { Duplex } from 'node:stream';
+import { encodeBody, encodeFrame, FrameDecoder, FromRuntime, PROTOCOL_VERSION, ProtocolError, ToRuntime } from './frame.ts';
+import type { ExitedMessage, HelloMessage, InvokeMessage, LoadMessage, ReadyMessage, ReplyHeadMessage, RuntimeErrorMessage } from './messages.ts';
+import { parseExited, parseHello, parseReady, parseReplyHead, parseRuntimeError } from './parse-message.ts';
+
+/** What a runtime says, parsed. Buffers are views into what was read. */
+export interface RuntimeListener {
+  onHello(message: HelloMessage): void;
+  onReady(message: ReadyMessage): void;
+  onLoadFailed(error: RuntimeErrorMessage): void;
+  onLog(invocation: number, stream: 'stdout' | 'stderr', chunk: Buffer): void;
+  onReplyHead(invocation: number, head: ReplyHeadMessage): void;
+  onReplyBody(invocation: number, chunk: Buffer): void;
+  onReplyEnd(invocation: number): void;
+  onFailed(invocation: number, error: RuntimeErrorMessage): void;
+  onExited(invocation: number, exit: ExitedMessage): void;
+  onStreamOpen(stream: number): void;
+  onStreamData(stream: number, chunk: Buffer): void;
+  onStreamClose(stream: number): void;
+  /** The runtime broke the protocol: nothing more will be reported; the sandbox is to be killed. */
+  onProtocolError(error: ProtocolError): void;
+}
+
+/** The platform's end of one sandbox's channel (docs/protocol.md): parses what comes, encodes what goes. Knows nothing of scheduling. */
+export class RuntimeChannel {
+  readonly #socket: Duplex;
+  readonly #listener: RuntimeListener;
+  #nextInvocation = 1;
+  #lastStream = 0;
+  #helloSeen = false;
+  #broken = false;
+  #pauses = 0;
+
+  constructor(socket: Duplex, listener: RuntimeListener) {
+    this.#socket = socket;
+    this.#listener = listener;
+    const decoder = new FrameDecoder((type, id, payload) => this.#dispatch(type, id, payload));
+    socket.on('data', (chunk: Buffer) => {
+      if (this.#broken) return;
+      try {
+        decoder.push(chunk);
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) throw error;
+        this.#broken = true;
+        listener.onProtocolError(error);
+      }
+    });
+    // A broken channel shows as the sandbox's exit, which its owner watches.
+    socket.on('error', () => undefined);
+  }
+
+  load(message: Omit<LoadMessage, 'codeLength'>, code: Buffer): void {
+    this.#socket.cork();
+    this.#socket.write(encodeFrame(ToRuntime.Load, 0, JSON.stringify({ ...message, codeLength: code.length })));
+    for (const frame of encodeBody(ToRuntime.LoadCode, 0, code)) this.#socket.write(frame);
+    this.#socket.uncork();
+  }
+
+  /** @returns the id under which frames of this invocation will be reported */
+  invoke(message: InvokeMessage, body: Buffer | null): number {
+    const id = this.#nextInvocation++;
+    const head = encodeFrame(ToRuntime.Invoke, id, JSON.stringify(message));
+    if (body === null || body.length === 0) {
+      this.#socket.write(head);
+      return id;
+    }
+    // One write for both: the runtime wakes up once.
+    this.#socket.cork();
+    this.#socket.write(head);
+    for (const frame of encodeBody(ToRuntime.InvokeBody, id, body)) this.#socket.write(frame);
+    this.#socket.uncork();
+    return id;
+  }
+
+  cancel(id: number, reason: string): void {
+    this.#socket.write(encodeFrame(ToRuntime.Cancel, id, JSON.stringify({ reason })));
+  }
+
+  shutdown(): void {
+    this.#socket.write(encodeFrame(ToRuntime.Shutdown, 0));
+  }
+
+  /** @returns false when the socket asks to wait; see `onDrain` */
+  streamData(stream: number, chunk: Uint8Array): boolean {
+    let ok = true;
+    for (const frame of encodeBody(ToRuntime.StreamData, stream, chunk)) ok = this.#socket.write(frame);
+    return ok;
+  }
+
+  streamClose(stream: number): void {
+    this.#socket.write(encodeFrame(ToRuntime.StreamClose, stream));
+  }
+
+  onceDrained(callback: () => void): void {
+    this.#socket.once('drain', callback);
+  }
+
+  /** Stops reading until as many `resume` have come: some caller reads slower than the function writes. */
+  pause(): void {
+    if (this.#pauses++ === 0) this.#socket.pause();
+  }
+
+  resume(): void {
+    if (--this.#pauses === 0) this.#socket.resume();
+  }
+
+  /** Ends our half; the runtime exits upon it. */
+  end(): void {
+    this.#socket.end();
+  }
+
+  #dispatch(type: number, id: number, payload: Buffer): void {
+    const listener = this.#listener;
+    if (!this.#helloSeen && type !== FromRuntime.Hello) throw new ProtocolError(`frame of type 0x${type.toString(16)} before Hello`);
+    switch (type) {
+      case FromRuntime.ReplyHead:
+        listener.onReplyHead(this.#known(id), parseReplyHead(payload));
+        break;
+      case FromRuntime.ReplyBody:
+        listener.onReplyBody(this.#known(id), payload);
+        break;
+      case FromRuntime.ReplyEnd:
+        listener.onReplyEnd(this.#known(id));
+        break;
+      case FromRuntime.LogOut:
+        listener.onLog(id === 0 ? 0 : this.#known(id), 'stdout', payload);
+        break;
+      case FromRuntime.LogErr:
+        listener.onLog(id === 0 ? 0 : this.#known(id), 'stderr', payload);
+        break;
+      case FromRuntime.Failed:
+        listener.onFailed(this.#known(id), parseRuntimeError(payload));
+        break;
+      case FromRuntime.Exited:
+        listener.onExited(this.#known(id), parseExited(payload));
+        break;
+      case FromRuntime.StreamData:
+        listener.onStreamData(this.#knownStream(id), payload);
+        break;
+      case FromRuntime.StreamOpen:
+        if (id <= this.#lastStream) throw new ProtocolError(`stream ${id} was opened before`);
+        this.#lastStream = id;
+        listener.onStreamOpen(id);
+        break;
+      case FromRuntime.StreamClose:
+        listener.onStreamClose(this.#knownStream(id));
+        break;
+      case FromRuntime.Hello:
+        this.#hello(parseHello(payload));
+        break;
+      case FromRuntime.Ready:
+        listener.onReady(parseReady(payload));
+        break;
+      case FromRuntime.LoadFailed:
+        listener.onLoadFailed(parseRuntimeError(payload));
+        break;
+      default:
+        throw new ProtocolError(`frame of unknown type 0x${type.toString(16)}`);
+    }
+  }
+
+  #hello(message: HelloMessage): void {
+    if (this.#helloSeen) throw new ProtocolError('second Hello');
+    if (message.protocol !== PROTOCOL_VERSION)
+      throw new ProtocolError(`the runtime speaks protocol ${message.protocol}, the platform ${PROTOCOL_VERSION}`);
+    this.#helloSeen = true;
+    this.#listener.onHello(message);
+  }
+
+  #known(id: number): number {
+    if (id === 0 || id >= this.#nextInvocation) throw new ProtocolError(`frame for invocation ${id}, which never was`);
+    return id;
+  }
+
+  #knownStream(id: number): number {
+    if (id === 0 || id > this.#lastStream) throw new ProtocolError(`frame for stream ${id}, which never was`);
+    return id;
+  }
+}

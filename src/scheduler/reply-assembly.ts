@@ -1,0 +1,106 @@
+import { HearthError } from '../errors.ts';
+import type { ReplyHeadMessage } from '../protocol/messages.ts';
+import type { ReplyMessage } from '../reply/endpoint.ts';
+import type { Invocation } from './invocation.ts';
+import { checkReplyHead, headOfMessage } from './reply-head.ts';
+
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * From a runtime's reply frames, or a script's message, to the calls of the invocation's sink. Buffered replies are gathered up to a bound; most come
+ * in one frame and are passed on without a copy.
+ */
+export class ReplyAssembly {
+  readonly #invocation: Invocation;
+  /** Bytes. */
+  readonly #limit: number;
+  #head: { status: number; headers: readonly string[] } | null = null;
+  #streaming = false;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(invocation: Invocation, limit: number) {
+    this.#invocation = invocation;
+    this.#limit = limit;
+  }
+
+  get streaming(): boolean {
+    return this.#streaming;
+  }
+
+  /** @throws HearthError invalid_reply */
+  head(message: ReplyHeadMessage): void {
+    if (this.#head) throw new HearthError('invalid_reply', 'The runtime sent a second head for one answer.');
+    this.#head = checkReplyHead(message.status, message.headers);
+    if (!message.streaming) return;
+    this.#streaming = true;
+    const invocation = this.#invocation;
+    invocation.clock = 'stream';
+    invocation.status = this.#head.status;
+    invocation.answeredTick = performance.now();
+    invocation.sink.start(invocation, this.#head.status, this.#head.headers);
+  }
+
+  /** @returns false when the caller reads slowly @throws HearthError reply_too_large, invalid_reply */
+  body(chunk: Buffer): boolean {
+    if (!this.#head) throw new HearthError('invalid_reply', 'The runtime sent a body before the head of the answer.');
+    if (this.#streaming) return this.#invocation.sink.write(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes > this.#limit) {
+      throw new HearthError(
+        'reply_too_large',
+        `The function ${this.#invocation.version.functionName} answered with more than ${this.#limit} bytes. Stream it (a generator as result), or raise gateway.max_reply_bytes.`,
+      );
+    }
+    this.#chunks.push(chunk);
+    return true;
+  }
+
+  /** @throws HearthError invalid_reply */
+  end(): void {
+    const head = this.#head;
+    if (!head) throw new HearthError('invalid_reply', 'The runtime ended an answer that it never began.');
+    if (this.#streaming) {
+      settle(this.#invocation);
+      this.#invocation.sink.end();
+      return;
+    }
+    const body = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks, this.#bytes);
+    this.#chunks = [];
+    this.#whole(head.status, head.headers, body);
+  }
+
+  /** A script's answer. Its bound was kept by the reply endpoint. @throws HearthError invalid_reply */
+  message(message: ReplyMessage): void {
+    const head = headOfMessage(message);
+    this.#whole(head.status, head.headers, message.body);
+  }
+
+  /** A script ended well and said nothing. */
+  nothing(): void {
+    this.#whole(204, [], EMPTY);
+  }
+
+  #whole(status: number, headers: readonly string[], body: Buffer): void {
+    const invocation = this.#invocation;
+    invocation.status = status;
+    invocation.answeredTick = performance.now();
+    settle(invocation);
+    invocation.sink.reply(invocation, status, headers, body);
+  }
+}
+
+/** Tells the caller that it failed, unless it has its answer. */
+export function failInvocation(invocation: Invocation, error: HearthError): void {
+  if (invocation.answered) return;
+  // After the head of a stream the status that the caller saw stands.
+  invocation.status ??= error.status === 499 ? null : error.status;
+  invocation.answeredTick ||= performance.now();
+  invocation.error ??= error;
+  settle(invocation);
+  invocation.sink.fail(invocation, error);
+}
+
+function settle(invocation: Invocation): void {
+  invocation.answered = true;
+}

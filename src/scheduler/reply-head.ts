@@ -1,0 +1,89 @@
+import { HearthError } from '../errors.ts';
+import type { ReplyMessage } from '../reply/endpoint.ts';
+
+/** Status and headers of a function's answer, fit to be sent: names and values in turn. */
+export interface ReplyHead {
+  status: number;
+  headers: string[];
+}
+
+/** RFC 9110 §5.6.2, and §5.5 without obs-fold. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
+
+/** The platform frames the response itself, and names what ran. */
+const OURS = new Set([
+  'connection',
+  'content-length',
+  'transfer-encoding',
+  'keep-alive',
+  'upgrade',
+  'trailer',
+  'te',
+  'x-correlation-id',
+  'x-serverless-instance-id',
+  'x-hearth-start',
+  'server-timing',
+  'date',
+]);
+
+/**
+ * Checks and cleans what a function wants as head of its response.
+ * @throws HearthError invalid_reply when no HTTP response can be made of it
+ */
+export function checkReplyHead(status: number, headers: readonly string[]): ReplyHead {
+  if (status < 200 || status > 599)
+    throw new HearthError('invalid_reply', `The function answered with the status ${status}; it must be between 200 and 599.`);
+  const kept: string[] = [];
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    const name = headers[index] as string;
+    const value = headers[index + 1] as string;
+    const lower = name.toLowerCase();
+    if (OURS.has(lower) || lower.startsWith('proxy-')) continue;
+    if (!TOKEN.test(name)) throw new HearthError('invalid_reply', `The function answered with a header whose name is not allowed: ${shown(name)}.`);
+    if (!VALUE.test(value)) {
+      throw new HearthError(
+        'invalid_reply',
+        `The function answered with a value of the header ${name} that is not allowed in HTTP: ${shown(value)}. Line breaks, NUL and characters beyond Latin-1 can't stand there.`,
+      );
+    }
+    kept.push(name, value);
+  }
+  return { status, headers: kept };
+}
+
+/**
+ * The head that an AMQP message makes: its headers property, its content type, and a status by the header `Status`, as in CGI (RFC 3875 §6.3.3).
+ * @throws HearthError invalid_reply
+ */
+export function headOfMessage(message: ReplyMessage): ReplyHead {
+  let status = 200;
+  let typed = message.contentType !== undefined;
+  const headers: string[] = message.contentType === undefined ? [] : ['Content-Type', message.contentType];
+  for (let index = 0; index + 1 < message.headers.length; index += 2) {
+    const name = message.headers[index] as string;
+    const value = message.headers[index + 1] as string;
+    const lower = name.toLowerCase();
+    if (lower === 'status') {
+      const code = /^(\d{3})\b/.exec(value);
+      if (!code)
+        throw new HearthError('invalid_reply', `The function answered with the header Status: ${shown(value)}, which begins with no three digits.`);
+      status = Number(code[1]);
+    } else if (lower === 'content-type') {
+      if (!typed) headers.push(name, value);
+      typed = true;
+    } else headers.push(name, value);
+  }
+  if (!typed && message.body.length > 0) headers.push('Content-Type', looksLikeJson(message.body) ? 'application/json' : 'text/plain; charset=utf-8');
+  return checkReplyHead(status, headers);
+}
+
+/** The seed's template publishes json.dumps(…) and names no type. An object, a list or a string is told by its first byte; no body is parsed for it. */
+function looksLikeJson(body: Buffer): boolean {
+  const first = body[0];
+  return first === 0x7b || first === 0x5b || first === 0x22;
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}
