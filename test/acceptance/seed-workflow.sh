@@ -33,6 +33,7 @@ call() {
 answered() {
   local status=$1 expression=${2:-true}
   shift 2 || shift
+  # shellcheck disable=SC2016 # JavaScript, not shell
   [[ $(<"$work/status") == "$status" ]] && node -e '
     const [file, expression, ...args] = process.argv.slice(1);
     const { isDeepStrictEqual: same } = require("node:util");
