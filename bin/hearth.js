@@ -14,6 +14,8 @@ if (Number.parseInt(process.versions.node, 10) < LEAST_MAJOR) {
 } else {
   // Links are resolved in import.meta.url: a linked checkout counts as a checkout. Node.js runs TypeScript anywhere but below node_modules,
   // so an installed package has it compiled; a checkout always runs its sources, since a dist left over from packing may be stale.
-  const installed = fileURLToPath(import.meta.url).split(sep).includes('node_modules');
+  const installed = fileURLToPath(import.meta.url)
+    .split(sep)
+    .includes('node_modules');
   await import(new URL(installed ? '../dist/cli/main.js' : '../src/cli/main.ts', import.meta.url).href);
 }

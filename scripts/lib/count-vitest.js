@@ -12,7 +12,9 @@ function count() {
     return [0, 1, 0]; // It ended before it could report.
   }
   // A file that can't even be loaded fails without a test of its own.
-  const brokenFiles = report.testResults.filter((file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'));
+  const brokenFiles = report.testResults.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
+  );
   const failed = report.numFailedTests + brokenFiles.length;
   // Errors outside any test (an unhandled rejection, a leak) show in the exit code alone.
   const elsewhere = exitCode !== '0' && failed === 0 ? 1 : 0;
