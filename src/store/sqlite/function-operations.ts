@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import type { FunctionVersion } from '../../schemas/function.ts';
+import type { Database } from './database.ts';
+import type { BlockingStore } from './requests.ts';
+import { VERSION_INSERT, VERSION_SELECT, versionFromRow, versionValues } from './rows.ts';
+
+type FunctionOperations = Pick<BlockingStore, 'currentVersions' | 'putVersion' | 'versions' | 'version' | 'deleteFunction'>;
+
+const CURRENT = `${VERSION_SELECT} JOIN functions f ON f.name = v.function_name AND f.current_number = v.number`;
+
+/** The registry's tables. Every write is on the disk before it is acknowledged. */
+export function functionOperations(db: Database): FunctionOperations {
+  return {
+    currentVersions: () => db.statement(`${CURRENT} ORDER BY f.name`).all().map(versionFromRow),
+
+    putVersion: (draft) =>
+      db.transaction('full', () => {
+        const current = db.statement(`${CURRENT} WHERE f.name = ?`).get(draft.functionName);
+        if (current !== undefined && current.hash === draft.hash) return { version: versionFromRow(current), created: false };
+
+        const last = db.statement('SELECT max(number) AS number FROM function_versions WHERE function_name = ?').get(draft.functionName);
+        const version: FunctionVersion = { ...draft, number: Number(last?.number ?? 0) + 1, createdAt: Date.now() };
+        const code = Buffer.from(version.code, 'utf8');
+        const codeHash = createHash('sha256').update(code).digest('hex');
+        db.statement('INSERT INTO code_blobs (hash, code) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING').run(codeHash, code);
+        db.statement(VERSION_INSERT).run(...versionValues(version, codeHash));
+        db.statement(
+          'INSERT INTO functions (name, current_number) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET current_number = excluded.current_number',
+        ).run(version.functionName, version.number);
+        return { version, created: true };
+      }),
+
+    versions: (functionName) =>
+      db.statement(`${VERSION_SELECT} WHERE v.function_name = ? ORDER BY v.number DESC`).all(functionName).map(versionFromRow),
+
+    version: (functionName, number) => {
+      const row = db.statement(`${VERSION_SELECT} WHERE v.function_name = ? AND v.number = ?`).get(functionName, number);
+      return row === undefined ? undefined : versionFromRow(row);
+    },
+
+    deleteFunction: (functionName) =>
+      db.transaction('full', () => db.statement('DELETE FROM functions WHERE name = ?').run(functionName).changes === 1),
+  };
+}

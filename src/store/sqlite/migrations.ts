@@ -1,0 +1,171 @@
+import { createHash } from 'node:crypto';
+import type { DatabaseSync } from 'node:sqlite';
+import { HearthError } from '../../errors.ts';
+import { inTransaction } from './transaction.ts';
+
+/** One step of the schema. Once released it is never edited again: its checksum is written into every database that it made. */
+export interface Migration {
+  /** Position in the list, from 1, without gaps. */
+  number: number;
+  name: string;
+  sql: string;
+}
+
+/**
+ * Instants of records and all durations are REAL, because fractions of a millisecond are legal in them.
+ * Records don't refer to versions by foreign key: they are written behind and pruned on their own.
+ */
+const initial = `
+  CREATE TABLE code_blobs (
+    hash TEXT PRIMARY KEY,
+    code BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE function_versions (
+    function_name TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    event_key TEXT NOT NULL,
+    runtime TEXT NOT NULL,
+    style TEXT NOT NULL,
+    code_hash TEXT NOT NULL REFERENCES code_blobs (hash),
+    timeout_ms INTEGER NOT NULL,
+    network TEXT NOT NULL,
+    layers TEXT NOT NULL,
+    requirements TEXT,
+    environment TEXT NOT NULL,
+    concurrency INTEGER NOT NULL,
+    max_instances INTEGER NOT NULL,
+    max_queue INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (function_name, number)
+  ) STRICT;
+
+  CREATE TABLE functions (
+    name TEXT PRIMARY KEY,
+    current_number INTEGER NOT NULL,
+    FOREIGN KEY (name, current_number) REFERENCES function_versions (function_name, number)
+  ) STRICT;
+
+  CREATE TABLE invocations (
+    id TEXT PRIMARY KEY,
+    correlation_id TEXT NOT NULL,
+    function_name TEXT NOT NULL,
+    version_number INTEGER NOT NULL,
+    instance_id TEXT,
+    trigger_kind TEXT NOT NULL,
+    state TEXT NOT NULL,
+    verb TEXT NOT NULL,
+    path TEXT NOT NULL,
+    request_id TEXT,
+    start_kind TEXT,
+    status INTEGER,
+    error_code TEXT,
+    error_message TEXT,
+    accepted_at REAL NOT NULL,
+    ended_at REAL NOT NULL,
+    queue_ms REAL NOT NULL,
+    start_ms REAL NOT NULL,
+    run_ms REAL NOT NULL,
+    logs TEXT
+  ) STRICT;
+  CREATE INDEX invocations_by_time ON invocations (accepted_at, id);
+  CREATE INDEX invocations_by_function ON invocations (function_name, accepted_at, id);
+  CREATE INDEX invocations_by_state ON invocations (state, accepted_at, id);
+
+  CREATE TABLE instances (
+    id TEXT PRIMARY KEY,
+    function_name TEXT NOT NULL,
+    version_number INTEGER NOT NULL,
+    driver TEXT NOT NULL,
+    state TEXT NOT NULL,
+    started_at REAL NOT NULL,
+    ready_at REAL,
+    stopped_at REAL,
+    stop_reason TEXT,
+    invocations INTEGER NOT NULL,
+    logs TEXT
+  ) STRICT;
+  CREATE INDEX instances_by_time ON instances (started_at, id);
+  CREATE INDEX instances_by_function ON instances (function_name, started_at, id);
+  CREATE INDEX instances_open ON instances (started_at, id) WHERE state <> 'stopped';
+
+  CREATE TABLE layers (
+    id TEXT PRIMARY KEY,
+    name TEXT,
+    requirements TEXT NOT NULL,
+    runtime TEXT NOT NULL,
+    state TEXT NOT NULL,
+    output TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    ready_at REAL,
+    size_bytes INTEGER
+  ) STRICT;
+`;
+
+export const MIGRATIONS: readonly Migration[] = [{ number: 1, name: 'initial', sql: initial }];
+
+export function checksum(migration: Migration): string {
+  return createHash('sha256').update(migration.sql).digest('hex');
+}
+
+interface Applied {
+  number: number;
+  name: string;
+  checksum: string;
+}
+
+/**
+ * Refuses a database that this platform must not touch. Reads only.
+ * @throws HearthError store_unavailable when a newer platform made it, when an applied migration is not the one we know, or when it is somebody else's
+ */
+export function checkSchema(db: DatabaseSync, migrations: readonly Migration[], file: string): void {
+  for (const row of readApplied(db, file)) {
+    const known = migrations.find((migration) => migration.number === row.number);
+    if (known === undefined) {
+      throw new HearthError(
+        'store_unavailable',
+        `${file} was written by a newer version of Hearth: it has schema step ${row.number} ("${row.name}"), and this version knows ` +
+          `${migrations.length}. Nothing was changed. Run the newer version, or give this one another file.`,
+      );
+    }
+    if (checksum(known) !== row.checksum) {
+      throw new HearthError(
+        'store_unavailable',
+        `Schema step ${row.number} ("${row.name}") of ${file} is not the one that this version of Hearth has under that number. Nothing was changed. ` +
+          'Run the version that made the file, or give this one another file.',
+      );
+    }
+  }
+}
+
+/** Brings the schema up to date, each step in a transaction of its own; a step that fails leaves the database at the one before. Returns the numbers applied. */
+export function migrate(db: DatabaseSync, migrations: readonly Migration[], file: string, now: number): number[] {
+  checkSchema(db, migrations, file);
+  const done: number[] = [];
+  for (const migration of migrations) {
+    inTransaction(db, () => {
+      db.exec(
+        'CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT',
+      );
+      // Asked under the write lock, since another process may have migrated in the meantime.
+      if (db.prepare('SELECT 1 FROM schema_migrations WHERE number = ?').get(migration.number) !== undefined) return;
+      db.exec(migration.sql);
+      db.prepare('INSERT INTO schema_migrations VALUES (?, ?, ?, ?)').run(migration.number, migration.name, checksum(migration), now);
+      done.push(migration.number);
+    });
+  }
+  return done;
+}
+
+function readApplied(db: DatabaseSync, file: string): Applied[] {
+  const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").all();
+  if (tables.length === 0) return [];
+  if (!tables.some((table) => table.name === 'schema_migrations')) {
+    throw new HearthError(
+      'store_unavailable',
+      `${file} is an SQLite database of some other program. Nothing was changed. Give Hearth a file of its own.`,
+    );
+  }
+  return db.prepare('SELECT number, name, checksum FROM schema_migrations ORDER BY number').all() as unknown as Applied[];
+}

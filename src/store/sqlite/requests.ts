@@ -1,0 +1,30 @@
+import type { ErrorCode } from '../../errors.ts';
+import type { Store } from '../store.ts';
+
+/** What passes between the store's client on the main thread and its worker. */
+
+/** The store without its promises: what the worker runs. */
+export type BlockingStore = { [M in keyof Store]: (...args: Parameters<Store[M]>) => Awaited<ReturnType<Store[M]>> };
+
+export interface StoreRequest {
+  id: number;
+  method: keyof Store;
+  args: readonly unknown[];
+}
+
+/** A HearthError that survives the way between threads. */
+export interface WireError {
+  code: ErrorCode;
+  message: string;
+  /** The original's stack or text, for logs. */
+  cause: string;
+}
+
+export type StoreResponse = { id: number; value: unknown } | { id: number; error: WireError };
+
+/** The worker's first message, once. */
+export type StoreOpening = { opened: true } | { opened: false; error: WireError };
+
+export interface StoreWorkerData {
+  file: string;
+}

@@ -1,0 +1,127 @@
+import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
+import type { FunctionVersion } from '../../schemas/function.ts';
+import type { InstanceRecord, InvocationRecord, LayerRecord } from '../../schemas/records.ts';
+
+export type Row = Record<string, SQLOutputValue>;
+
+/** A table whose columns are the members of a record, one to one, without any encoding. */
+export interface RecordTable<T> {
+  /** Inserts a record, or replaces the one with the same id. */
+  upsertSql: string;
+  /** `SELECT` of all columns, to be followed by what narrows it. */
+  selectSql: string;
+  toValues(record: T): SQLInputValue[];
+  fromRow(row: Row): T;
+}
+
+/** Every member of the record must have its column: the compiler sees to it. */
+function recordTable<T extends { id: string }>(table: string, columns: Record<keyof T & string, string>): RecordTable<T> {
+  const members = Object.keys(columns) as (keyof T & string)[];
+  const names = members.map((member) => columns[member]);
+  const updates = names.filter((name) => name !== 'id').map((name) => `${name} = excluded.${name}`);
+  return {
+    upsertSql: `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')}) ON CONFLICT (id) DO UPDATE SET ${updates.join(', ')}`,
+    selectSql: `SELECT ${names.join(', ')} FROM ${table}`,
+    toValues: (record) => members.map((member) => record[member] as SQLInputValue),
+    fromRow: (row) => Object.fromEntries(members.map((member) => [member, row[columns[member]]])) as T,
+  };
+}
+
+export const invocationTable = recordTable<InvocationRecord>('invocations', {
+  id: 'id',
+  correlationId: 'correlation_id',
+  functionName: 'function_name',
+  versionNumber: 'version_number',
+  instanceId: 'instance_id',
+  trigger: 'trigger_kind',
+  state: 'state',
+  verb: 'verb',
+  path: 'path',
+  requestId: 'request_id',
+  start: 'start_kind',
+  status: 'status',
+  errorCode: 'error_code',
+  errorMessage: 'error_message',
+  acceptedAt: 'accepted_at',
+  endedAt: 'ended_at',
+  queueMs: 'queue_ms',
+  startMs: 'start_ms',
+  runMs: 'run_ms',
+  logs: 'logs',
+});
+
+export const instanceTable = recordTable<InstanceRecord>('instances', {
+  id: 'id',
+  functionName: 'function_name',
+  versionNumber: 'version_number',
+  driver: 'driver',
+  state: 'state',
+  startedAt: 'started_at',
+  readyAt: 'ready_at',
+  stoppedAt: 'stopped_at',
+  stopReason: 'stop_reason',
+  invocations: 'invocations',
+  logs: 'logs',
+});
+
+export const layerTable = recordTable<LayerRecord>('layers', {
+  id: 'id',
+  name: 'name',
+  requirements: 'requirements',
+  runtime: 'runtime',
+  state: 'state',
+  output: 'output',
+  createdAt: 'created_at',
+  readyAt: 'ready_at',
+  sizeBytes: 'size_bytes',
+});
+
+export const VERSION_SELECT = 'SELECT v.*, b.code AS code FROM function_versions v JOIN code_blobs b ON b.hash = v.code_hash';
+
+export const VERSION_INSERT =
+  'INSERT INTO function_versions (function_name, number, hash, event_key, runtime, style, code_hash, timeout_ms, network, layers, requirements, ' +
+  'environment, concurrency, max_instances, max_queue, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+
+/** In the order of VERSION_INSERT. */
+export function versionValues(version: FunctionVersion, codeHash: string): SQLInputValue[] {
+  return [
+    version.functionName,
+    version.number,
+    version.hash,
+    version.eventKey,
+    version.runtime,
+    version.style,
+    codeHash,
+    version.timeoutMs,
+    version.network,
+    JSON.stringify(version.layers),
+    version.requirements,
+    JSON.stringify(version.environment),
+    version.concurrency,
+    version.maxInstances,
+    version.maxQueue,
+    version.createdAt,
+  ];
+}
+
+/** From a row of VERSION_SELECT. Strict tables and our own INSERT vouch for the types. */
+export function versionFromRow(row: Row): FunctionVersion {
+  return {
+    functionName: row.function_name as string,
+    number: row.number as number,
+    hash: row.hash as string,
+    eventKey: row.event_key as string,
+    runtime: row.runtime as FunctionVersion['runtime'],
+    style: row.style as FunctionVersion['style'],
+    code: Buffer.from(row.code as Uint8Array).toString('utf8'),
+    timeoutMs: row.timeout_ms as number,
+    network: row.network as FunctionVersion['network'],
+    layers: JSON.parse(row.layers as string) as string[],
+    requirements: row.requirements as string | null,
+    environment: JSON.parse(row.environment as string) as Record<string, string>,
+    concurrency: row.concurrency as number,
+    maxInstances: row.max_instances as number,
+    maxQueue: row.max_queue as number,
+    createdAt: row.created_at as number,
+  };
+}

@@ -1,0 +1,125 @@
+import type { Worker } from 'node:worker_threads';
+import { HearthError } from '../../errors.ts';
+import type { Store } from '../store.ts';
+import type { StoreOpening, StoreRequest, StoreResponse, WireError } from './requests.ts';
+
+export interface StoreLog {
+  info(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+interface Pending {
+  resolve(value: never): void;
+  reject(error: HearthError): void;
+}
+
+/**
+ * The main thread's side of the worker. States: opening → open → closing → closed; a worker that dies leads from any of them to closed,
+ * and every call that waits then or comes later rejects with store_unavailable and the reason.
+ * Resolves once the worker has opened the database; takes over the worker, which `close` ends.
+ * @throws HearthError store_unavailable when it could not be opened; the worker is gone then
+ */
+export async function createStoreClient(worker: Worker, file: string, log: StoreLog): Promise<Store> {
+  const pending = new Map<number, Pending>();
+  let lastId = 0;
+  let closed: HearthError | undefined;
+  let closing: Promise<void> | undefined;
+  let death: unknown;
+
+  const exited = new Promise<void>((resolve) => {
+    worker.on('error', (error) => {
+      death = error;
+    });
+    worker.once('exit', (code) => {
+      if (closed === undefined) {
+        const reason = death instanceof Error ? death.message : `exit code ${code}`;
+        closed = new HearthError('store_unavailable', `The store's worker for ${file} has died (${reason}); restart the platform.`, { cause: death });
+        if (opened) log.error({ err: closed, file }, 'the store is gone');
+      }
+      for (const call of pending.values()) call.reject(closed);
+      pending.clear();
+      resolve();
+    });
+  });
+
+  let opened = false;
+  await new Promise<void>((resolve, reject) => {
+    worker.once('message', (message: StoreOpening) => {
+      if (message.opened) resolve();
+      else reject(fromWire(message.error));
+    });
+    void exited.then(() => reject(closed));
+  }).catch(async (error: unknown) => {
+    await worker.terminate();
+    throw error;
+  });
+  opened = true;
+
+  worker.on('message', (response: StoreResponse) => {
+    const call = pending.get(response.id);
+    if (call === undefined) return;
+    pending.delete(response.id);
+    if ('error' in response) call.reject(fromWire(response.error));
+    else call.resolve(response.value as never);
+  });
+
+  function call<M extends keyof Store>(method: M, ...args: Parameters<Store[M]>): ReturnType<Store[M]> {
+    return new Promise((resolve, reject) => {
+      if (closed !== undefined) {
+        reject(closed);
+        return;
+      }
+      lastId += 1;
+      // Before it is kept as pending: what can't be cloned throws here and rejects this call alone.
+      worker.postMessage({ id: lastId, method, args } satisfies StoreRequest);
+      pending.set(lastId, { resolve, reject });
+    }) as ReturnType<Store[M]>;
+  }
+
+  async function close(): Promise<void> {
+    if (closed !== undefined) return exited;
+    // Requests are answered in order: what was asked before is done before the worker closes the database.
+    const done = call('close');
+    closed = new HearthError('store_unavailable', `The store ${file} is closed; the platform is shutting down.`);
+    try {
+      await done;
+    } finally {
+      await worker.terminate();
+    }
+  }
+
+  return {
+    currentVersions: () => call('currentVersions'),
+    putVersion: (version) => call('putVersion', version),
+    versions: (functionName) => call('versions', functionName),
+    version: (functionName, number) => call('version', functionName, number),
+    deleteFunction: (functionName) => call('deleteFunction', functionName),
+    writeInvocations: (records) => call('writeInvocations', records),
+    invocation: (id) => call('invocation', id),
+    invocations: (filter) => call('invocations', filter),
+    writeInstances: (records) => call('writeInstances', records),
+    instance: (id) => call('instance', id),
+    instances: (filter) => call('instances', filter),
+    closeOpenRecords: (reason, now) => call('closeOpenRecords', reason, now),
+    async pruneRecords(before) {
+      let total = 0;
+      // The worker deletes a chunk at a time, so that others get their turn in between.
+      for (;;) {
+        const deleted = await call('pruneRecords', before);
+        total += deleted;
+        if (deleted === 0) return total;
+      }
+    },
+    putLayer: (layer) => call('putLayer', layer),
+    layers: () => call('layers'),
+    deleteLayer: (id) => call('deleteLayer', id),
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+function fromWire(error: WireError): HearthError {
+  return new HearthError(error.code, error.message, error.cause === '' ? {} : { cause: new Error(error.cause) });
+}

@@ -1,0 +1,82 @@
+import type { FunctionVersion } from '../../../src/schemas/function.ts';
+import type { InstanceRecord, InvocationRecord, LayerRecord } from '../../../src/schemas/records.ts';
+
+/** Complete records for tests; name only what the test is about. */
+
+export function versionDraft(members: Partial<FunctionVersion> = {}): Omit<FunctionVersion, 'number' | 'createdAt'> {
+  return {
+    functionName: 'echo',
+    hash: 'hash 1',
+    eventKey: 'http|POST|/echo',
+    runtime: 'python',
+    style: 'script',
+    code: 'print(1)\n',
+    timeoutMs: 60_000,
+    network: 'egress',
+    layers: ['default'],
+    requirements: null,
+    environment: {},
+    concurrency: 8,
+    maxInstances: 1000,
+    maxQueue: 256,
+    ...members,
+  };
+}
+
+export function invocationRecord(members: Partial<InvocationRecord> = {}): InvocationRecord {
+  return {
+    id: 'invocation',
+    correlationId: 'correlation',
+    functionName: 'echo',
+    versionNumber: 1,
+    instanceId: 'instance',
+    trigger: 'gateway',
+    state: 'succeeded',
+    verb: 'POST',
+    path: '/echo',
+    requestId: null,
+    start: 'warm',
+    status: 200,
+    errorCode: null,
+    errorMessage: null,
+    acceptedAt: 1000,
+    endedAt: 2000,
+    queueMs: 1,
+    startMs: 2,
+    runMs: 3,
+    logs: null,
+    ...members,
+  };
+}
+
+export function instanceRecord(members: Partial<InstanceRecord> = {}): InstanceRecord {
+  return {
+    id: 'instance',
+    functionName: 'echo',
+    versionNumber: 1,
+    driver: 'process',
+    state: 'idle',
+    startedAt: 1000,
+    readyAt: 1100,
+    stoppedAt: null,
+    stopReason: null,
+    invocations: 3,
+    logs: null,
+    ...members,
+  };
+}
+
+export function layerRecord(members: Partial<LayerRecord> = {}): LayerRecord {
+  return {
+    id: 'layer',
+    name: 'science',
+    requirements: 'numpy\n',
+    runtime: 'python',
+    state: 'ready',
+    output: 'Successfully installed numpy',
+    createdAt: 1000,
+    readyAt: 2000,
+    sizeBytes: 4096,
+    ...members,
+  };
+}
