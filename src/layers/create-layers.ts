@@ -1,0 +1,290 @@
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { HearthError } from '../errors.ts';
+import type { NetworkMode, SandboxDriver } from '../sandbox/driver.ts';
+import type { LayerRecord } from '../schemas/records.ts';
+import { layerFolders } from './folders.ts';
+import { type FolderLimits, inspectFolder } from './inspect-folder.ts';
+import { type LayerStore, layerBook } from './layer-book.ts';
+import { layerId } from './layer-id.ts';
+import type { BuiltLayer, Layers } from './layers.ts';
+import { buildFailure, pipInstall, SITE } from './pip-install.ts';
+import { normaliseRequirements } from './requirements.ts';
+
+export interface LayersDependencies {
+  store: LayerStore;
+  builder: Pick<SandboxDriver, 'build'>;
+  /** Holds a folder for each layer, and nothing else; made when it isn't there. */
+  folder: string;
+  /** The text of requirements.functions.txt; may be empty. */
+  defaultRequirements: string;
+  /** The interpreter of sandboxes, such as `3.11.2` and `cpython-311-x86_64-linux-gnu`: libraries fit only the one they were installed for. */
+  interpreter: { version: string; abi: string };
+  /** The operator's settings for pip: PIP_*, proxies, certificates. */
+  pipEnvironment: Readonly<Record<string, string>>;
+  /** Of builds; pip needs to reach its index. */
+  network: NetworkMode;
+  /** Milliseconds for one build. Default 10 minutes. */
+  timeoutMs?: number;
+  /** What a layer may hold. Default 2 GiB and 200,000 files. */
+  limits?: FolderLimits;
+  log: Pick<Logger, 'info' | 'warn' | 'error'>;
+  /** Milliseconds since the epoch. */
+  clock: () => number;
+}
+
+const DEFAULT_TIMEOUT_MS = 10 * 60_000;
+const DEFAULT_LIMITS: FolderLimits = { maxBytes: 2 * 1024 ** 3, maxEntries: 200_000 };
+const DEFAULT_NAME = 'default';
+/** For so long a failed build of the default layer answers whoever asks; then the next one to ask has it tried again. Milliseconds. */
+const DEFAULT_RETRY_MS = 60_000;
+
+interface Wanted {
+  id: string;
+  /** As written. */
+  requirements: string;
+  normalised: string;
+}
+
+interface Build {
+  done: Promise<BuiltLayer>;
+  abort: AbortController;
+}
+
+/**
+ * A layer's record: (none) → building → ready | failed; failed → building, when it is asked for again; ready → failed, when its folder is found
+ * gone; any → (none) by `remove`. Builds run one at a time, in the order in which they were asked for.
+ */
+export function createLayers(deps: LayersDependencies): Layers {
+  const { log, clock } = deps;
+  const timeoutMs = deps.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const limits = deps.limits ?? DEFAULT_LIMITS;
+  const target = { runtime: 'python' as const, ...deps.interpreter, platform: `${process.platform}-${process.arch}` };
+  const folders = layerFolders(deps.folder);
+  const book = layerBook(deps.store);
+  const builds = new Map<string, Build>();
+  const removals = new Map<string, Promise<void>>();
+  const background = new Set<Promise<unknown>>();
+  const closing = new AbortController();
+  let queue: Promise<unknown> = Promise.resolve();
+  let defaultFailure: { error: unknown; at: number } | undefined;
+
+  /** Keeps a promise that nobody waits for until `close` does, and logs its failure. */
+  function own(promise: Promise<unknown>, failed: string): void {
+    const owned = promise.catch((error: unknown) => log.error({ err: error }, failed)).finally(() => background.delete(owned));
+    background.add(owned);
+  }
+
+  function want(requirements: string): Wanted {
+    const normalised = normaliseRequirements(requirements);
+    return { id: layerId(target, normalised), requirements, normalised };
+  }
+
+  function built(record: LayerRecord): BuiltLayer {
+    return { id: record.id, path: folders.path(record.id), name: record.name };
+  }
+
+  function byId(id: string): BuiltLayer | undefined {
+    const record = book.get(id);
+    return record?.state === 'ready' && folders.exists(id) ? built(record) : undefined;
+  }
+
+  async function obtain(wanted: Wanted, name: string | null): Promise<BuiltLayer> {
+    const { id } = wanted;
+    for (let removal = removals.get(id); removal !== undefined; removal = removals.get(id)) await removal.catch(() => undefined);
+    refuseWhenClosing();
+    const running = builds.get(id);
+    if (running !== undefined) {
+      await book.name(id, name);
+      return running.done;
+    }
+    if (byId(id) === undefined) return startBuild(wanted, book.nameFor(book.get(id), name));
+    await book.name(id, name);
+    return byId(id) ?? obtain(wanted, name);
+  }
+
+  /** Not async: between looking for a running build and having one, nobody else may start it. */
+  function startBuild(wanted: Wanted, name: string | null): Promise<BuiltLayer> {
+    const abort = new AbortController();
+    const before = queue;
+    const record: LayerRecord = {
+      id: wanted.id,
+      name,
+      requirements: wanted.requirements,
+      runtime: 'python',
+      state: 'building',
+      output: '',
+      createdAt: clock(),
+      readyAt: null,
+      sizeBytes: null,
+    };
+    const signal = AbortSignal.any([closing.signal, abort.signal]);
+    // One that is aborted while it waits ends at once: it has nothing left to do that would need its turn.
+    const turn = Promise.race([before, aborted(signal)]);
+    const done = build(wanted, signal, [book.put(record), turn]).finally(() => builds.delete(wanted.id));
+    builds.set(wanted.id, { done, abort });
+    queue = Promise.allSettled([before, done]);
+    return done;
+  }
+
+  async function build(wanted: Wanted, signal: AbortSignal, after: readonly Promise<unknown>[]): Promise<BuiltLayer> {
+    const { id, normalised } = wanted;
+    const scratch = folders.scratch(id);
+    const site = join(scratch, SITE);
+    let output = '';
+    try {
+      await Promise.all(after);
+      refuseWhenStopped(id, signal);
+      if (normalised !== '') {
+        log.info({ layer: id }, 'building a layer');
+        const settings = { settings: deps.pipEnvironment, network: deps.network, timeoutMs, signal };
+        const result = await pipInstall(deps.builder, { id: `layer-${id}`, requirements: normalised, outputFolder: scratch, ...settings });
+        output = result.output;
+        refuseWhenStopped(id, signal);
+        if (!result.ok) throw buildFailure(id, result.problem, output);
+      }
+      const sizeBytes = await inspectFolder(site, limits);
+      await folders.publish(site, id);
+      await settle(id, { state: 'ready', output, readyAt: clock(), sizeBytes });
+      await book.name(id, null);
+      log.info({ layer: id, sizeBytes }, 'a layer is ready');
+      const layer = byId(id);
+      if (layer === undefined) throw new HearthError('internal', `The folder of layer ${id} went away as soon as it was there.`);
+      return layer;
+    } catch (error) {
+      const failure = signal.aborted ? stopped(id) : explain(id, error, output);
+      log.error({ layer: id, err: failure, output: output.slice(-4096) }, 'a layer could not be built');
+      const text = output === '' ? failure.message : `${output.trimEnd()}\n${failure.message}\n`;
+      await settle(id, { state: 'failed', output: text, readyAt: null, sizeBytes: null }).catch((unwritten: unknown) =>
+        log.error({ layer: id, err: unwritten }, 'the record of a failed layer could not be written'),
+      );
+      throw failure;
+    } finally {
+      await folders.delete(scratch).catch((error: unknown) => log.error({ layer: id, err: error }, 'a half-built layer could not be deleted'));
+    }
+  }
+
+  async function settle(id: string, change: Partial<LayerRecord>): Promise<void> {
+    const record = book.get(id);
+    if (record !== undefined) await book.put({ ...record, ...change });
+  }
+
+  function explain(id: string, error: unknown, output: string): HearthError {
+    if (error instanceof HearthError) return error;
+    const code = (error as NodeJS.ErrnoException | null)?.code;
+    if (code === 'ENOSPC' || code === 'EDQUOT') return buildFailure(id, 'the disk of the platform is full; free some space and try again', output);
+    return new HearthError('internal', `Layer ${id} could not be built: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+
+  function stopped(id: string): HearthError {
+    if (closing.signal.aborted) return new HearthError('draining', `The platform shut down before layer ${id} was built; its next use builds it.`);
+    return new HearthError('layer_build_failed', `Layer ${id} was removed while it was being built.`, { extra: { layer: id } });
+  }
+
+  function refuseWhenStopped(id: string, signal: AbortSignal): void {
+    if (signal.aborted) throw stopped(id);
+  }
+
+  function refuseWhenClosing(): void {
+    if (closing.signal.aborted) throw new HearthError('draining', 'The platform is shutting down and builds no more layers.');
+  }
+
+  async function obtainDefault(): Promise<BuiltLayer> {
+    const wanted = want(deps.defaultRequirements);
+    if (defaultFailure !== undefined && clock() - defaultFailure.at < DEFAULT_RETRY_MS && !builds.has(wanted.id)) throw defaultFailure.error;
+    const record = book.get(wanted.id);
+    // Somebody may have named a layer with the same requirements: then it keeps that name.
+    const name = record === undefined || record.name === null || record.state === 'failed' ? DEFAULT_NAME : record.name;
+    try {
+      const layer = await obtain(wanted, name);
+      defaultFailure = undefined;
+      return layer;
+    } catch (error) {
+      defaultFailure = { error, at: clock() };
+      throw error;
+    }
+  }
+
+  async function takeAway(id: string): Promise<void> {
+    const running = builds.get(id);
+    running?.abort.abort();
+    // Its failure is told to those who asked for it.
+    await running?.done.catch(() => undefined);
+    const { deleted } = await folders.remove(id);
+    own(deleted, 'a removed layer could not be deleted');
+    await book.delete(id);
+  }
+
+  return {
+    async start() {
+      await book.load();
+      for (const record of book.list()) {
+        if (record.state === 'building') {
+          await settle(record.id, {
+            state: 'failed',
+            output: `${record.output}The platform stopped while it built this layer; its next use tries again.\n`,
+          });
+        } else if (record.state === 'ready' && !folders.exists(record.id)) {
+          await settle(record.id, {
+            state: 'failed',
+            output: 'The folder of this layer is gone; its next use builds it again.\n',
+            sizeBytes: null,
+            readyAt: null,
+          });
+        }
+      }
+      const ready = book.list().filter((record) => record.state === 'ready');
+      for (const error of await folders.sweep(new Set(ready.map((record) => record.id)))) {
+        log.error({ err: error }, 'a leftover of a layer could not be deleted');
+      }
+      own(obtainDefault(), 'the default layer could not be built; functions can not start without it');
+    },
+
+    async ensure(requirements, name) {
+      if (name === DEFAULT_NAME) {
+        throw new HearthError('conflict', `The name \`${DEFAULT_NAME}\` is that of the layer which every function has; choose another.`);
+      }
+      return obtain(want(requirements), name);
+    },
+
+    default: obtainDefault,
+
+    async named(name) {
+      const record = book.named(name);
+      if (record === undefined) throw new HearthError('unknown_layer', `There is no layer named \`${name}\`.`, { extra: { layer: name } });
+      return obtain(want(record.requirements), record.name);
+    },
+
+    byId,
+    list: () => book.list(),
+
+    async remove(id) {
+      refuseWhenClosing();
+      const under = removals.get(id);
+      if (under !== undefined) {
+        await under;
+        return false;
+      }
+      if (book.get(id) === undefined) return false;
+      const removal = takeAway(id).finally(() => removals.delete(id));
+      removals.set(id, removal);
+      await removal;
+      return true;
+    },
+
+    async close() {
+      closing.abort();
+      await Promise.allSettled([...builds.values()].map((build) => build.done));
+      await Promise.allSettled(removals.values());
+      await Promise.allSettled(background);
+      await book.written();
+    },
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
