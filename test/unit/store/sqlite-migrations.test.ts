@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checksum, MIGRATIONS, type Migration, migrate } from '../../../src/store/sqlite/migrations.ts';
+import { openSqliteStore } from '../../../src/store/sqlite/open-sqlite-store.ts';
+import { silent, temporaryFolder } from './temporary-store.ts';
+
+describe('migrations of the SQLite store', () => {
+  let folder: string;
+  let file: string;
+
+  beforeEach(async () => {
+    folder = await temporaryFolder();
+    file = join(folder, 'hearth.db');
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  function inDatabase<T>(work: (db: DatabaseSync) => T): T {
+    const db = new DatabaseSync(file);
+    try {
+      return work(db);
+    } finally {
+      db.close();
+    }
+  }
+
+  const extra: Migration = { number: MIGRATIONS.length + 1, name: 'extra', sql: 'ALTER TABLE functions ADD COLUMN note TEXT' };
+
+  it('numbers its steps from 1 without gaps', () => {
+    expect(MIGRATIONS.map(({ number }) => number)).toEqual(MIGRATIONS.map((_, index) => index + 1));
+  });
+
+  it('never edits a released step', () => {
+    // A new step adds a line here; an old line never changes.
+    expect(MIGRATIONS.map(checksum)).toEqual(['86695bebaa31f9e86b8237c7fd39020c910fa059d39cb9388b7a6b34614b02f2']);
+  });
+
+  it('brings a database of the first schema up to date with its data', async () => {
+    inDatabase((db) => {
+      migrate(db, MIGRATIONS.slice(0, 1), file, 1);
+      db.exec(`
+        INSERT INTO code_blobs VALUES ('c', CAST('print(1)' AS BLOB));
+        INSERT INTO function_versions VALUES ('echo', 1, 'h', 'http|GET|/', 'python', 'script', 'c', 60000, 'egress', '["l"]', NULL, '{"A":"b"}', 8, 1000, 256, 7);
+        INSERT INTO functions VALUES ('echo', 1);
+      `);
+    });
+    const store = await openSqliteStore({ file, log: silent });
+    try {
+      expect(await store.currentVersions()).toMatchObject([
+        { functionName: 'echo', number: 1, code: 'print(1)', layers: ['l'], environment: { A: 'b' } },
+      ]);
+    } finally {
+      await store.close();
+    }
+  });
+
+  it('applies each step once', () => {
+    inDatabase((db) => {
+      expect(migrate(db, MIGRATIONS, file, 1)).toEqual(MIGRATIONS.map(({ number }) => number));
+      expect(migrate(db, MIGRATIONS, file, 2)).toEqual([]);
+      expect(migrate(db, [...MIGRATIONS, extra], file, 3)).toEqual([extra.number]);
+    });
+  });
+
+  it('leaves the database at the step before one that fails', () => {
+    const failing: Migration = { number: extra.number, name: 'failing', sql: 'ALTER TABLE functions ADD COLUMN half TEXT; SELECT nonsense' };
+    inDatabase((db) => {
+      expect(() => migrate(db, [...MIGRATIONS, failing], file, 1)).toThrow(/nonsense/);
+      expect(
+        db
+          .prepare('SELECT name FROM pragma_table_info(?)')
+          .all('functions')
+          .map((row) => row.name),
+      ).not.toContain('half');
+      expect(migrate(db, [...MIGRATIONS, extra], file, 2)).toEqual([extra.number]);
+    });
+  });
+
+  it('refuses a database of a newer platform and does not touch it', async () => {
+    inDatabase((db) => migrate(db, [...MIGRATIONS, extra], file, 1));
+    const before = readFileSync(file);
+    await expect(openSqliteStore({ file, log: silent })).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringMatching(/newer version of Hearth.*"extra".*Nothing was changed/),
+    });
+    expect(readFileSync(file)).toEqual(before);
+  });
+
+  it('refuses a database whose applied step differs from ours', async () => {
+    inDatabase((db) => {
+      migrate(db, MIGRATIONS, file, 1);
+      db.exec("UPDATE schema_migrations SET checksum = 'other' WHERE number = 1");
+    });
+    await expect(openSqliteStore({ file, log: silent })).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringContaining('"initial"'),
+    });
+  });
+});
