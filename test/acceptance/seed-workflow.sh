@@ -18,7 +18,7 @@ check() {
     passed=$((passed + 1))
   else
     printf 'FAIL  %s\n' "$name"
-    head -n 20 "$work/output" | sed 's/^/      /'
+    awk 'NR <= 20 { print "      " $0 }' "$work/output"
     failed=$((failed + 1))
   fi
 }
