@@ -21,10 +21,16 @@ export function parseEventKey(text: string): EventKey {
   const [kind, verb, ...rest] = text.split('|');
   const path = rest.join('|');
   if (kind !== 'http') {
-    throw new HearthError('invalid_request', `The event key ${quote(text)} is of the kind ${quote(kind ?? '')}; this version knows \`http|VERB|/path\`.`);
+    throw new HearthError(
+      'invalid_request',
+      `The event key ${quote(text)} is of the kind ${quote(kind ?? '')}; this version knows \`http|VERB|/path\`.`,
+    );
   }
   if (verb === undefined || !TOKEN.test(verb)) {
-    throw new HearthError('invalid_request', `The event key ${quote(text)} has no HTTP method in its second part; write \`http|GET|/path\`, or \`http|*|/path\` for all methods.`);
+    throw new HearthError(
+      'invalid_request',
+      `The event key ${quote(text)} has no HTTP method in its second part; write \`http|GET|/path\`, or \`http|*|/path\` for all methods.`,
+    );
   }
   if (!path.startsWith('/') || /[?#\s]/.test(path)) {
     throw new HearthError('invalid_request', `The path of the event key ${quote(text)} must begin with / and hold no ?, # or white space.`);

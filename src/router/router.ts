@@ -3,19 +3,23 @@ import { parseEventKey, type Segment } from './event-key.ts';
 
 /** What a request leads to. */
 export type RouteMatch =
-  | { kind: 'found'; versions: readonly FunctionVersion[]; params: Readonly<Record<string, string>> }
+  | { kind: 'found'; targets: readonly RouteTarget[] }
   /** The path has functions, none for this method. */
   | { kind: 'other_methods'; allow: readonly string[] }
   | { kind: 'none' };
+
+export interface RouteTarget {
+  version: FunctionVersion;
+  params: Readonly<Record<string, string>>;
+}
 
 interface Leaf {
   /** By method; `*` is every method. */
   verbs: Map<string, Target[]>;
 }
 
-interface Target {
-  version: FunctionVersion;
-  /** Names of the path's parameters in their order; functions on one path may name them differently. */
+/** With the names of the path's parameters in their order; functions on one path may name them differently. */
+interface Target extends RouteTarget {
   names: readonly string[];
 }
 
@@ -47,7 +51,7 @@ export class Router {
     const names = key.segments.flatMap((segment) => (segment.kind === 'param' ? [segment.name] : segment.kind === 'rest' ? ['*'] : []));
     const leaf = this.#leafFor(key.path, key.segments);
     const targets = leaf.verbs.get(key.verb) ?? [];
-    targets.push({ version, names });
+    targets.push({ version, params: NO_PARAMS, names });
     leaf.verbs.set(key.verb, targets);
     this.#current.set(version.functionName, version);
   }
@@ -128,7 +132,14 @@ function collect(leaf: Leaf, allow: Set<string>): void {
   for (const verb of leaf.verbs.keys()) allow.add(verb);
 }
 
-function matchNode(node: Node, parts: readonly string[], at: number, verb: string, values: string[], allow: Set<string>): readonly Target[] | undefined {
+function matchNode(
+  node: Node,
+  parts: readonly string[],
+  at: number,
+  verb: string,
+  values: string[],
+  allow: Set<string>,
+): readonly Target[] | undefined {
   if (at === parts.length) return node.leaf && take(node.leaf, verb, allow);
   const part = parts[at] as string;
   const literal = node.literals.get(part);
@@ -157,12 +168,21 @@ function take(leaf: Leaf, verb: string, allow: Set<string>): readonly Target[] |
 }
 
 function found(targets: readonly Target[], values: readonly string[]): RouteMatch {
-  const versions = targets.map((target) => target.version);
-  const names = (targets[0] as Target).names;
-  if (names.length === 0) return { kind: 'found', versions, params: NO_PARAMS };
-  const params: Record<string, string> = {};
-  names.forEach((name, index) => {
-    params[name] = decodeURIComponent(values[index] ?? '');
-  });
-  return { kind: 'found', versions, params };
+  if (values.length === 0) return { kind: 'found', targets };
+  return {
+    kind: 'found',
+    targets: targets.map(({ version, names }) => ({
+      version,
+      params: Object.fromEntries(names.map((name, index) => [name, decode(values[index] ?? '')])),
+    })),
+  };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Percent-encoded bytes that are no UTF-8: the function gets them as they came.
+    return text;
+  }
 }

@@ -1,0 +1,201 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { HearthError, toHearthError } from '../errors.ts';
+import type { Router, RouteTarget } from '../router/router.ts';
+import type { Invocation, InvocationInput, ReplySink } from '../scheduler/invocation.ts';
+import type { FunctionVersion } from '../schemas/function.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { FanOut } from './fan-out.ts';
+import { HttpReply } from './http-reply.ts';
+import { rawProblem, sendProblem } from './problem.ts';
+import { callerRequestId, functionHeaders, hasBody, parseTarget, readBody, type Target } from './request.ts';
+
+export interface GatewaySettings {
+  host: string;
+  port: number;
+  maxBodyBytes: number;
+  maxHeaderBytes: number;
+  maxHeaders: number;
+  headersTimeoutMs: number;
+  requestTimeoutMs: number;
+  keepAliveMs: number;
+}
+
+/** The gateway's only view of what runs functions. */
+export interface Invoker {
+  submit(input: InvocationInput, version: FunctionVersion, sink: ReplySink): Invocation;
+  cancel(invocation: Invocation): void;
+}
+
+/** Longest request target in characters; longer ones are 414. */
+const MAX_TARGET_CHARS = 8 * 1024;
+const NO_BODY = null;
+
+/** The HTTP server in front of the functions: bytes in, bytes out. */
+export class Gateway {
+  readonly #settings: GatewaySettings;
+  readonly #router: Pick<Router, 'match'>;
+  readonly #invoker: Invoker;
+  readonly #log: Logger;
+  readonly #server: Server;
+  #draining = false;
+
+  constructor(settings: GatewaySettings, router: Pick<Router, 'match'>, invoker: Invoker, log: Logger) {
+    this.#settings = settings;
+    this.#router = router;
+    this.#invoker = invoker;
+    this.#log = log;
+    this.#server = createServer({
+      maxHeaderSize: settings.maxHeaderBytes,
+      headersTimeout: settings.headersTimeoutMs,
+      requestTimeout: settings.requestTimeoutMs,
+      keepAliveTimeout: settings.keepAliveMs,
+      connectionsCheckingInterval: Math.min(1000, settings.headersTimeoutMs),
+      noDelay: true,
+    });
+    // One more than allowed: Node drops what is beyond silently, we want to see it and refuse.
+    this.#server.maxHeadersCount = settings.maxHeaders + 1;
+    this.#server.on('request', (request, response) => this.#onRequest(request, response));
+    this.#server.on('checkContinue', (request, response) => this.#onRequest(request, response));
+    // Expectations other than 100-continue may be ignored (RFC 9110 §10.1.1).
+    this.#server.on('checkExpectation', (request, response) => this.#onRequest(request, response));
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => onClientError(error, socket as Socket));
+  }
+
+  /** @returns the address that it listens on @throws HearthError invalid_config when the address can't be had */
+  async listen(): Promise<AddressInfo> {
+    const { host, port } = this.#settings;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (cause: NodeJS.ErrnoException) => {
+        const what =
+          cause.code === 'EADDRINUSE' ? 'something else listens there already; stop it, or set HEARTH_GATEWAY_PORT to a free port' : cause.message;
+        reject(new HearthError('invalid_config', `The gateway can't listen on ${host}:${port}: ${what}.`, { cause }));
+      });
+      this.#server.listen(port, host, () => resolve());
+    });
+    this.#server.on('error', (error) => this.#log.error({ err: error }, 'the gateway met an error'));
+    return this.#server.address() as AddressInfo;
+  }
+
+  /** New requests are refused with 503 from now on; those under way go on. */
+  drain(): void {
+    this.#draining = true;
+    this.#server.closeIdleConnections();
+  }
+
+  /** Takes no more connections, and ends those that are left. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    // What still writes its last answer has a moment to do so.
+    const timer = setTimeout(() => this.#server.closeAllConnections(), 1000);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    try {
+      this.#route(request, response);
+    } catch (error) {
+      this.#refuse(request, response, error);
+    }
+  }
+
+  #route(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#draining)
+      throw new HearthError('draining', 'The platform is shutting down and takes no more requests. Try again in a few seconds.', { retryAfter: 5 });
+    const { url = '/', method = 'GET' } = request;
+    if (url.length > MAX_TARGET_CHARS) throw new HearthError('uri_too_long', `The request target is longer than ${MAX_TARGET_CHARS} characters.`);
+    if (request.rawHeaders.length > 2 * this.#settings.maxHeaders)
+      throw new HearthError('headers_too_large', `The request has more than ${this.#settings.maxHeaders} headers.`);
+    if (url === '*') {
+      // OPTIONS * asks about the server as a whole (RFC 9110 §9.3.7).
+      response.writeHead(204).end();
+      return;
+    }
+    const target = parseTarget(url);
+    const match = this.#router.match(method, target.path);
+    if (match.kind === 'none') {
+      throw new HearthError(
+        'no_function',
+        `No function is registered for ${method} ${target.path}. Register one under the event key "http|${method}|${target.path}"; GET /functions of the control plane lists those there are.`,
+      );
+    }
+    if (match.kind === 'other_methods') {
+      if (method === 'OPTIONS') {
+        response.writeHead(204, { Allow: match.allow.join(', ') }).end();
+        return;
+      }
+      throw new HearthError('method_not_allowed', `${target.path} has functions for ${match.allow.join(', ')}, none for ${method}.`, {
+        allow: match.allow,
+      });
+    }
+    if (!hasBody(request)) {
+      this.#invoke(request, response, target, match.targets, NO_BODY);
+      return;
+    }
+    readBody(request, this.#settings.maxBodyBytes, (error, body) => {
+      try {
+        if (error) throw error;
+        this.#invoke(request, response, target, match.targets, body);
+      } catch (cause) {
+        this.#refuse(request, response, cause);
+      }
+    });
+    // The caller waits for this before it sends the body; an announced size that is too large has been refused by now.
+    if (request.headers.expect !== undefined && !response.headersSent) response.writeContinue();
+  }
+
+  #invoke(request: IncomingMessage, response: ServerResponse, target: Target, targets: readonly RouteTarget[], body: Buffer | null): void {
+    const requestId = callerRequestId(request);
+    const reply = new HttpReply(response, requestId, () => this.#draining);
+    const fanOut = targets.length > 1 ? new FanOut(reply, targets.length) : null;
+    const invocations: Invocation[] = [];
+    response.on('close', () => {
+      if (!response.writableFinished) for (const invocation of invocations) this.#invoker.cancel(invocation);
+    });
+    for (const { version, params } of targets) {
+      const id = randomUUID();
+      const input: InvocationInput = {
+        id,
+        correlationId: id,
+        trigger: 'gateway',
+        verb: request.method as string,
+        path: target.path,
+        rawPath: target.rawPath,
+        query: target.query,
+        params,
+        headers: functionHeaders(request.rawHeaders, id),
+        body,
+        scriptBody: null,
+        requestId,
+      };
+      invocations.push(this.#invoker.submit(input, version, fanOut ? fanOut.branch() : reply));
+    }
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, cause: unknown): void {
+    const error = toHearthError(cause);
+    if (error.code === 'internal') this.#log.error({ err: error.cause, verb: request.method, path: request.url }, 'the gateway met an error');
+    // What is left of an unread body must not be taken for the next request: the connection ends after this answer.
+    const unread = hasBody(request) && !request.complete;
+    sendProblem(response, error, unread || this.#draining ? ['Connection', 'close'] : []);
+    if (unread) response.once('finish', () => request.destroy());
+  }
+}
+
+/** What could not be read as a request. Codes are those of Node's parser (llhttp). */
+function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const problem =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? new HearthError('headers_too_large', 'The request line and headers are larger than this gateway takes.')
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? new HearthError('request_timeout', 'The request did not arrive in time.')
+        : new HearthError('malformed_request', `The request could not be read: ${error.message.replace(/^Parse Error: /, '')}.`);
+  socket.end(rawProblem(problem), () => socket.destroy());
+}

@@ -1,0 +1,72 @@
+import type { ServerResponse } from 'node:http';
+import { type HearthError, toHearthError } from '../errors.ts';
+import type { Invocation, ReplySink } from '../scheduler/invocation.ts';
+import { sendProblem } from './problem.ts';
+
+/** Writes an invocation's answer to the caller's connection: heads and framing are ours, bytes of bodies pass untouched. */
+export class HttpReply implements ReplySink {
+  readonly #response: ServerResponse;
+  readonly #requestId: string | null;
+  /** The connection is to be closed after this answer. */
+  readonly #close: () => boolean;
+
+  constructor(response: ServerResponse, requestId: string | null, close: () => boolean) {
+    this.#response = response;
+    this.#requestId = requestId;
+    this.#close = close;
+  }
+
+  reply(invocation: Invocation, status: number, headers: readonly string[], body: Buffer): void {
+    const head = this.#head(invocation, headers);
+    if (status !== 204 && status !== 304) head.push('Content-Length', String(body.length));
+    this.#response.writeHead(status, head);
+    // Node leaves out the body of an answer to HEAD, of 204 and of 304.
+    this.#response.end(body);
+  }
+
+  start(invocation: Invocation, status: number, headers: readonly string[]): void {
+    this.#response.writeHead(status, this.#head(invocation, headers));
+    this.#response.flushHeaders();
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#response.write(chunk);
+  }
+
+  onceDrained(callback: () => void): void {
+    const done = () => {
+      this.#response.off('drain', done);
+      this.#response.off('close', done);
+      callback();
+    };
+    this.#response.on('drain', done);
+    this.#response.on('close', done);
+  }
+
+  end(): void {
+    this.#response.end();
+  }
+
+  fail(invocation: Invocation, error: HearthError): void {
+    if (this.#response.headersSent) {
+      // The caller has to see that the stream is incomplete, and only a broken connection tells.
+      this.#response.destroy();
+      return;
+    }
+    if (error.code === 'client_gone') return;
+    sendProblem(this.#response, toHearthError(error), this.#head(invocation, []), { correlation_id: invocation.input.id });
+  }
+
+  #head(invocation: Invocation, headers: readonly string[]): string[] {
+    const timings = invocation.timings();
+    const head = [...headers, 'X-Correlation-Id', invocation.input.correlationId];
+    if (invocation.instanceId !== null) head.push('X-Serverless-Instance-Id', invocation.instanceId, 'X-Hearth-Start', invocation.start);
+    head.push(
+      'Server-Timing',
+      `queue;dur=${timings.queue.toFixed(2)}, start;dur=${timings.start.toFixed(2)}, init;dur=${timings.init.toFixed(2)}, run;dur=${timings.run.toFixed(2)}`,
+    );
+    if (this.#requestId !== null) head.push('X-Request-Id', this.#requestId);
+    if (this.#close()) head.push('Connection', 'close');
+    return head;
+  }
+}

@@ -1,0 +1,266 @@
+import { HearthError } from '../errors.ts';
+import type { FunctionVersion } from '../schemas/function.ts';
+import { Instance, type InstanceOwner, type InstanceParts } from './instance.ts';
+import type { Invocation } from './invocation.ts';
+import { InvocationQueue } from './invocation-queue.ts';
+
+/** What one function's instances need of the machine that they share with the others. */
+export interface Machine {
+  /** Takes room for one more instance, evicting an idle one of another function if need be; false when there is none, then `onRoom` is called once there is. */
+  takeRoom(asker: FunctionInstances): boolean;
+  /** Everything about an instance that has stopped is cleared. */
+  giveRoom(instance: Instance): void;
+  onInstanceChanged(instance: Instance): void;
+  onInvocationOver(invocation: Invocation): void;
+  /** Nothing is left of this version. */
+  onGone(instances: FunctionInstances): void;
+}
+
+/** Before the first start and the first run have been measured. Milliseconds. */
+const GUESSED_START_MS = 60;
+const MIN_RECHECK_MS = 5;
+/** After a start that failed; doubled with each further one. Milliseconds. */
+const FIRST_BACKOFF_MS = 100;
+const MAX_BACKOFF_MS = 10_000;
+const WEIGHT = 0.2;
+
+/**
+ * The instances and the waiting line of one function version. One line for all: whichever frees up first, a warm instance or a starting one, takes the
+ * invocation at its head.
+ *
+ * When it starts one more instance: at once when there is none; else only when those there, by the run times measured so far, will not have worked off the
+ * line before a new one could be up; and, as a safeguard against wrong guesses, when the head of the line has waited as long as a start takes. Never more
+ * than there are invocations waiting beyond what is starting already.
+ *
+ * A function that can't be started is not tried again with every request: starts back off, and meanwhile its callers get the reason at once.
+ */
+export class FunctionInstances implements InstanceOwner {
+  readonly version: FunctionVersion;
+  readonly #parts: InstanceParts;
+  readonly #machine: Machine;
+  readonly #queue = new InvocationQueue();
+  readonly #instances = new Set<Instance>();
+  /** Ready instances with room; the one used last is at the end, so that the others grow idle. May hold some that have none any more. */
+  readonly #withRoom: Instance[] = [];
+  #starting = 0;
+  #ready = 0;
+  #retired = false;
+  #gone = false;
+  #recheckTimer: NodeJS.Timeout | null = null;
+  #startMs = GUESSED_START_MS;
+  /** Mean time of a run; NaN before the first one ended. */
+  #runMs = Number.NaN;
+  /** Starts that failed in a row, the last failure, and when (performance.now()) the next start is allowed. */
+  #failedStarts = 0;
+  #lastStartError: HearthError | null = null;
+  #nextStartTick = 0;
+
+  constructor(parts: InstanceParts, machine: Machine, version: FunctionVersion, predecessor: FunctionInstances | undefined) {
+    this.#parts = parts;
+    this.#machine = machine;
+    this.version = version;
+    if (predecessor) {
+      this.#startMs = predecessor.#startMs;
+      this.#runMs = predecessor.#runMs;
+    }
+  }
+
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  get instances(): ReadonlySet<Instance> {
+    return this.#instances;
+  }
+
+  /** Whether an invocation that comes now finds a ready instance. */
+  get isWarm(): boolean {
+    return this.#ready > 0;
+  }
+
+  /** Runs it now, or puts it in the line. @throws HearthError queue_full */
+  submit(invocation: Invocation): void {
+    const instance = this.#takeInstance();
+    if (instance && this.#queue.length === 0) {
+      this.#dispatch(instance, invocation);
+      return;
+    }
+    if (instance) this.#list(instance);
+    if (this.#queue.length >= this.version.maxQueue) {
+      const retryAfter = Math.max(1, Math.ceil(this.#expectedWaitMs() / 1000));
+      throw new HearthError(
+        'queue_full',
+        `${this.#queue.length} invocations of the function ${this.version.functionName} are waiting already, which is its bound. Try again in ${retryAfter} s.`,
+        {
+          retryAfter,
+          extra: { reason: 'function_queue_full' },
+        },
+      );
+    }
+    this.#queue.push(invocation);
+    this.#pump();
+    this.#startForLine();
+  }
+
+  /** Takes a waiting invocation out of the line. @returns whether it was there */
+  withdraw(invocation: Invocation): boolean {
+    return this.#queue.remove(invocation);
+  }
+
+  /** A new version has taken over, or the function was deleted: what has been accepted is served, then all instances stop. */
+  retire(reason: string): void {
+    this.#retired = true;
+    if (this.#queue.length === 0) for (const instance of [...this.#instances]) instance.retire(reason);
+    this.#checkGone();
+  }
+
+  /** The machine has room for an instance that was refused before. */
+  onRoom(): void {
+    this.#startForLine();
+  }
+
+  /** Fails everything and ends every instance. */
+  stop(error: HearthError): void {
+    this.#retired = true;
+    for (const invocation of this.#queue.drain()) this.#failWaiting(invocation, error);
+    for (const instance of [...this.#instances]) instance.kill(error.message, error);
+    this.#clearRecheck();
+    this.#checkGone();
+  }
+
+  onReady(instance: Instance): void {
+    this.#starting--;
+    this.#ready++;
+    this.#failedStarts = 0;
+    this.#lastStartError = null;
+    this.#nextStartTick = 0;
+    this.#startMs = mean(this.#startMs, instance.bootMs + instance.initMs);
+    this.#machine.onInstanceChanged(instance);
+    this.#list(instance);
+    this.#pump();
+    if (this.#retired && this.#queue.length === 0) instance.retire('the version was replaced');
+  }
+
+  onOver(instance: Instance, invocation: Invocation): void {
+    this.#runMs = mean(this.#runMs, performance.now() - invocation.dispatchedTick);
+    if (instance.hasRoom) this.#list(instance);
+    if (this.#queue.length > 0) this.#pump();
+    else if (this.#retired) instance.retire('the version was replaced');
+    this.#machine.onInvocationOver(invocation);
+  }
+
+  onStopped(instance: Instance, startError: HearthError | null, orphans: readonly Invocation[]): void {
+    this.#instances.delete(instance);
+    if (startError) {
+      this.#starting--;
+      this.#backOff(startError);
+    } else this.#ready--;
+    const at = this.#withRoom.indexOf(instance);
+    if (at >= 0) this.#withRoom.splice(at, 1);
+    for (const invocation of orphans) this.#machine.onInvocationOver(invocation);
+    this.#machine.giveRoom(instance);
+    // Those who wait would wait for nothing: with no other instance there or coming, they learn at once why.
+    if (startError && this.#instances.size === 0) for (const invocation of this.#queue.drain()) this.#failWaiting(invocation, startError);
+    this.#startForLine();
+    this.#checkGone();
+  }
+
+  #backOff(error: HearthError): void {
+    // Only what the function does wrong; a machine without room or a start that was called off is not its fault.
+    if (error.fault !== 'function') return;
+    this.#lastStartError = error;
+    this.#nextStartTick = performance.now() + Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failedStarts++);
+  }
+
+  #failWaiting(invocation: Invocation, error: HearthError): void {
+    invocation.error = error;
+    this.#machine.onInvocationOver(invocation);
+  }
+
+  #pump(): void {
+    while (this.#queue.length > 0) {
+      const instance = this.#takeInstance();
+      if (!instance) break;
+      this.#dispatch(instance, this.#queue.shift() as Invocation);
+    }
+    if (this.#queue.length === 0) this.#clearRecheck();
+  }
+
+  #dispatch(instance: Instance, invocation: Invocation): void {
+    instance.invoke(invocation);
+    if (instance.hasRoom) this.#list(instance);
+  }
+
+  #list(instance: Instance): void {
+    if (instance.listed) return;
+    instance.listed = true;
+    this.#withRoom.push(instance);
+  }
+
+  #takeInstance(): Instance | undefined {
+    for (let instance = this.#withRoom.pop(); instance; instance = this.#withRoom.pop()) {
+      instance.listed = false;
+      if (instance.hasRoom) return instance;
+    }
+    return undefined;
+  }
+
+  #startForLine(): void {
+    const uncovered = this.#queue.length - this.#starting * this.version.concurrency;
+    if (uncovered <= 0) return;
+    if (this.#instances.size === 0) {
+      if (this.#lastStartError && performance.now() < this.#nextStartTick) {
+        for (const invocation of this.#queue.drain()) this.#failWaiting(invocation, this.#lastStartError);
+        return;
+      }
+      this.#startOne();
+    } else if (this.#expectedWaitMs() > this.#startMs) this.#startMany(Math.ceil(uncovered / this.version.concurrency));
+    this.#recheckTimer ??= setTimeout(() => this.#recheck(), Math.max(MIN_RECHECK_MS, this.#startMs));
+  }
+
+  /** How long the last of the line will wait if no instance is added; unknown run times count as nothing, the recheck mends a wrong guess. */
+  #expectedWaitMs(): number {
+    const slots = Math.max(1, (this.#ready + this.#starting) * this.version.concurrency);
+    return Number.isNaN(this.#runMs) ? 0 : (this.#queue.length * this.#runMs) / slots;
+  }
+
+  #recheck(): void {
+    this.#recheckTimer = null;
+    const head = this.#queue.peek();
+    if (!head) return;
+    const uncovered = this.#queue.length - this.#starting * this.version.concurrency;
+    if (uncovered > 0 && performance.now() - head.acceptedTick >= this.#startMs) this.#startMany(Math.ceil(uncovered / this.version.concurrency));
+    this.#recheckTimer = setTimeout(() => this.#recheck(), Math.max(MIN_RECHECK_MS, this.#startMs));
+  }
+
+  #startMany(count: number): void {
+    for (let started = 0; started < count; started++) if (!this.#startOne()) return;
+  }
+
+  #startOne(): boolean {
+    if (this.#instances.size >= this.version.maxInstances || performance.now() < this.#nextStartTick || !this.#machine.takeRoom(this)) return false;
+    const instance = new Instance(this.#parts, this.version, this);
+    this.#instances.add(instance);
+    this.#starting++;
+    instance.start();
+    this.#machine.onInstanceChanged(instance);
+    return true;
+  }
+
+  #clearRecheck(): void {
+    if (this.#recheckTimer) clearTimeout(this.#recheckTimer);
+    this.#recheckTimer = null;
+  }
+
+  #checkGone(): void {
+    if (!this.#retired || this.#gone || this.#instances.size > 0 || this.#queue.length > 0) return;
+    this.#gone = true;
+    this.#clearRecheck();
+    this.#machine.onGone(this);
+  }
+}
+
+/** Exponentially weighted. */
+function mean(before: number, sample: number): number {
+  return Number.isNaN(before) ? sample : before + WEIGHT * (sample - before);
+}

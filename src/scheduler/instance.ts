@@ -1,0 +1,518 @@
+import { randomUUID } from 'node:crypto';
+import { HearthError } from '../errors.ts';
+import type { Layers } from '../layers/layers.ts';
+import type { ProtocolError } from '../protocol/frame.ts';
+import type { ExitedMessage, HelloMessage, LoadMessage, ReadyMessage, ReplyHeadMessage, RuntimeErrorMessage } from '../protocol/messages.ts';
+import { RuntimeChannel, type RuntimeListener } from '../protocol/runtime-channel.ts';
+import { StreamTunnel } from '../protocol/stream-tunnel.ts';
+import type { ReplyEndpoint, ReplyInbox, ReplyMessage } from '../reply/endpoint.ts';
+import type { Sandbox, SandboxDriver, SandboxExit } from '../sandbox/driver.ts';
+import type { FunctionVersion } from '../schemas/function.ts';
+import type { InstanceRecord, InstanceState } from '../schemas/records.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { Invocation } from './invocation.ts';
+import { failInvocation, ReplyAssembly } from './reply-assembly.ts';
+import { TailBuffer } from './tail-buffer.ts';
+
+const LOG_TAIL_BYTES = 64 * 1024;
+
+export interface InstanceSettings {
+  /** Milliseconds for boot and load together. */
+  startTimeoutMs: number;
+  /** Milliseconds for a cancelled invocation to confirm. */
+  cancelGraceMs: number;
+  /** Milliseconds that a streamed reply may pause for. */
+  streamIdleMs: number;
+  /** Bytes of a buffered reply. */
+  maxReplyBytes: number;
+  /** Bytes of the private /tmp. */
+  tmpBytes: number;
+  rlimits: LoadMessage['limits'];
+}
+
+export interface InstanceParts {
+  driver: SandboxDriver;
+  replyEndpoint: ReplyEndpoint;
+  layers: Pick<Layers, 'byId'>;
+  log: Logger;
+  settings: InstanceSettings;
+}
+
+export interface InstanceOwner {
+  onReady(instance: Instance): void;
+  /** The invocation is over and its slot is free; not called when the instance stops, see `onStopped`. */
+  onOver(instance: Instance, invocation: Invocation): void;
+  /** @param startError why it never became ready; null when it had been */
+  onStopped(instance: Instance, startError: HearthError | null, orphans: readonly Invocation[]): void;
+}
+
+interface Running {
+  frameId: number;
+  invocation: Invocation;
+  assembly: ReplyAssembly;
+  idleTimer: NodeJS.Timeout | null;
+  graceTimer: NodeJS.Timeout | null;
+}
+
+/**
+ * A sandbox that holds one function version: `starting → idle ⇄ busy → draining → stopped`.
+ * starting: boot (until Hello), then load (until Ready). draining: takes nothing new, stops when what runs is over. From every state to stopped by `kill`,
+ * by the sandbox's own end or by a protocol error. All invocations that it still had when it stopped are failed by it.
+ */
+export class Instance implements RuntimeListener, ReplyInbox {
+  readonly id = randomUUID();
+  readonly version: FunctionVersion;
+  readonly startedAt = Date.now();
+  /** Where it stands in its owner's list of those with room; the owner's to use. */
+  listed = false;
+  /** performance.now() of when it last became idle. */
+  idleSince = 0;
+  bootMs = 0;
+  initMs = 0;
+
+  readonly #parts: InstanceParts;
+  readonly #owner: InstanceOwner;
+  readonly #running = new Map<number, Running>();
+  readonly #byCorrelation = new Map<string, Running>();
+  readonly #tunnels = new Map<number, StreamTunnel>();
+  readonly #logs = new TailBuffer(LOG_TAIL_BYTES);
+  readonly #startTick = performance.now();
+  #phase: 'starting' | 'ready' | 'draining' | 'stopped' = 'starting';
+  #sandbox: Sandbox | null = null;
+  #channel: RuntimeChannel | null = null;
+  #concurrency = 1;
+  #served = 0;
+  #readyAt: number | null = null;
+  #stoppedAt: number | null = null;
+  #stopReason: string | null = null;
+  #startError: HearthError | null = null;
+  /** What its running invocations are failed with; null: it crashed by itself. */
+  #stopError: HearthError | null = null;
+  #startTimer: NodeJS.Timeout | null = null;
+
+  constructor(parts: InstanceParts, version: FunctionVersion, owner: InstanceOwner) {
+    this.#parts = parts;
+    this.version = version;
+    this.#owner = owner;
+  }
+
+  /** Boots and loads; how it went is told to the owner. */
+  start(): void {
+    this.#startTimer = setTimeout(() => {
+      this.#failStart(
+        new HearthError(
+          'function_load_failed',
+          `The function ${this.version.functionName} was not loaded within ${this.#parts.settings.startTimeoutMs} ms. What its code does on import takes too long, or the machine is overloaded.`,
+        ),
+      );
+    }, this.#parts.settings.startTimeoutMs);
+    this.#boot().catch((error: unknown) => this.#failStart(asStartError(error)));
+  }
+
+  get state(): InstanceState {
+    if (this.#phase === 'ready') return this.#running.size > 0 ? 'busy' : 'idle';
+    return this.#phase;
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Whether one more invocation may be given to it. */
+  get hasRoom(): boolean {
+    return this.#phase === 'ready' && this.#running.size < this.#concurrency;
+  }
+
+  get logs(): string | null {
+    return this.#logs.text();
+  }
+
+  record(): InstanceRecord {
+    return {
+      id: this.id,
+      functionName: this.version.functionName,
+      versionNumber: this.version.number,
+      driver: this.#parts.driver.name,
+      state: this.state,
+      startedAt: this.startedAt,
+      readyAt: this.#readyAt,
+      stoppedAt: this.#stoppedAt,
+      stopReason: this.#stopReason,
+      invocations: this.#served,
+      logs: this.#phase === 'stopped' ? this.logs : null,
+    };
+  }
+
+  /** Only when `hasRoom`. */
+  invoke(invocation: Invocation): void {
+    const channel = this.#channel as RuntimeChannel;
+    const { input, version } = invocation;
+    invocation.state = 'running';
+    invocation.clock = 'run';
+    invocation.instanceId = this.id;
+    invocation.dispatchedTick = performance.now();
+    if (invocation.start === 'cold') {
+      invocation.bootMs = this.bootMs;
+      invocation.initMs = this.initMs;
+    }
+    this.#served++;
+    const frameId = channel.invoke(
+      {
+        correlationId: input.correlationId,
+        instanceId: this.id,
+        verb: input.verb,
+        path: input.path,
+        rawPath: input.rawPath,
+        query: input.query,
+        params: input.params,
+        headers: input.headers,
+        scriptBody: input.scriptBody,
+        bodyLength: input.body?.length ?? 0,
+        deadline: invocation.deadline,
+      },
+      input.body,
+    );
+    const assembly = new ReplyAssembly(invocation, this.#parts.settings.maxReplyBytes);
+    const entry: Running = { frameId, invocation, assembly, idleTimer: null, graceTimer: null };
+    this.#running.set(frameId, entry);
+    if (version.style === 'script') this.#byCorrelation.set(input.correlationId, entry);
+  }
+
+  /**
+   * Nobody wants this invocation's answer any more. A script's processes are killed by the runtime; a handler that is alone in its instance is killed with
+   * it, at once when its deadline passed, else after a grace in which it may end by itself and keep the instance warm.
+   */
+  cancel(invocation: Invocation, reason: 'deadline' | 'client_gone' | 'reply_refused'): void {
+    const entry = [...this.#running.values()].find((running) => running.invocation === invocation);
+    if (!entry || entry.graceTimer) return;
+    this.#stopIdleClock(entry);
+    if (this.version.style === 'handler' && reason === 'deadline' && this.#running.size === 1) {
+      this.kill('an invocation passed its deadline');
+      return;
+    }
+    this.#channel?.cancel(entry.frameId, reason);
+    const grace =
+      reason === 'client_gone' && this.version.style === 'handler' ? 4 * this.#parts.settings.cancelGraceMs : this.#parts.settings.cancelGraceMs;
+    entry.graceTimer = setTimeout(() => this.#condemn(), grace);
+  }
+
+  /** Takes nothing new, and stops when it is empty. */
+  retire(reason: string): void {
+    if (this.#phase === 'draining' || this.#phase === 'stopped') return;
+    if (this.#phase === 'ready' && this.#running.size > 0) {
+      this.#phase = 'draining';
+      this.#stopReason = reason;
+    } else this.kill(reason);
+  }
+
+  /** Ends the sandbox now. @param error what invocations that still run in it are failed with */
+  kill(reason: string, error: HearthError | null = null): void {
+    if (this.#phase === 'stopped') return;
+    this.#stopReason ??= reason;
+    this.#stopError ??= error;
+    if (this.#phase === 'starting')
+      this.#startError ??= error ?? new HearthError('sandbox_unavailable', `The instance was stopped before it was ready: ${reason}.`);
+    if (this.#phase !== 'draining') this.#phase = 'draining';
+    if (this.#sandbox) this.#sandbox.kill();
+  }
+
+  accepts(correlationId: string): boolean {
+    return this.#byCorrelation.has(correlationId);
+  }
+
+  deliver(correlationId: string, message: ReplyMessage): void {
+    const entry = this.#byCorrelation.get(correlationId);
+    if (!entry || entry.invocation.answered) return;
+    this.#guard(entry, () => entry.assembly.message(message));
+  }
+
+  onHello(message: HelloMessage): void {
+    this.bootMs = performance.now() - this.#startTick;
+    const sandbox = this.#sandbox as Sandbox;
+    const { version } = this;
+    if (message.runtime !== version.runtime) {
+      this.#failStart(
+        new HearthError('sandbox_unavailable', `The sandbox runs the runtime ${message.runtime}; the function needs ${version.runtime}.`),
+      );
+      return;
+    }
+    this.#channel?.load(
+      {
+        function: version.functionName,
+        style: version.style,
+        runtime: version.runtime,
+        layers: sandbox.layerPaths,
+        environment: version.environment,
+        concurrency: version.concurrency,
+        streamListen: version.style === 'script' ? sandbox.streamListen : null,
+        limits: this.#parts.settings.rlimits,
+      },
+      Buffer.from(version.code),
+    );
+  }
+
+  onReady(message: ReadyMessage): void {
+    if (this.#phase !== 'starting') return;
+    this.#clearStartTimer();
+    this.initMs = performance.now() - this.#startTick - this.bootMs;
+    this.#concurrency = Math.min(message.concurrency, this.version.concurrency);
+    this.#phase = 'ready';
+    this.#readyAt = Date.now();
+    this.idleSince = performance.now();
+    this.#owner.onReady(this);
+  }
+
+  onLoadFailed(error: RuntimeErrorMessage): void {
+    this.#failStart(
+      new HearthError('function_load_failed', `The function ${this.version.functionName} could not be loaded: ${error.type}: ${error.message}.`, {
+        extra: { function_error: error },
+      }),
+    );
+  }
+
+  onLog(id: number, _stream: 'stdout' | 'stderr', chunk: Buffer): void {
+    this.#logs.push(chunk);
+    this.#running.get(id)?.invocation.log(chunk);
+  }
+
+  onReplyHead(id: number, head: ReplyHeadMessage): void {
+    const entry = this.#answerable(id);
+    if (!entry) return;
+    this.#guard(entry, () => entry.assembly.head(head));
+    if (entry.assembly.streaming && !entry.invocation.answered) this.#startIdleClock(entry);
+  }
+
+  onReplyBody(id: number, chunk: Buffer): void {
+    const entry = this.#answerable(id);
+    if (!entry) return;
+    entry.idleTimer?.refresh();
+    this.#guard(entry, () => {
+      if (entry.assembly.body(chunk)) return;
+      this.#channel?.pause();
+      entry.invocation.sink.onceDrained(() => this.#channel?.resume());
+    });
+  }
+
+  onReplyEnd(id: number): void {
+    const entry = this.#running.get(id);
+    if (!entry) return;
+    if (!entry.invocation.answered) this.#guard(entry, () => entry.assembly.end());
+    this.#over(entry);
+  }
+
+  onFailed(id: number, error: RuntimeErrorMessage): void {
+    const entry = this.#running.get(id);
+    if (!entry) return;
+    failInvocation(
+      entry.invocation,
+      new HearthError('function_failed', `The function ${this.version.functionName} failed: ${error.type}: ${error.message}`, {
+        extra: { function_error: error },
+      }),
+    );
+    this.#over(entry);
+  }
+
+  onExited(id: number, exit: ExitedMessage): void {
+    const entry = this.#running.get(id);
+    if (!entry) return;
+    // What the script published last may still be on its way through the reply endpoint.
+    if (entry.invocation.answered) this.#exited(entry, exit);
+    else setImmediate(() => this.#exited(entry, exit));
+  }
+
+  onStreamOpen(stream: number): void {
+    const tunnel = new StreamTunnel(this.#channel as RuntimeChannel, stream, () => this.#tunnels.delete(stream));
+    this.#tunnels.set(stream, tunnel);
+    this.#parts.replyEndpoint.accept(tunnel, this);
+  }
+
+  onStreamData(stream: number, chunk: Buffer): void {
+    this.#tunnels.get(stream)?.receive(chunk);
+  }
+
+  onStreamClose(stream: number): void {
+    this.#tunnels.get(stream)?.receiveClose();
+  }
+
+  onProtocolError(error: ProtocolError): void {
+    this.#parts.log.warn(
+      { instance: this.id, function: this.version.functionName, reason: error.message },
+      'a runtime broke the protocol; its sandbox is killed',
+    );
+    const failure = new HearthError(
+      'runtime_protocol_error',
+      `The runtime of the function ${this.version.functionName} broke the protocol (${error.message}); its sandbox was killed. A function that writes to descriptor 3 does this.`,
+    );
+    if (this.#phase === 'starting') this.#failStart(failure);
+    else this.kill(error.message, failure);
+  }
+
+  async #boot(): Promise<void> {
+    const { driver, layers, settings } = this.#parts;
+    const paths = this.version.layers.map((id) => {
+      const layer = layers.byId(id);
+      if (!layer)
+        throw new HearthError(
+          'function_load_failed',
+          `The layer ${id} of the function ${this.version.functionName} is gone. Register the function again to have it rebuilt.`,
+        );
+      return layer.path;
+    });
+    const sandbox = await driver.create({
+      id: this.id,
+      runtime: this.version.runtime,
+      layers: paths,
+      network: this.version.network,
+      tmpBytes: settings.tmpBytes,
+    });
+    this.#sandbox = sandbox;
+    sandbox.onOutput((_stream, chunk) => {
+      this.#logs.push(chunk);
+      // With one invocation at a time there is no doubt whose it is.
+      if (this.#running.size === 1) for (const entry of this.#running.values()) entry.invocation.log(chunk);
+    });
+    this.#channel = new RuntimeChannel(sandbox.channel, this);
+    void sandbox.exited.then((exit) => this.#stopped(exit));
+    if (this.#phase !== 'starting') sandbox.kill();
+  }
+
+  #failStart(error: HearthError): void {
+    if (this.#phase === 'stopped') return;
+    this.#startError ??= error;
+    this.kill(error.message, error);
+    if (!this.#sandbox) this.#stopped({ code: null, signal: null });
+  }
+
+  #stopped(exit: SandboxExit): void {
+    if (this.#phase === 'stopped') return;
+    const wasStarting = this.#readyAt === null;
+    this.#phase = 'stopped';
+    this.#stoppedAt = Date.now();
+    this.#clearStartTimer();
+    const how = exit.signal ? `was ended by ${exit.signal}` : `exited with code ${exit.code}`;
+    this.#stopReason ??= `the sandbox ${how}`;
+    for (const tunnel of this.#tunnels.values()) tunnel.destroy();
+    const orphans = [...this.#running.values()];
+    this.#running.clear();
+    this.#byCorrelation.clear();
+    for (const entry of orphans) {
+      this.#stopClocks(entry);
+      failInvocation(
+        entry.invocation,
+        this.#stopError ??
+          new HearthError(
+            'function_crashed',
+            `The function ${this.version.functionName} ended its sandbox while it ran: it ${how}. What it printed is in the record of the invocation.`,
+          ),
+      );
+      entry.invocation.over = true;
+    }
+    const crashed = new HearthError(
+      'function_load_failed',
+      `The sandbox of the function ${this.version.functionName} ${how} before the function was loaded.${tailOf(this.logs)}`,
+    );
+    this.#owner.onStopped(
+      this,
+      wasStarting ? (this.#startError ?? crashed) : null,
+      orphans.map((entry) => entry.invocation),
+    );
+  }
+
+  #exited(entry: Running, exit: ExitedMessage): void {
+    if (!this.#running.has(entry.frameId)) return;
+    const { invocation } = entry;
+    if (!invocation.answered) {
+      if (exit.signal === undefined && exit.code === 0) this.#guard(entry, () => entry.assembly.nothing());
+      else {
+        const how = exit.signal === undefined ? `exited with code ${exit.code}` : `was ended by ${exit.signal}`;
+        failInvocation(
+          invocation,
+          new HearthError(
+            'function_failed',
+            `The script of the function ${this.version.functionName} ${how} without an answer. What it printed is in the record of the invocation.`,
+          ),
+        );
+      }
+    }
+    this.#over(entry);
+  }
+
+  #over(entry: Running): void {
+    this.#stopClocks(entry);
+    this.#running.delete(entry.frameId);
+    this.#byCorrelation.delete(entry.invocation.input.correlationId);
+    entry.invocation.over = true;
+    if (this.#running.size === 0) this.idleSince = performance.now();
+    this.#owner.onOver(this, entry.invocation);
+    if (this.#phase === 'draining' && this.#running.size === 0) this.kill(this.#stopReason ?? 'drained');
+    else if (this.#running.size > 0 && this.#allCondemned()) this.kill('cancelled invocations did not end');
+  }
+
+  /** A cancelled invocation did not confirm: the instance goes, as soon as nothing else in it is wanted. */
+  #condemn(): void {
+    this.retire('a cancelled invocation did not end');
+    if (this.version.style === 'script' || this.#allCondemned()) this.kill('a cancelled invocation did not end');
+  }
+
+  #allCondemned(): boolean {
+    for (const entry of this.#running.values()) if (!entry.graceTimer) return false;
+    return this.#phase === 'draining';
+  }
+
+  #answerable(id: number): Running | undefined {
+    const entry = this.#running.get(id);
+    return entry && !entry.invocation.answered ? entry : undefined;
+  }
+
+  /** An answer that can't be sent fails its invocation, and nobody waits for the rest of it. */
+  #guard(entry: Running, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      if (!(error instanceof HearthError)) throw error;
+      failInvocation(entry.invocation, error);
+      this.cancel(entry.invocation, 'reply_refused');
+    }
+  }
+
+  #startIdleClock(entry: Running): void {
+    const { streamIdleMs } = this.#parts.settings;
+    entry.idleTimer = setTimeout(() => {
+      failInvocation(
+        entry.invocation,
+        new HearthError(
+          'deadline_exceeded',
+          `The streamed answer of the function ${this.version.functionName} paused for more than ${streamIdleMs} ms.`,
+          { extra: { clock: 'stream' } },
+        ),
+      );
+      entry.invocation.state = 'timed_out';
+      this.cancel(entry.invocation, 'deadline');
+    }, streamIdleMs);
+  }
+
+  #stopIdleClock(entry: Running): void {
+    if (entry.idleTimer) clearTimeout(entry.idleTimer);
+    entry.idleTimer = null;
+  }
+
+  #stopClocks(entry: Running): void {
+    this.#stopIdleClock(entry);
+    if (entry.graceTimer) clearTimeout(entry.graceTimer);
+    entry.graceTimer = null;
+  }
+
+  #clearStartTimer(): void {
+    if (this.#startTimer) clearTimeout(this.#startTimer);
+    this.#startTimer = null;
+  }
+}
+
+function asStartError(error: unknown): HearthError {
+  if (error instanceof HearthError) return error;
+  return new HearthError('sandbox_unavailable', `The sandbox could not be made: ${(error as Error).message}.`, { cause: error });
+}
+
+function tailOf(logs: string | null): string {
+  return logs === null ? '' : ` It printed: ${logs.trimEnd().slice(-500)}`;
+}

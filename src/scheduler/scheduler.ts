@@ -1,0 +1,280 @@
+import { HearthError } from '../errors.ts';
+import type { FunctionVersion } from '../schemas/function.ts';
+import type { InstanceRecord, InvocationRecord } from '../schemas/records.ts';
+import { FunctionInstances, type Machine } from './function-instances.ts';
+import type { Instance, InstanceParts } from './instance.ts';
+import { Invocation, type InvocationInput, type ReplySink } from './invocation.ts';
+import { recordOf } from './invocation-record.ts';
+import { failInvocation } from './reply-assembly.ts';
+
+const SWEEP_INTERVAL_MS = 1000;
+
+export interface SchedulerSettings {
+  /** Instances at a time on this machine. */
+  maxInstances: number;
+  /** Invocations that wait at a time. */
+  maxQueue: number;
+  /** Milliseconds that an idle instance is kept for. */
+  idleMs: number;
+}
+
+/** Where records go; written behind, off the request's way. */
+export interface Recorder {
+  invocation(record: InvocationRecord): void;
+  instance(record: InstanceRecord): void;
+}
+
+export interface SchedulerParts extends InstanceParts {
+  recorder: Recorder;
+  schedule: SchedulerSettings;
+}
+
+/**
+ * Takes invocations of known function versions, keeps each under its deadline, and gives it to an instance. Owns all instances, and the room for them.
+ * Nothing here is asynchronous but what instances do: a warm invocation goes out in the tick in which it came.
+ */
+export class Scheduler implements Machine {
+  readonly #parts: SchedulerParts;
+  readonly #functions = new Map<FunctionVersion, FunctionInstances>();
+  /** Of each function name, the version that is current. */
+  readonly #current = new Map<string, FunctionInstances>();
+  readonly #open = new Set<Invocation>();
+  readonly #hungry = new Set<FunctionInstances>();
+  readonly #sweeper: NodeJS.Timeout;
+  #instanceCount = 0;
+  #draining = false;
+  #onIdle: (() => void) | null = null;
+
+  constructor(parts: SchedulerParts) {
+    this.#parts = parts;
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS);
+    this.#sweeper.unref();
+  }
+
+  /** Invocations that are not over. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  /** Runs one function version once. What comes of it, failures too, goes to the sink. */
+  submit(input: InvocationInput, version: FunctionVersion, sink: ReplySink): Invocation {
+    const functionInstances = this.#functions.get(version) ?? this.#add(version);
+    const invocation = new Invocation(input, version, sink, functionInstances.isWarm ? 'warm' : 'cold');
+    this.#open.add(invocation);
+    invocation.deadlineTimer = setTimeout(() => this.#pastDeadline(invocation), version.timeoutMs);
+    try {
+      if (this.#draining)
+        throw new HearthError('draining', 'The platform is shutting down and takes no more work. Try again in a few seconds.', { retryAfter: 5 });
+      if (this.#waiting() >= this.#parts.schedule.maxQueue) {
+        throw new HearthError(
+          'queue_full',
+          `${this.#parts.schedule.maxQueue} invocations are waiting on this machine, which is its bound. Try again in a second.`,
+          { retryAfter: 1, extra: { reason: 'machine_queue_full' } },
+        );
+      }
+      functionInstances.submit(invocation);
+    } catch (error) {
+      if (!(error instanceof HearthError)) throw error;
+      invocation.error = error;
+      this.onInvocationOver(invocation);
+    }
+    return invocation;
+  }
+
+  /** The caller left: nobody wants the answer. Does nothing when the invocation is answered. */
+  cancel(invocation: Invocation): void {
+    if (invocation.answered) return;
+    invocation.state = 'cancelled';
+    this.#abandon(invocation, new HearthError('client_gone', 'The caller closed the connection before the answer.'), 'client_gone');
+  }
+
+  /** A version became current: an older one of the same name serves what it has accepted, then goes. */
+  replace(version: FunctionVersion): void {
+    const before = this.#current.get(version.functionName);
+    if (before?.version !== version) before?.retire('the version was replaced');
+  }
+
+  /** A function was deleted. */
+  remove(functionName: string): void {
+    const before = this.#current.get(functionName);
+    this.#current.delete(functionName);
+    before?.retire('the function was deleted');
+  }
+
+  /** Of everything alive, newest first. */
+  instances(): InstanceRecord[] {
+    const records = [...this.#functions.values()].flatMap((functionInstances) =>
+      [...functionInstances.instances].map((instance) => instance.record()),
+    );
+    return records.sort((a, b) => b.startedAt - a.startedAt);
+  }
+
+  instanceLogs(id: string): string | undefined {
+    for (const functionInstances of this.#functions.values()) {
+      for (const instance of functionInstances.instances) if (instance.id === id) return instance.logs ?? '';
+    }
+    return undefined;
+  }
+
+  /** Takes no more work, lets what runs end for at most so many milliseconds, then stops every instance. Resolves when all are gone. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#draining = true;
+    await this.#settled(() => this.#open.size === 0, timeoutMs);
+    clearInterval(this.#sweeper);
+    const error = new HearthError('draining', 'The platform shut down before the function had answered.');
+    for (const functionInstances of [...this.#functions.values()]) functionInstances.stop(error);
+    await this.#settled(() => this.#instanceCount === 0, 10_000);
+  }
+
+  takeRoom(asker: FunctionInstances): boolean {
+    if (this.#instanceCount >= this.#parts.schedule.maxInstances) {
+      this.#hungry.add(asker);
+      this.#evictIdle(asker);
+      return false;
+    }
+    this.#hungry.delete(asker);
+    this.#instanceCount++;
+    return true;
+  }
+
+  giveRoom(instance: Instance): void {
+    this.#instanceCount--;
+    this.onInstanceChanged(instance);
+    for (const functionInstances of [...this.#hungry]) {
+      if (this.#instanceCount >= this.#parts.schedule.maxInstances) break;
+      this.#hungry.delete(functionInstances);
+      functionInstances.onRoom();
+    }
+    this.#checkIdle();
+  }
+
+  onInstanceChanged(instance: Instance): void {
+    this.#parts.recorder.instance(instance.record());
+  }
+
+  onInvocationOver(invocation: Invocation): void {
+    if (!this.#open.delete(invocation)) return;
+    if (invocation.deadlineTimer) clearTimeout(invocation.deadlineTimer);
+    invocation.deadlineTimer = null;
+    invocation.over = true;
+    if (!invocation.answered && invocation.error) failInvocation(invocation, invocation.error);
+    if (invocation.state === 'queued' || invocation.state === 'running') invocation.state = invocation.error ? 'failed' : 'succeeded';
+    const record = recordOf(invocation);
+    this.#parts.recorder.invocation(record);
+    this.#logLine(invocation, record);
+    this.#checkIdle();
+  }
+
+  onGone(functionInstances: FunctionInstances): void {
+    this.#functions.delete(functionInstances.version);
+    this.#hungry.delete(functionInstances);
+    if (this.#current.get(functionInstances.version.functionName) === functionInstances) this.#current.delete(functionInstances.version.functionName);
+  }
+
+  #add(version: FunctionVersion): FunctionInstances {
+    const predecessor = this.#current.get(version.functionName);
+    const functionInstances = new FunctionInstances(this.#parts, this, version, predecessor);
+    this.#functions.set(version, functionInstances);
+    this.#current.set(version.functionName, functionInstances);
+    if (predecessor) predecessor.retire('the version was replaced');
+    return functionInstances;
+  }
+
+  #waiting(): number {
+    // What is open and neither runs nor is over waits; counting the lines one by one would cost more than it tells.
+    if (this.#open.size <= this.#parts.schedule.maxQueue) return 0;
+    let waiting = 0;
+    for (const functionInstances of this.#functions.values()) waiting += functionInstances.waiting;
+    return waiting;
+  }
+
+  #pastDeadline(invocation: Invocation): void {
+    invocation.deadlineTimer = null;
+    const { functionName, timeoutMs } = invocation.version;
+    const where = {
+      queue: 'while it waited for an instance',
+      start: 'while an instance was started for it',
+      run: 'while it ran',
+      stream: 'while its answer was streamed',
+    }[invocation.clock];
+    const error = new HearthError(
+      'deadline_exceeded',
+      `The function ${functionName} did not answer within its ${timeoutMs} ms; the time ran out ${where}.`,
+      {
+        extra: { clock: invocation.clock, timeout_ms: timeoutMs },
+      },
+    );
+    invocation.state = 'timed_out';
+    this.#abandon(invocation, error, 'deadline');
+  }
+
+  #abandon(invocation: Invocation, error: HearthError, reason: 'deadline' | 'client_gone'): void {
+    // A script that has answered and goes on past its deadline is killed all the same; the record says so.
+    invocation.error ??= error;
+    failInvocation(invocation, error);
+    const functionInstances = this.#functions.get(invocation.version);
+    if (functionInstances?.withdraw(invocation)) {
+      this.onInvocationOver(invocation);
+      return;
+    }
+    for (const instance of functionInstances?.instances ?? []) if (instance.id === invocation.instanceId) instance.cancel(invocation, reason);
+  }
+
+  #evictIdle(asker: FunctionInstances): void {
+    let victim: Instance | undefined;
+    for (const functionInstances of this.#functions.values()) {
+      if (functionInstances === asker) continue;
+      for (const instance of functionInstances.instances) {
+        if (instance.state === 'idle' && (!victim || instance.idleSince < victim.idleSince)) victim = instance;
+      }
+    }
+    victim?.retire('its room was needed by another function');
+  }
+
+  #sweep(): void {
+    const before = performance.now() - this.#parts.schedule.idleMs;
+    for (const functionInstances of this.#functions.values()) {
+      for (const instance of functionInstances.instances) {
+        if (instance.state === 'idle' && instance.idleSince < before) instance.retire('it was idle for too long');
+      }
+    }
+  }
+
+  #logLine(invocation: Invocation, record: InvocationRecord): void {
+    const { log } = this.#parts;
+    const fields = {
+      id: record.id,
+      function: record.functionName,
+      version: record.versionNumber,
+      verb: record.verb,
+      path: record.path,
+      state: record.state,
+      status: record.status,
+      start: record.start,
+      instance: record.instanceId,
+      queueMs: record.queueMs,
+      startMs: record.startMs,
+      runMs: record.runMs,
+    };
+    if (!invocation.error) log.info(fields, 'invocation');
+    else if (invocation.error.code === 'internal') log.error({ ...fields, err: invocation.error.cause }, 'invocation');
+    else log.info({ ...fields, error: invocation.error.code, detail: invocation.error.message }, 'invocation');
+  }
+
+  #checkIdle(): void {
+    this.#onIdle?.();
+  }
+
+  async #settled(condition: () => boolean, timeoutMs: number): Promise<void> {
+    if (condition()) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#onIdle = () => {
+        if (!condition()) return;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#onIdle = null;
+  }
+}
