@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { lstatSync } from 'node:fs';
-import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LAYER_ID } from './layer-id.ts';
+import { syncOne, syncTree } from './sync-tree.ts';
 
 /** Half-built and half-removed folders stand beside the layers, so that a rename within one file system is all that publishes or removes one. */
 const LEFTOVER = /^[0-9a-f]{32}\.(?:building|removing)-[0-9a-f]+$/;
@@ -50,9 +51,11 @@ export function layerFolders(folder: string): LayerFolders {
     async publish(built, id) {
       // What may stand there has no record that says ready: a crash came between the rename and the record.
       await (await remove(id)).deleted;
-      if (await isThere(built)) await rename(built, path(id));
-      else await mkdir(path(id));
-      await syncFolder(folder);
+      if (await isThere(built)) {
+        await syncTree(built);
+        await rename(built, path(id));
+      } else await mkdir(path(id));
+      await syncOne(folder);
     },
     remove,
     delete: deleteTree,
@@ -66,15 +69,6 @@ export function layerFolders(folder: string): LayerFolders {
       return errors;
     },
   };
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 async function isThere(path: string): Promise<boolean> {
