@@ -137,7 +137,7 @@ export function createLayers(deps: LayersDependencies): Layers {
       refuseWhenStopped(id, signal);
       if (normalised !== '') {
         log.info({ layer: id }, 'building a layer');
-        const settings = { settings: deps.pipEnvironment, network: deps.network, timeoutMs, signal };
+        const settings = { settings: deps.pipEnvironment, network: deps.network, timeoutMs, signal, maxBytes: limits.maxBytes };
         const result = await pipInstall(deps.builder, { id: `layer-${id}`, requirements: normalised, outputFolder: scratch, ...settings });
         output = result.output;
         refuseWhenStopped(id, signal);

@@ -3,11 +3,13 @@ import type { NetworkMode, SandboxDriver } from '../sandbox/driver.ts';
 import { explainPip } from './explain-pip.ts';
 import { OutputTail } from './output-tail.ts';
 import { pipEnvironment } from './pip-environment.ts';
+import { watchSize } from './watch-size.ts';
 
 /** The folder, inside the build's output folder, that becomes the layer; what lies beside it is temporary. */
 export const SITE = 'site';
 
 const KEPT_OUTPUT_BYTES = 64 * 1024;
+const SIZE_INTERVAL_MS = 2000;
 
 export interface PipInstall {
   /** Names the build's sandbox. */
@@ -19,6 +21,8 @@ export interface PipInstall {
   network: NetworkMode;
   timeoutMs: number;
   signal: AbortSignal;
+  /** Bytes that the layer may have. While it is built it may have three times that: an archive, its content, and what is compiled of it. */
+  maxBytes: number;
 }
 
 /**
@@ -32,7 +36,9 @@ export async function pipInstall(
 ): Promise<{ ok: boolean; output: string; problem: string }> {
   const { environment, inputs } = await pipEnvironment(install.settings);
   const tail = new OutputTail(KEPT_OUTPUT_BYTES);
-  const result = await builder.build({
+  const tooLarge = new AbortController();
+  const watch = watchSize(install.outputFolder, { maxBytes: install.maxBytes * 3, intervalMs: SIZE_INTERVAL_MS, exceeded: () => tooLarge.abort() });
+  const building = builder.build({
     id: install.id,
     argv: [
       ...['python', '-m', 'pip', 'install', '--target', `/build/${SITE}`],
@@ -45,10 +51,12 @@ export async function pipInstall(
     inputs: { ...inputs, 'requirements.txt': install.requirements },
     network: install.network,
     timeoutMs: install.timeoutMs,
-    signal: install.signal,
+    signal: AbortSignal.any([install.signal, tooLarge.signal]),
     onOutput: (chunk) => tail.write(chunk),
   });
+  const result = await building.finally(() => watch.stop());
   const output = tail.text();
+  if (tooLarge.signal.aborted) return { ok: false, output, problem: `they grew beyond ${Math.floor(install.maxBytes / 1024 ** 2)} MiB` };
   return { ok: result.code === 0, output, problem: describe(result.code, result.timedOut, install, output) };
 }
 
