@@ -1,0 +1,249 @@
+import { existsSync, realpathSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { HearthError } from '../../errors.ts';
+import type { BuildResult, BuildSpec, NetworkMode, Probe, Sandbox, SandboxDriver, SandboxExit, SandboxSpec, StreamListen } from '../driver.ts';
+import { type Interpreter, inspectInterpreter } from '../interpreter.ts';
+import { LoopbackAddresses } from '../loopback-addresses.ts';
+import { DEFAULT_BOOT_TIMEOUT_MS, DEFAULT_UID_BASE, type DriverOptions, PRIVATE_STREAM_LISTEN } from '../options.ts';
+import { BubblewrapSandbox, layerPath } from './bubblewrap-sandbox.ts';
+import { buildPlan, prepareOutputFolder, removeTemporary } from './build.ts';
+import { type Launch, type Launcher, launch } from './launch.ts';
+import { type Egress, type EgressTools, nameFiles, startEgress } from './network.ts';
+import type { Plan } from './plan.ts';
+import { probeMachine } from './probe.ts';
+import { closingSteps, etcSteps, interpreterSteps, readOnly } from './root-filesystem.ts';
+import { seccompProgram } from './seccomp.ts';
+import { egressTools, findTools, stageTools, type Tools } from './tools.ts';
+import { UidAllocator } from './uid-allocator.ts';
+
+const NAME = 'bubblewrap';
+
+/** Sandboxes out of Linux namespaces and a system call filter. See docs/sandbox.md. Touches nothing until it is used. */
+export function createBubblewrapDriver(options: DriverOptions): SandboxDriver {
+  return new BubblewrapDriver(options);
+}
+
+class BubblewrapDriver implements SandboxDriver {
+  readonly name = NAME;
+  readonly warnings: readonly string[] = [];
+  readonly #options: DriverOptions;
+  readonly #temporaryFolder: string;
+  readonly #isRoot: boolean;
+  readonly #uids: UidAllocator;
+  readonly #buildUid: number;
+  readonly #addresses = new LoopbackAddresses();
+  /** Everything that runs, until it is gone. */
+  readonly #running = new Map<Launch, Promise<unknown>>();
+  #tools: Tools;
+  #interpreter: Promise<Interpreter> | undefined;
+  #networks: readonly NetworkMode[] = [];
+  #closed = false;
+
+  constructor(options: DriverOptions) {
+    const uidBase = options.uidBase ?? DEFAULT_UID_BASE;
+    this.#options = options;
+    this.#temporaryFolder = options.temporaryFolder ?? tmpdir();
+    this.#isRoot = process.getuid?.() === 0;
+    this.#uids = new UidAllocator(uidBase);
+    this.#buildUid = uidBase - 1;
+    this.#tools = findTools(options.path);
+  }
+
+  async probe(): Promise<Probe[]> {
+    this.#tools = findTools(this.#options.path);
+    this.#interpreter = undefined;
+    const { probes, networks } = await probeMachine({
+      tools: this.#tools,
+      isRoot: this.#isRoot,
+      interpreter: () => this.#inspect(),
+      tryNetwork: (network) => this.#tryNetwork(network),
+      agent: join(this.#options.agentFolder, this.#options.agentEntry),
+    });
+    this.#networks = networks;
+    return probes;
+  }
+
+  networks(): readonly NetworkMode[] {
+    return this.#networks;
+  }
+
+  async create(spec: SandboxSpec): Promise<Sandbox> {
+    const interpreter = await this.#inspect();
+    const streamListen = this.#streamListen(spec.network);
+    const uid = this.#isRoot ? this.#uids.take() : undefined;
+    const giveBack = () => {
+      if (uid !== undefined) this.#uids.giveBack(uid);
+      if (spec.network === 'host') this.#addresses.giveBack(streamListen.host);
+    };
+    const started = await this.#start(() => this.#sandboxPlan(spec, interpreter, streamListen), uid, giveBack);
+    const { running, init, exited } = started;
+    try {
+      await this.#booted(running, exited);
+    } catch (error) {
+      running.kill();
+      await exited;
+      throw error;
+    }
+    setImmediate(() => running.output.release());
+    return new BubblewrapSandbox({ spec, driver: NAME, launch: running, init, streamListen, exited });
+  }
+
+  async build(spec: BuildSpec): Promise<BuildResult> {
+    const interpreter = await this.#inspect();
+    const uid = this.#isRoot ? this.#buildUid : undefined;
+    prepareOutputFolder(spec.outputFolder, uid);
+    const plan = () =>
+      buildPlan({ ...spec, outputFolder: realpathSync(spec.outputFolder) }, interpreter, this.#options.extraBinds ?? [], existsSync('/etc/pip.conf'));
+    const { running, exited } = await this.#start(plan, uid, () => undefined, spec.onOutput);
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      running.kill();
+    }, spec.timeoutMs);
+    const { code } = await exited;
+    clearTimeout(timer);
+    await running.output.drained;
+    await removeTemporary(spec.outputFolder);
+    return { code: timedOut ? null : code, timedOut };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const running of this.#running.keys()) running.kill();
+    await Promise.allSettled(this.#running.values());
+  }
+
+  /**
+   * Starts bwrap and the network, in that order; the command runs once both are there. Whatever fails, what was started is ended
+   * and `giveBack` called before this rejects.
+   */
+  async #start(plan: () => Plan, uid: number | undefined, giveBack: () => void, onOutput?: (chunk: Buffer) => void) {
+    let running: Launch;
+    let egressWith: EgressTools | undefined;
+    try {
+      if (this.#closed) throw new HearthError('draining', 'The sandbox driver is closed.');
+      const made = plan();
+      egressWith = made.network === 'egress' ? this.#egressTools() : undefined;
+      running = launch(this.#launcher(), made, uid, egressWith !== undefined);
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
+    if (onOutput !== undefined) running.output.listen((_, chunk) => onOutput(chunk));
+    const network = egressWith === undefined ? Promise.resolve(undefined) : running.init.then((init) => startEgress(egressWith, init, uid));
+    const exited = this.#end(running, network, giveBack);
+    this.#running.set(running, exited);
+    void exited.then(() => this.#running.delete(running));
+    try {
+      const init = await running.init;
+      await network;
+      running.release();
+      return { running, init, exited };
+    } catch (error) {
+      running.kill();
+      await exited;
+      throw error;
+    }
+  }
+
+  /** Each of sandbox and network dies with the other. */
+  async #end(running: Launch, network: Promise<Egress | undefined>, giveBack: () => void): Promise<SandboxExit> {
+    const egress = network.catch(() => undefined);
+    void egress.then(async (found) => {
+      if (found === undefined) return;
+      await found.exited;
+      running.kill();
+    });
+    const exit = await running.ended;
+    const found = await egress;
+    found?.stop();
+    await found?.exited;
+    giveBack();
+    return exit;
+  }
+
+  /** Waits for the first byte on the channel, without taking it: until then a failure is the sandbox's own, and it says why on stderr. */
+  #booted(running: Launch, exited: Promise<SandboxExit>): Promise<void> {
+    const { channel, output } = running;
+    const limit = this.#options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS;
+    const fail = (what: string) =>
+      new HearthError('sandbox_unavailable', `The runtime ${what}${output.stderrHead === '' ? '' : `: ${output.stderrHead}`}`);
+    return new Promise((resolve, reject) => {
+      const settle = (error?: HearthError) => {
+        clearTimeout(timer);
+        channel.off('readable', onReadable);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const onReadable = () => {
+        if (channel.readableLength > 0) settle();
+      };
+      const timer = setTimeout(() => settle(fail(`did not say Hello within ${limit} ms`)), limit);
+      channel.on('readable', onReadable);
+      void exited.then(({ code, signal }) => settle(fail(`ended before it said Hello (${signal ?? `exit code ${code}`})`)));
+    });
+  }
+
+  #sandboxPlan(spec: SandboxSpec, interpreter: Interpreter, streamListen: StreamListen): Plan {
+    const { agentFolder, agentEntry, extraBinds = [] } = this.#options;
+    return {
+      network: spec.network,
+      workingFolder: '/tmp',
+      command: [interpreter.executable, '-I', '-S', '-B', `/runtime/${agentEntry}`],
+      environment: { PATH: dirname(interpreter.executable), HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8' },
+      steps: [
+        ...interpreterSteps(interpreter, extraBinds),
+        ...etcSteps(nameFiles(spec.network, streamListen.host)),
+        readOnly(realpathSync(agentFolder), '/runtime'),
+        ...spec.layers.map((layer, index) => readOnly(realpathSync(layer), layerPath(index))),
+        ...closingSteps(spec.tmpBytes),
+      ],
+    };
+  }
+
+  #streamListen(network: NetworkMode): StreamListen {
+    return network === 'host' ? { ...PRIVATE_STREAM_LISTEN, host: this.#addresses.take() } : PRIVATE_STREAM_LISTEN;
+  }
+
+  #inspect(): Promise<Interpreter> {
+    this.#interpreter ??= inspectInterpreter(this.#options.python, this.#options.path);
+    return this.#interpreter;
+  }
+
+  #launcher(): Launcher {
+    const { bwrap } = this.#tools;
+    const seccomp = seccompProgram(process.arch);
+    if (bwrap === undefined) throw new HearthError('sandbox_unavailable', 'bwrap is not on PATH; install the package bubblewrap.');
+    if (seccomp === undefined) throw new HearthError('sandbox_unavailable', `There is no system call filter for ${process.arch} yet.`);
+    return { bwrap, seccomp, stageTools: stageTools(this.#tools), temporaryFolder: this.#temporaryFolder };
+  }
+
+  #egressTools(): EgressTools {
+    const found = egressTools(this.#tools, this.#isRoot);
+    if (typeof found === 'string') throw new HearthError('network_unavailable', `Network mode egress can not be had here: ${found}.`);
+    return found;
+  }
+
+  /** A real sandbox around an interpreter that does next to nothing. @throws HearthError */
+  async #tryNetwork(network: NetworkMode): Promise<void> {
+    const interpreter = await this.#inspect();
+    const uid = this.#isRoot ? this.#uids.take() : undefined;
+    const plan = (): Plan => ({
+      network,
+      workingFolder: '/tmp',
+      command: [interpreter.executable, '-I', '-S', '-B', '-c', 'import ssl, socket, json'],
+      environment: {},
+      steps: [
+        ...interpreterSteps(interpreter, this.#options.extraBinds ?? []),
+        ...etcSteps(nameFiles(network, '127.0.0.1')),
+        ...closingSteps(1024 * 1024),
+      ],
+    });
+    const { running, exited } = await this.#start(plan, uid, () => {
+      if (uid !== undefined) this.#uids.giveBack(uid);
+    });
+    const { code, signal } = await exited;
+    if (code !== 0) throw new HearthError('sandbox_unavailable', running.output.stderrHead || `it ended with ${signal ?? `exit code ${code}`}`);
+  }
+}

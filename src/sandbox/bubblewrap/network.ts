@@ -1,0 +1,159 @@
+import { spawn } from 'node:child_process';
+import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import type { Duplex } from 'node:stream';
+import { HearthError } from '../../errors.ts';
+import type { NetworkMode } from '../driver.ts';
+import { runCommand } from '../run-command.ts';
+import type { NamespaceInit } from './launch.ts';
+import type { EtcFiles } from './root-filesystem.ts';
+
+/** slirp4netns' own resolver inside the sandbox's network; it forwards to the host's. */
+const RESOLVER = '10.0.2.3';
+
+export interface EgressTools {
+  slirp4netns: string;
+  nsenter: string;
+  ip: string;
+  /**
+   * `sandbox`: as the sandbox's user, entering its user namespace; `root`: as root, where only root may open /dev/net/tun.
+   */
+  runAs: 'sandbox' | 'root';
+}
+
+export interface Egress {
+  /** Resolves when slirp4netns is gone. Never rejects. */
+  exited: Promise<void>;
+  stop(): void;
+}
+
+/**
+ * Gives a sandbox the outside world: slirp4netns carries its connections, and routes in its namespace shut what slirp4netns alone would
+ * leave open: the host's own addresses, link-local ones (cloud metadata), and every port but DNS on the forwarding resolver.
+ * @throws HearthError network_unavailable; then nothing is left running
+ */
+export async function startEgress(tools: EgressTools, init: NamespaceInit, uid: number | undefined): Promise<Egress> {
+  const opened: number[] = [];
+  let slirp: Slirp | undefined;
+  try {
+    const network = openNamespace(init, 'net', opened);
+    if (init.networkNamespace !== undefined && fstatSync(network).ino !== init.networkNamespace) throw new Error('the sandbox is gone');
+    if (fstatSync(network).ino === statSync('/proc/self/ns/net').ino) throw new Error("the sandbox has the host's network namespace");
+    const user = tools.runAs === 'sandbox' ? openNamespace(init, 'user', opened) : undefined;
+    slirp = spawnSlirp(tools, network, user, uid);
+    const [ready, closed] = await Promise.allSettled([slirp.ready, closeHoles(tools, network, user, uid)]);
+    if (ready.status === 'rejected') throw ready.reason;
+    if (closed.status === 'rejected') throw closed.reason;
+    return slirp;
+  } catch (error) {
+    slirp?.stop();
+    await slirp?.exited;
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new HearthError('network_unavailable', `The sandbox's way to the outside world could not be set up: ${cause}`, { cause: error });
+  } finally {
+    for (const descriptor of opened) closeSync(descriptor);
+  }
+}
+
+/** By descriptor, so that a pid that is used anew can't turn the host's own namespace into the sandbox's. */
+function openNamespace(init: NamespaceInit, kind: 'net' | 'user', opened: number[]): number {
+  const descriptor = openSync(`/proc/${init.pid}/ns/${kind}`, 'r');
+  opened.push(descriptor);
+  return descriptor;
+}
+
+interface Slirp extends Egress {
+  ready: Promise<void>;
+}
+
+/** Descriptors of slirp4netns: 3 ready, 4 exit (its other end lives as long as the platform does), 5 network and 6 user namespace. */
+function spawnSlirp(tools: EgressTools, network: number, user: number | undefined, uid: number | undefined): Slirp {
+  const options = ['--configure', '--mtu=65520', '--disable-host-loopback', '--ready-fd=3', '--exit-fd=4', '--netns-type=path'];
+  const identity = tools.runAs === 'sandbox' && uid !== undefined ? { uid, gid: uid } : {};
+  const argv = [
+    ...options,
+    ...['--enable-sandbox', '--enable-seccomp'],
+    ...(user === undefined ? [] : ['--userns-path=/proc/self/fd/6']),
+    ...['/proc/self/fd/5', 'tap0'],
+  ];
+  const child = spawn(tools.slirp4netns, argv, {
+    cwd: '/',
+    env: {},
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', network, user ?? 'ignore'],
+    detached: true,
+    ...identity,
+  });
+  let said = '';
+  const exited = Promise.withResolvers<void>();
+  const ready = Promise.withResolvers<void>();
+  ready.promise.catch(() => undefined);
+  child.on('error', (error) => {
+    ready.reject(error);
+    if (child.pid === undefined) exited.resolve();
+  });
+  child.on('exit', () => exited.resolve());
+  // The output is complete only at close, and it says why.
+  child.on('close', () => ready.reject(new Error(`slirp4netns ended: ${said.trim().slice(-1000)}`)));
+  child.stderr?.on('data', (chunk: Buffer) => {
+    if (said.length < 8192) said += chunk.toString();
+  });
+  for (const index of [3, 4]) (child.stdio?.[index] as Duplex | undefined)?.on('error', () => undefined);
+  (child.stdio?.[3] as Duplex | undefined)?.once('data', () => ready.resolve());
+  return { ready: ready.promise, exited: exited.promise, stop: () => void child.kill('SIGKILL') };
+}
+
+async function closeHoles(tools: EgressTools, network: number, user: number | undefined, uid: number | undefined): Promise<void> {
+  const argv = [
+    '--net=/proc/self/fd/3',
+    ...(user === undefined ? [] : ['--user=/proc/self/fd/4', '--preserve-credentials']),
+    tools.ip,
+    '-batch',
+    '-',
+  ];
+  const result = await runCommand(tools.nsenter, argv, {
+    environment: {},
+    timeoutMs: 10_000,
+    stdin: closingBatch(hostAddresses()),
+    descriptors: user === undefined ? [network] : [network, user],
+    ...(user !== undefined && uid !== undefined ? { uid } : {}),
+  });
+  if (result.code !== 0) throw new Error(`the host's own addresses could not be shut (ip: ${result.stderr.trim().slice(-1000)})`);
+}
+
+/** Commands for `ip -batch`. */
+export function closingBatch(addresses: readonly string[]): string {
+  const lines = [
+    // slirp4netns forwards any port of its resolver's address to the host's resolver, which may listen on the host's loopback.
+    `rule add pref 100 to ${RESOLVER} ipproto udp dport 53 lookup main`,
+    `rule add pref 101 to ${RESOLVER} ipproto tcp dport 53 lookup main`,
+    `rule add pref 102 to ${RESOLVER} unreachable`,
+    'route add unreachable 169.254.0.0/16',
+    ...addresses.map((address) => `route add unreachable ${address}/32`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** IPv4 addresses of this machine that aren't loopback or link-local; IPv6 doesn't leave the sandbox. */
+function hostAddresses(): string[] {
+  const addresses = Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .filter(({ family, address }) => family === 'IPv4' && !address.startsWith('127.') && !address.startsWith('169.254.'))
+    .map(({ address }) => address);
+  return [...new Set(addresses)];
+}
+
+/** The sandbox's /etc/hosts and /etc/resolv.conf. `listenHost`: where the name `message_queue` leads. */
+export function nameFiles(network: NetworkMode, listenHost: string): EtcFiles {
+  const own = `${listenHost} message_queue\n`;
+  const local = '127.0.0.1 localhost\n127.0.0.1 fn\n';
+  if (network === 'host') return { hosts: `${readOrEmpty('/etc/hosts')}\n${own}`, resolvConf: readOrEmpty('/etc/resolv.conf') };
+  return { hosts: local + own, resolvConf: network === 'egress' ? `nameserver ${RESOLVER}\n` : '' };
+}
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,35 @@
+import type { NetworkMode } from './driver.ts';
+
+/** The part of a structured logger (pino's shape) that drivers use. */
+export interface DriverLog {
+  warn(fields: object, message: string): void;
+  debug(fields: object, message: string): void;
+}
+
+export interface DriverOptions {
+  /** The Python interpreter: an absolute path, or a name that is looked up on `path`. */
+  python: string;
+  /** Folder on the host that holds the runtime's agent; appears as /runtime. */
+  agentFolder: string;
+  /** The agent's entry, relative to `agentFolder`. */
+  agentEntry: string;
+  /** Value of PATH, on which bwrap, slirp4netns, ip, nsenter and the rest are found. */
+  path: string;
+  log: DriverLog;
+  /** First of the user ids that sandboxes run under when the platform is root; `uidBase - 1` is for builds. Default 1 900 000 000. */
+  uidBase?: number;
+  /** Host paths that every sandbox sees read-only at the same place. */
+  extraBinds?: readonly string[];
+  /** Where short-lived files of the driver go. Default: the system's folder for temporary files. */
+  temporaryFolder?: string;
+  /** Milliseconds from the start of a sandbox to the first byte on its channel. Default 20 000. */
+  bootTimeoutMs?: number;
+}
+
+export const DEFAULT_UID_BASE = 1_900_000_000;
+export const DEFAULT_BOOT_TIMEOUT_MS = 20_000;
+
+/** The address that functions know as `message_queue` where the sandbox has a network namespace of its own. */
+export const PRIVATE_STREAM_LISTEN = { host: '127.0.0.1', port: 5672, name: 'message_queue' } as const;
+
+export const NETWORK_MODES: readonly NetworkMode[] = ['none', 'egress', 'host'];
