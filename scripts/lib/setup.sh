@@ -34,20 +34,23 @@ unlock_setup() { exec 9>&-; }
 
 # ---------------------------------------------------------------- Node.js
 
+# 0 when it isn't there or doesn't run.
 node_major() { "$1" -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
 
 run_npm() { (cd "$root" && PATH=$own_path npm "$@" --loglevel=error --no-fund --no-audit --no-update-notifier 9>&-); }
 
+need_npm() { command -v npm >/dev/null || die 'npm is missing.' 'Install Node.js (20 or newer) together with npm: https://nodejs.org/en/download'; }
+own_node_will_do() { (($(node_major node) >= node_least)); }
+
 # Leaves a PATH on which `node` is new enough.
 setup_node() {
-  command -v npm >/dev/null || die 'npm is missing.' 'Install Node.js (20 or newer) together with npm: https://nodejs.org/en/download'
-  if command -v node >/dev/null && (($(node_major node) >= node_least)); then
+  if own_node_will_do; then
     say "Node.js: using $(node --version) from PATH"
     return
   fi
   local folder=$root/.node
   local bin=$folder/node_modules/.bin
-  if ! [[ -x $bin/node ]] || (($(node_major "$bin/node") < node_least)); then
+  if (($(node_major "$bin/node") < node_least)); then
     local arch
     case $(uname -m) in
       x86_64) arch=x64 ;;
@@ -73,6 +76,7 @@ setup_node() {
 # how to see that it is there, and what it is for.
 platform_packages=(
   'bubblewrap|must|command -v bwrap|isolates functions from the machine and from each other'
+  'libatomic1|must|node_finds_its_library|is what the Node.js that gets installed beside the project is linked with'
   'python3|must|python_runs|runs Python functions'
   'python3-pip|may|python_has_pip|installs the libraries of Python functions'
   'slirp4netns|may|command -v slirp4netns|gives functions the outside network without the machine'"'"'s own (network mode egress)'
@@ -85,6 +89,9 @@ test_packages=(
   'shellcheck|must|command -v shellcheck|checks the shell scripts'
   'curl|must|command -v curl|calls the platform in the acceptance test'
 )
+# ldconfig stands where an ordinary user's PATH may not lead.
+has_library() { PATH=$PATH:/usr/sbin:/sbin ldconfig -p | grep -F "$1 "; }
+node_finds_its_library() { own_node_will_do || has_library libatomic.so.1; }
 python_runs() { "${HEARTH_PYTHON:-python3}" -c 'import sys; sys.exit(sys.version_info < (3, 9))'; }
 python_has_pip() { "${HEARTH_PYTHON:-python3}" -m pip --version; }
 python_has_venv() { "${HEARTH_PYTHON:-python3}" -c 'import ensurepip, venv'; }
@@ -182,8 +189,9 @@ setup() {
   [[ $kind == production ]] || rows+=("${test_packages[@]}")
   log=$(mktemp)
   lock_setup
-  setup_node
+  need_npm
   setup_packages "${rows[@]}"
+  setup_node
   setup_dependencies "$kind"
   unlock_setup
   rm -f "$log"
