@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { HearthError } from '../errors.ts';
+import type { Api } from './api.ts';
+import type { ApiDependencies } from './dependencies.ts';
+import { describeApi } from './describe-api.ts';
+import { answerClientError, sendProblem } from './problems.ts';
+import { RouteTable } from './route-table.ts';
+import { functionRoutes } from './routes/functions.ts';
+import { instanceRoutes } from './routes/instances.ts';
+import { invocationRoutes } from './routes/invocations.ts';
+import { layerRoutes } from './routes/layers.ts';
+import { platformRoutes } from './routes/platform.ts';
+import { triggerRoutes } from './routes/trigger.ts';
+import { versionRoutes } from './routes/versions.ts';
+import { validatorCompiler } from './validation.ts';
+
+const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
+/** For a whole request to arrive, in milliseconds. */
+const REQUEST_TIMEOUT_MS = 60_000;
+
+/** The control plane. The caller listens and closes; nothing runs before `listen` or `ready`. */
+export function createApi(deps: ApiDependencies): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: deps.log,
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    disableRequestLogging: true,
+    genReqId: () => randomUUID(),
+    // Names are bounded by their schemas, which say so better than a 404.
+    routerOptions: { maxParamLength: 4096 },
+    frameworkErrors: (error, request, reply) => {
+      void sendProblem(error, request, reply);
+    },
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, deps.log),
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  acceptJsonOnly(app);
+  app.setValidatorCompiler(validatorCompiler);
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
+  answerOtherMethods(app);
+  app.addHook('onResponse', async (request, reply) => {
+    const fields = { method: request.method, url: request.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) };
+    if (request.method === 'GET' || request.method === 'HEAD') request.log.debug(fields, 'control plane');
+    else request.log.info(fields, 'control plane');
+  });
+
+  describeApi(app);
+  // After the plugins of describeApi, which see only routes that are added once they are there.
+  app.register(async (scope: Api) => {
+    platformRoutes(scope);
+    functionRoutes(scope, deps);
+    triggerRoutes(scope, deps);
+    instanceRoutes(scope, deps);
+    versionRoutes(scope, deps);
+    invocationRoutes(scope, deps);
+    layerRoutes(scope, deps);
+  });
+  return app as unknown as FastifyInstance;
+}
+
+/**
+ * Only application/json is read. Browsers send that across origins after asking first, and get no leave here: so a web page that a user of the
+ * platform looks at can't register functions.
+ */
+function acceptJsonOnly(app: Api): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    // Clients that name the type on a DELETE without a body mean no harm; where a body is needed its schema says so.
+    if (body === '') done(null, undefined);
+    else parse(request, body as string, done);
+  });
+}
+
+function answerOtherMethods(app: Api): void {
+  const table = new RouteTable();
+  app.addHook('onRoute', (route) => table.add(route));
+  app.setNotFoundHandler((request, reply) => {
+    const methods = table.methodsOf(request.url);
+    if (methods === undefined) throw new HearthError('not_found', `There is nothing at ${request.method} ${request.url}; see /docs.`);
+    const allow = [...methods, 'OPTIONS'];
+    if (request.method === 'OPTIONS') return reply.code(204).header('allow', allow.join(', ')).send();
+    throw new HearthError('method_not_allowed', `${request.url} takes ${allow.join(', ')}, not ${request.method}.`, { allow });
+  });
+}

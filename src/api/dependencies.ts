@@ -1,0 +1,39 @@
+import type { FastifyBaseLogger } from 'fastify';
+import type { Layers } from '../layers/layers.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { InstanceRecord } from '../schemas/records.ts';
+import type { Store } from '../store/store.ts';
+
+/** What a client of `POST /functions/trigger` gives; a function's environment gets it verbatim. */
+export interface TriggerRequest {
+  /** `Name: value` lines. */
+  headerLines: string;
+  body: string;
+  path: string;
+  verb: string;
+}
+
+export interface TriggerResult {
+  /** That of the header lines, or a new one. */
+  correlationId: string;
+  /** One for each function of the event key. */
+  instanceIds: string[];
+}
+
+/** What the control plane needs of the platform's other parts. It is never on the way of a request. */
+export interface ApiDependencies {
+  registry: Registry;
+  /** For reading records and versions. */
+  store: Pick<Store, 'versions' | 'version' | 'invocation' | 'invocations' | 'instance' | 'instances'>;
+  layers: Pick<Layers, 'ensure' | 'list' | 'remove'>;
+  /**
+   * Runs every function of the event key `http|verb|path`. Resolves once each has an instance, not when they are done.
+   * @throws HearthError no_function or method_not_allowed when there is none, and whatever keeps an instance from being had
+   */
+  trigger(request: TriggerRequest): Promise<TriggerResult>;
+  /** Those in memory, newest first. */
+  liveInstances(): readonly InstanceRecord[];
+  /** What a live instance printed so far, bounded; undefined when there is no live instance of that id. */
+  instanceLogs(id: string): string | undefined;
+  log: FastifyBaseLogger;
+}

@@ -1,0 +1,27 @@
+import type { RouteOptions } from 'fastify';
+
+/** Which methods each URL has: for Allow, OPTIONS and 405, which Fastify leaves to its users. */
+export class RouteTable {
+  readonly #methods = new Map<string, Set<string>>();
+
+  /** For Fastify's `onRoute` hook. */
+  add(route: Pick<RouteOptions, 'url' | 'method'>): void {
+    const methods = this.#methods.get(route.url) ?? new Set();
+    this.#methods.set(route.url, methods);
+    for (const method of [route.method].flat()) methods.add(method);
+  }
+
+  /** The methods of the pattern that fits best, a static segment before a parameter; undefined when none fits. */
+  methodsOf(url: string): string[] | undefined {
+    const segments = (url.split('?', 1)[0] ?? '').split('/');
+    let best: { methods: Set<string>; parameters: number } | undefined;
+    for (const [pattern, methods] of this.#methods) {
+      const parts = pattern.split('/');
+      if (parts.length !== segments.length) continue;
+      if (!parts.every((part, index) => part === segments[index] || (part.startsWith(':') && segments[index] !== ''))) continue;
+      const parameters = parts.filter((part) => part.startsWith(':')).length;
+      if (best === undefined || parameters < best.parameters) best = { methods, parameters };
+    }
+    return best === undefined ? undefined : [...best.methods].sort();
+  }
+}

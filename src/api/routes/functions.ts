@@ -1,0 +1,92 @@
+import { Type } from 'typebox';
+import { HearthError } from '../../errors.ts';
+import { FunctionDefinition, FunctionName } from '../../schemas/function.ts';
+import type { Api } from '../api.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+import { problems } from '../wire/common.ts';
+import { FunctionDetail, FunctionSummary, functionDetail, functionSummary, Registered } from '../wire/functions.ts';
+
+export function functionRoutes(app: Api, { registry }: Pick<ApiDependencies, 'registry'>): void {
+  app.post(
+    '/functions',
+    {
+      schema: {
+        summary: 'Register a function, or a new version of one',
+        description: 'Builds the layers that it needs first and answers when it can be called.',
+        tags: ['functions'],
+        body: Type.Object(FunctionDefinition.properties, {
+          additionalProperties: false,
+          examples: [
+            { event_type: 'http|POST|/echo', function_name: 'echo', function_code: 'def handler(message, context):\n    return message["body"]\n' },
+          ],
+        }),
+        response: {
+          200: Registered,
+          ...problems(
+            'malformed_request',
+            'body_too_large',
+            'unsupported_media_type',
+            'invalid_request',
+            'invalid_code',
+            'unknown_layer',
+            'layer_build_failed',
+            'store_unavailable',
+          ),
+        },
+      },
+    },
+    async (request) => {
+      const { version, created } = await registry.register(request.body);
+      return { status: 'ok' as const, ...functionSummary(version), created };
+    },
+  );
+
+  app.get(
+    '/functions',
+    {
+      schema: {
+        summary: 'All functions, by event key, without their code',
+        tags: ['functions'],
+        response: { 200: Type.Object({}, { additionalProperties: Type.Array(FunctionSummary), description: 'Event keys and their functions.' }) },
+      },
+    },
+    () => {
+      const byKey = Map.groupBy(registry.list(), (version) => version.eventKey);
+      return Object.fromEntries([...byKey].map(([eventKey, versions]) => [eventKey, versions.map(functionSummary)]));
+    },
+  );
+
+  app.get(
+    '/functions/:name',
+    {
+      schema: {
+        summary: 'The current version of a function, with its code',
+        tags: ['functions'],
+        params: Type.Object({ name: Type.String() }),
+        response: { 200: FunctionDetail, ...problems('not_found') },
+      },
+    },
+    (request) => {
+      const version = registry.get(request.params.name);
+      if (version === undefined) throw new HearthError('not_found', `There is no function "${request.params.name}".`);
+      return functionDetail(version);
+    },
+  );
+
+  app.delete(
+    '/functions/:function_name',
+    {
+      schema: {
+        summary: 'Delete a function',
+        description: 'Its versions and records stay. A name that is not there is no error.',
+        tags: ['functions'],
+        params: Type.Object({ function_name: FunctionName }),
+        response: {
+          200: Type.Object({ status: Type.Literal('ok'), deleted: Type.Boolean({ description: 'Whether there was one.' }) }),
+          ...problems('invalid_request', 'store_unavailable'),
+        },
+      },
+    },
+    async (request) => ({ status: 'ok' as const, deleted: await registry.remove(request.params.function_name) }),
+  );
+}

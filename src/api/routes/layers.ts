@@ -1,0 +1,95 @@
+import { Type } from 'typebox';
+import { HearthError } from '../../errors.ts';
+import { LayerName } from '../../schemas/function.ts';
+import type { LayerRecord } from '../../schemas/records.ts';
+import type { Api } from '../api.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+import { problems } from '../wire/common.ts';
+import { Layer, layer } from '../wire/records.ts';
+
+export function layerRoutes(app: Api, { layers, registry }: Pick<ApiDependencies, 'layers' | 'registry'>): void {
+  function record(id: string): LayerRecord {
+    const found = layers.list().find((candidate) => candidate.id === id);
+    if (found === undefined) throw new HearthError('not_found', `Layer ${id} has been removed in the meantime.`);
+    return found;
+  }
+
+  /** By id, else by name: the one that is ready, else the newest. */
+  function find(nameOrId: string): LayerRecord {
+    const all = layers.list();
+    const named = all.filter((candidate) => candidate.name === nameOrId);
+    const found = all.find((candidate) => candidate.id === nameOrId) ?? named.find(({ state }) => state === 'ready') ?? named[0];
+    if (found === undefined) throw new HearthError('not_found', `There is no layer "${nameOrId}".`);
+    return found;
+  }
+
+  app.get(
+    '/layers',
+    {
+      schema: {
+        summary: 'All layers',
+        tags: ['layers'],
+        response: { 200: Type.Object({ layers: Type.Array(Layer) }) },
+      },
+    },
+    () => ({ layers: layers.list().map(layer) }),
+  );
+
+  app.post(
+    '/layers',
+    {
+      schema: {
+        summary: 'Build a layer of libraries under a name',
+        description: 'Answers when it is built, which may take minutes. Functions that are registered from then on get this one under the name.',
+        tags: ['layers'],
+        body: Type.Object(
+          { name: LayerName, requirements: Type.String({ minLength: 1, maxLength: 64 * 1024, description: 'Text of a requirements.txt.' }) },
+          { additionalProperties: false, examples: [{ name: 'science', requirements: 'numpy==2.3.5\n' }] },
+        ),
+        response: {
+          200: Layer,
+          ...problems(
+            'malformed_request',
+            'body_too_large',
+            'unsupported_media_type',
+            'invalid_request',
+            'conflict',
+            'layer_build_failed',
+            'sandbox_unavailable',
+            'store_unavailable',
+          ),
+        },
+      },
+    },
+    async (request) => layer(record((await layers.ensure(request.body.requirements, request.body.name)).id)),
+  );
+
+  app.delete(
+    '/layers/:layer',
+    {
+      schema: {
+        summary: 'Delete a layer, by name or id',
+        tags: ['layers'],
+        params: Type.Object({ layer: Type.String() }),
+        response: {
+          200: Type.Object({ status: Type.Literal('ok'), deleted: Type.Boolean() }),
+          ...problems('not_found', 'conflict', 'store_unavailable'),
+        },
+      },
+    },
+    async (request) => {
+      const { id, name } = find(request.params.layer);
+      const users = registry.usersOfLayer(id);
+      if (users.length > 0) {
+        throw new HearthError(
+          'conflict',
+          `Layer ${name ?? id} is used by ${users.slice(0, 5).join(', ')}${users.length > 5 ? ', …' : ''}; delete or change them first.`,
+          {
+            extra: { functions: users },
+          },
+        );
+      }
+      return { status: 'ok' as const, deleted: await layers.remove(id) };
+    },
+  );
+}

@@ -1,0 +1,64 @@
+import { Type } from 'typebox';
+import { HearthError } from '../../errors.ts';
+import type { Api } from '../api.ts';
+import type { ApiDependencies, TriggerRequest } from '../dependencies.ts';
+import { problems } from '../wire/common.ts';
+
+export function triggerRoutes(app: Api, deps: Pick<ApiDependencies, 'trigger'>): void {
+  /** No function for the event key is no failure of the trigger: nothing was to be run, and nothing was. */
+  async function instancesFor(request: TriggerRequest): Promise<string[]> {
+    try {
+      return (await deps.trigger(request)).instanceIds;
+    } catch (error) {
+      if (error instanceof HearthError && (error.code === 'no_function' || error.code === 'method_not_allowed')) return [];
+      throw error;
+    }
+  }
+
+  app.post(
+    '/functions/trigger',
+    {
+      schema: {
+        summary: 'Run the functions of an event key',
+        description:
+          'Answers once each has an instance, not when they are done. What a function answers goes nowhere; its record tells how it ended.',
+        tags: ['functions'],
+        body: Type.Object(
+          {
+            http_header: Type.String({ description: '`Name: value` lines; an X-Correlation-Id among them is used.' }),
+            http_body: Type.String({ description: 'What the function finds as HTTP_BODY, verbatim.' }),
+            http_path: Type.String({ maxLength: 16_384 }),
+            http_verb: Type.String({ minLength: 1, maxLength: 64 }),
+          },
+          {
+            additionalProperties: false,
+            examples: [
+              { http_header: 'Content-Type: application/json', http_body: '{"body": {"Hello": "Valera"}}', http_path: '/echo', http_verb: 'POST' },
+            ],
+          },
+        ),
+        response: {
+          200: Type.Object({
+            status: Type.Literal('ok'),
+            container_ids: Type.Array(Type.String(), { description: 'Ids of instances, one for each function; none when there is no function.' }),
+          }),
+          ...problems(
+            'malformed_request',
+            'body_too_large',
+            'unsupported_media_type',
+            'invalid_request',
+            'queue_full',
+            'function_load_failed',
+            'sandbox_unavailable',
+            'draining',
+            'deadline_exceeded',
+          ),
+        },
+      },
+    },
+    async ({ body }) => {
+      const request = { headerLines: body.http_header, body: body.http_body, path: body.http_path, verb: body.http_verb };
+      return { status: 'ok' as const, container_ids: await instancesFor(request) };
+    },
+  );
+}

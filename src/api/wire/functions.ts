@@ -1,0 +1,62 @@
+import { type Static, Type } from 'typebox';
+import { EventKey, FunctionName, type FunctionVersion } from '../../schemas/function.ts';
+import { Instant, Nullable, OneOf } from './common.ts';
+
+const members = {
+  event_type: EventKey,
+  function_name: FunctionName,
+  version: Type.Integer({ description: 'Counts up from 1.', examples: [1] }),
+  hash: Type.String({ description: 'SHA-256 of everything that decides what the version does.' }),
+  runtime: OneOf(['python']),
+  style: OneOf(['script', 'handler']),
+  timeout_ms: Type.Integer({ examples: [60_000] }),
+  network: OneOf(['none', 'egress', 'host']),
+  layers: Type.Array(Type.String(), { description: 'Ids of layers, in search order.' }),
+  concurrency: Type.Integer({ description: 'Invocations at a time in one instance.' }),
+  max_instances: Type.Integer(),
+  max_queue: Type.Integer(),
+  created_at: Instant,
+};
+
+export const FunctionSummary = Type.Object(members);
+export type FunctionSummary = Static<typeof FunctionSummary>;
+
+export const FunctionDetail = Type.Object({
+  ...members,
+  function_code: Type.String(),
+  requirements: Nullable(Type.String()),
+  environment: Type.Object({}, { additionalProperties: Type.String() }),
+});
+
+export const Registered = Type.Object({
+  status: Type.Literal('ok'),
+  ...members,
+  created: Type.Boolean({ description: 'False when exactly this was registered already.' }),
+});
+
+export function functionSummary(version: FunctionVersion): FunctionSummary {
+  return {
+    event_type: version.eventKey,
+    function_name: version.functionName,
+    version: version.number,
+    hash: version.hash,
+    runtime: version.runtime,
+    style: version.style,
+    timeout_ms: version.timeoutMs,
+    network: version.network,
+    layers: [...version.layers],
+    concurrency: version.concurrency,
+    max_instances: version.maxInstances,
+    max_queue: version.maxQueue,
+    created_at: version.createdAt,
+  };
+}
+
+export function functionDetail(version: FunctionVersion) {
+  return {
+    ...functionSummary(version),
+    function_code: version.code,
+    requirements: version.requirements,
+    environment: { ...version.environment },
+  };
+}

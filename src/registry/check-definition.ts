@@ -1,0 +1,29 @@
+import { HearthError } from '../errors.ts';
+import type { FunctionDefinition } from '../schemas/function.ts';
+
+/** Segments of the control plane's own URLs under /functions, which a function of that name would never be reached at. */
+const RESERVED_NAMES = new Set(['trigger', 'instances']);
+const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** What the schema can't say. @throws HearthError invalid_request that names the member */
+export function checkDefinition(definition: FunctionDefinition): void {
+  if (RESERVED_NAMES.has(definition.function_name)) {
+    throw invalid('function_name', `"${definition.function_name}" is a name of the control plane's own; choose another.`);
+  }
+  // Such text has no UTF-8 form, so that what runs would differ from what was registered.
+  for (const member of ['function_code', 'requirements'] as const) {
+    if (definition[member]?.isWellFormed() === false) throw invalid(member, 'the text has a lone surrogate, which is no Unicode character.');
+  }
+  for (const [name, value] of Object.entries(definition.environment ?? {})) {
+    if (!VARIABLE_NAME.test(name)) {
+      throw invalid(`environment.${name}`, 'a variable name is made of letters, digits and `_`, and does not begin with a digit.');
+    }
+    if (typeof value !== 'string' || value.includes('\0') || !value.isWellFormed()) {
+      throw invalid(`environment.${name}`, 'a value is a text without NUL characters and lone surrogates.');
+    }
+  }
+}
+
+function invalid(field: string, message: string): HearthError {
+  return new HearthError('invalid_request', `${field}: ${message}`, { extra: { errors: [{ field, message }] } });
+}

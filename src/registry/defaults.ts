@@ -1,0 +1,19 @@
+import type { FunctionVersion } from '../schemas/function.ts';
+
+/** What a definition that doesn't say gets. */
+export interface FunctionDefaults {
+  timeoutMs: number;
+  network: FunctionVersion['network'];
+  /** Invocations at a time in one instance. */
+  concurrency: { script: number; handler: number; asyncHandler: number };
+  maxInstances: number;
+  maxQueue: number;
+}
+
+/** All but the network, which depends on what the machine offers. */
+export const FUNCTION_DEFAULTS: Omit<FunctionDefaults, 'network'> = {
+  timeoutMs: 60_000,
+  concurrency: { script: 8, handler: 1, asyncHandler: 16 },
+  maxInstances: 1000,
+  maxQueue: 256,
+};

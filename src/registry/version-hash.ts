@@ -1,0 +1,15 @@
+import { createHash } from 'node:crypto';
+import type { FunctionVersion } from '../schemas/function.ts';
+
+/** SHA-256, hex, of everything that decides what a version does. Two drafts that differ only in the order of members have one hash. */
+export function versionHash(version: Omit<FunctionVersion, 'number' | 'createdAt' | 'hash'>): string {
+  return createHash('sha256').update(canonicalJson(version)).digest('hex');
+}
+
+/** JSON with the members of every object in the order of their names. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, member: unknown) => {
+    if (member === null || typeof member !== 'object' || Array.isArray(member)) return member;
+    return Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}
