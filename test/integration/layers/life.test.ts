@@ -1,6 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { BuildSpec } from '../../../src/sandbox/driver.ts';
 import { unsandboxedBuilder } from '../../support/unsandboxed-builder.ts';
 import { harness } from './layers-harness.ts';
@@ -260,4 +261,22 @@ test('a store that fails is told to whoever asked, and the next try works', asyn
   broken = false;
   const layer = await layers.ensure('pika', null);
   expect(store.records.get(layer.id)?.state).toBe('ready');
+});
+
+test.skipIf(process.getuid?.() !== 0)('a full disk is called that, by the build and by the platform itself', async () => {
+  const { layers: open, folder } = harness();
+  const place = join(folder, 'layers');
+  mkdirSync(place);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,nr_inodes=4', 'tmpfs', place]);
+  onTestFinished(() => void execFileSync('umount', [place]));
+  const layers = open({ builder: shellBuilder(`${library} && head -c 4194304 /dev/zero > site/library.py`) });
+  await layers.start();
+  await layers.default();
+  const failure = { code: 'layer_build_failed', message: expect.stringMatching(/the disk of the platform is full/) };
+  // Four inodes: the folder itself, the empty default layer, the build's folder, and its site; the fifth is one too many.
+  await expect(layers.ensure('pika', null)).rejects.toMatchObject(failure);
+  mkdirSync(join(place, 'one'));
+  mkdirSync(join(place, 'two'));
+  await expect(layers.ensure('pika', null)).rejects.toMatchObject(failure);
+  expect(readdirSync(place).toSorted()).toEqual([(await layers.default()).id, 'one', 'two'].toSorted());
 });
