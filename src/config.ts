@@ -12,7 +12,8 @@ import { HearthError } from './errors.ts';
 
 const MIB = 1024 * 1024;
 const port = (fallback: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: fallback });
-const millis = (fallback: number, description: string) => Type.Integer({ minimum: 1, default: fallback, description: `${description} In milliseconds.` });
+const millis = (fallback: number, description: string) =>
+  Type.Integer({ minimum: 1, default: fallback, description: `${description} In milliseconds.` });
 const bytes = (fallback: number, description: string) => Type.Integer({ minimum: 1024, default: fallback, description: `${description} In bytes.` });
 const strict = { additionalProperties: false };
 
@@ -33,18 +34,29 @@ export const ConfigSchema = Type.Object(
       },
       strict,
     ),
-    api: Type.Object({ host: Type.String({ default: '127.0.0.1', description: 'Address that the control plane listens on.' }), port: port(8000) }, strict),
+    api: Type.Object(
+      { host: Type.String({ default: '127.0.0.1', description: 'Address that the control plane listens on.' }), port: port(8000) },
+      strict,
+    ),
     data_dir: Type.String({ minLength: 1, default: 'data', description: 'Everything that survives a restart.' }),
     sandbox: Type.Object(
       {
         driver: Type.Union([Type.Literal('auto'), Type.Literal('bubblewrap'), Type.Literal('process')], { default: 'auto' }),
-        python: Type.String({ default: 'python3', description: 'The interpreter inside sandboxes.' }),
+        python: Type.String({
+          default: 'auto',
+          description: 'The interpreter inside sandboxes: a path, or a name on PATH. auto: /usr/bin/python3 where there is one, else python3.',
+        }),
         network: Type.Union([Type.Literal('auto'), Type.Literal('none'), Type.Literal('egress'), Type.Literal('host')], {
           default: 'auto',
           description: 'Network of functions that name none. auto: egress where it works, else none.',
         }),
         tmp_bytes: bytes(64 * MIB, 'Size of the private /tmp of a sandbox.'),
-        uid_base: Type.Integer({ minimum: 1, maximum: 4_000_000_000, default: 1_900_000_000, description: 'First of the user ids that sandboxes run as when the platform is root.' }),
+        uid_base: Type.Integer({
+          minimum: 1,
+          maximum: 4_000_000_000,
+          default: 1_900_000_000,
+          description: 'First of the user ids that sandboxes run as when the platform is root.',
+        }),
         extra_binds: Type.Array(Type.String(), { default: [], description: 'Host paths that every sandbox sees read-only at the same place.' }),
       },
       strict,
@@ -65,7 +77,10 @@ export const ConfigSchema = Type.Object(
     ),
     layers: Type.Object(
       {
-        requirements: Type.String({ default: '', description: 'File with the libraries of every Python function; empty: the one that comes with the platform.' }),
+        requirements: Type.String({
+          default: '',
+          description: 'File with the libraries of every Python function; empty: the one that comes with the platform.',
+        }),
         build_timeout_ms: millis(10 * 60_000, 'For one layer to be built.'),
       },
       strict,
@@ -77,7 +92,10 @@ export const ConfigSchema = Type.Object(
           ['trace', 'debug', 'info', 'warn', 'error', 'silent'].map((level) => Type.Literal(level)),
           { default: 'info' },
         ),
-        format: Type.Union([Type.Literal('auto'), Type.Literal('json'), Type.Literal('pretty')], { default: 'auto', description: 'auto: pretty on a terminal.' }),
+        format: Type.Union([Type.Literal('auto'), Type.Literal('json'), Type.Literal('pretty')], {
+          default: 'auto',
+          description: 'auto: pretty on a terminal.',
+        }),
       },
       strict,
     ),
@@ -105,7 +123,7 @@ const validator = Compile(ConfigSchema);
 export function loadConfig(environment: Readonly<Record<string, string | undefined>>, cwd: string): Config {
   const raw = readFile(environment.HEARTH_CONFIG, cwd);
   applyEnvironment(raw, environment);
-  const filled = fillDefaults(ConfigSchema, raw) as ConfigFile;
+  const filled = fillDefaults(ConfigSchema as unknown as SchemaNode, raw) as ConfigFile;
   const [error] = validator.Errors(filled);
   if (error) {
     const path = error.instancePath.slice(1).replaceAll('/', '.') || '(top level)';
@@ -118,7 +136,12 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
   for (const [name, value] of Object.entries(environment)) {
     if (value !== undefined && /^(PIP_.*|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE)$/i.test(name)) pipEnvironment[name] = value;
   }
-  return { ...filled, data_dir: resolve(cwd, filled.data_dir), toolPath: environment.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', pipEnvironment };
+  return {
+    ...filled,
+    data_dir: resolve(cwd, filled.data_dir),
+    toolPath: environment.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    pipEnvironment,
+  };
 }
 
 function readFile(file: string | undefined, cwd: string): Record<string, unknown> {
@@ -143,7 +166,7 @@ function applyEnvironment(target: Record<string, unknown>, environment: Readonly
       else known.set(`HEARTH_${[...path, name].join('_').toUpperCase()}`, { path: [...path, name], schema: child });
     }
   };
-  walk(ConfigSchema as SchemaNode, []);
+  walk(ConfigSchema as unknown as SchemaNode, []);
   // Short forms that scripts and documentation use.
   known.set('HEARTH_DRIVER', known.get('HEARTH_SANDBOX_DRIVER') as never);
   known.set('HEARTH_PYTHON', known.get('HEARTH_SANDBOX_PYTHON') as never);
@@ -151,7 +174,8 @@ function applyEnvironment(target: Record<string, unknown>, environment: Readonly
   for (const [name, text] of Object.entries(environment)) {
     if (!name.startsWith('HEARTH_') || text === undefined || OTHER_NAMES.has(name) || name.startsWith('HEARTH_TEST_')) continue;
     const entry = known.get(name);
-    if (!entry) throw new HearthError('invalid_config', `The environment has ${name}, which is no setting of Hearth. docs/configuration.md lists them.`);
+    if (!entry)
+      throw new HearthError('invalid_config', `The environment has ${name}, which is no setting of Hearth. docs/configuration.md lists them.`);
     let node = target;
     for (const step of entry.path.slice(0, -1)) {
       node[step] ??= {};

@@ -57,7 +57,10 @@ export function hasBody(request: IncomingMessage): boolean {
  */
 export function readBody(request: IncomingMessage, limit: number, done: (error: HearthError | null, body: Buffer) => void): void {
   const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > limit) return done(tooLarge(limit), EMPTY);
+  if (announced > limit) {
+    done(tooLarge(limit), EMPTY);
+    return;
+  }
   const chunks: Buffer[] = [];
   let bytes = 0;
   const onData = (chunk: Buffer): void => {

@@ -176,6 +176,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
     const entry: Running = { frameId, invocation, assembly, idleTimer: null, graceTimer: null };
     this.#running.set(frameId, entry);
     if (version.style === 'script') this.#byCorrelation.set(input.correlationId, entry);
+    invocation.sink.dispatched?.(invocation);
   }
 
   /**
@@ -440,7 +441,9 @@ export class Instance implements RuntimeListener, ReplyInbox {
   #over(entry: Running): void {
     this.#stopClocks(entry);
     this.#running.delete(entry.frameId);
-    this.#byCorrelation.delete(entry.invocation.input.correlationId);
+    const { correlationId } = entry.invocation.input;
+    // The control plane's trigger may name one id twice: the later run has it now.
+    if (this.#byCorrelation.get(correlationId) === entry) this.#byCorrelation.delete(correlationId);
     entry.invocation.over = true;
     if (this.#running.size === 0) this.idleSince = performance.now();
     this.#owner.onOver(this, entry.invocation);

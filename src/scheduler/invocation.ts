@@ -38,6 +38,8 @@ export interface ReplySink {
   onceDrained(callback: () => void): void;
   end(): void;
   fail(invocation: Invocation, error: HearthError): void;
+  /** An instance has taken it; comes before any answer, and not at all when none could be had. */
+  dispatched?(invocation: Invocation): void;
 }
 
 /** The clocks under one deadline: which part of an invocation's way takes the time. */

@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { HearthError } from '../errors.ts';
+import { request } from './api-client.ts';
+
+interface LayerOnTheWire {
+  id: string;
+  name: string | null;
+  state: string;
+  size_bytes: number | null;
+  requirements: string;
+}
+
+export async function layersList(options: { api: string; json?: boolean }): Promise<void> {
+  const { layers } = (await request(options.api, 'GET', '/layers')) as { layers: LayerOnTheWire[] };
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(layers, null, 2)}\n`);
+    return;
+  }
+  const rows = layers.map((layer) => [
+    layer.id,
+    layer.name ?? '-',
+    layer.state,
+    layer.size_bytes === null ? '-' : `${(layer.size_bytes / 1024 / 1024).toFixed(1)} MiB`,
+  ]);
+  process.stdout.write(table([['ID', 'NAME', 'STATE', 'SIZE'], ...rows]));
+}
+
+export async function layersBuild(name: string, options: { requirements: string; api: string; json?: boolean }): Promise<void> {
+  const requirements = await readRequirements(options.requirements);
+  if (!options.json) process.stderr.write(`Building the layer ${name}; this takes as long as pip does …\n`);
+  const layer = (await request(options.api, 'POST', '/layers', { name, requirements })) as LayerOnTheWire;
+  process.stdout.write(options.json ? `${JSON.stringify(layer, null, 2)}\n` : `The layer ${name} is ready: ${layer.id}.\n`);
+}
+
+export async function layersRemove(nameOrId: string, options: { api: string }): Promise<void> {
+  await request(options.api, 'DELETE', `/layers/${encodeURIComponent(nameOrId)}`);
+  process.stdout.write(`The layer ${nameOrId} is removed.\n`);
+}
+
+async function readRequirements(file: string): Promise<string> {
+  if (file === '-') return text(process.stdin);
+  return readFile(file, 'utf8').catch((cause: Error) => {
+    throw new HearthError('invalid_request', `The requirements file ${file} can't be read: ${cause.message}.`, { cause });
+  });
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}

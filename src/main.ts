@@ -1,0 +1,275 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createApi } from './api/create-api.ts';
+import type { Config } from './config.ts';
+import { HearthError } from './errors.ts';
+import { Gateway } from './gateway/gateway.ts';
+import { createLayers } from './layers/create-layers.ts';
+import { FUNCTION_DEFAULTS } from './registry/defaults.ts';
+import { createCodeInspector } from './registry/inspect-code.ts';
+import { createRegistry } from './registry/registry.ts';
+import { createReplyEndpoint } from './reply/create-reply-endpoint.ts';
+import { canonicalPath } from './router/canonical-path.ts';
+import { Router } from './router/router.ts';
+import { createBubblewrapDriver } from './sandbox/bubblewrap/bubblewrap-driver.ts';
+import type { NetworkMode, Probe, SandboxDriver } from './sandbox/driver.ts';
+import { inspectInterpreter } from './sandbox/interpreter.ts';
+import type { DriverOptions } from './sandbox/options.ts';
+import { selectDriver } from './sandbox/select-driver.ts';
+import { Scheduler } from './scheduler/scheduler.ts';
+import { trigger } from './scheduler/trigger.ts';
+import { createRecordWriter } from './store/record-writer.ts';
+import { openSqliteStore } from './store/sqlite/open-sqlite-store.ts';
+import { createLog, type Logger } from './telemetry/log.ts';
+
+const PRUNE_INTERVAL_MS = 3600_000;
+/** What comes with the platform: one level above src/ and dist/ alike. */
+const PACKAGE_FOLDER = fileURLToPath(new URL('..', import.meta.url));
+
+/** A running platform. */
+export interface Platform {
+  gatewayUrl: string;
+  apiUrl: string;
+  driver: string;
+  network: NetworkMode;
+  /** Libraries that every function finds are there; rejects when their build failed. */
+  layersReady: Promise<void>;
+  /**
+   * Takes no new work, lets what runs end or meet its deadline, writes down what is left to be written, and ends every child.
+   * Calling it again does nothing more.
+   */
+  drain(): Promise<void>;
+}
+
+/** The composition root: builds the parts, each with what it needs, wires them and starts them. @throws HearthError when one can't be had */
+export async function startPlatform(config: Config, isTerminal: boolean): Promise<Platform> {
+  const { log, flush } = createLog(config.log, isTerminal);
+  // Others may pass through, not look: sandboxes run under user ids of their own and must reach the layers below.
+  await mkdir(config.data_dir, { recursive: true, mode: 0o711 }).catch((cause: NodeJS.ErrnoException) => {
+    throw new HearthError(
+      'invalid_config',
+      `The data folder ${config.data_dir} can't be made: ${cause.message}. Name another one by HEARTH_DATA_DIR.`,
+      { cause },
+    );
+  });
+  await using undo = new AsyncDisposableStack();
+  undo.defer(flush);
+
+  const store = await openSqliteStore({ file: join(config.data_dir, 'hearth.db'), log });
+  undo.defer(() => store.close());
+
+  const driver = await selectDriver(config.sandbox.driver, driverOptions(config, log));
+  undo.defer(() => driver.close());
+  for (const warning of driver.warnings) log.warn({ driver: driver.name }, warning);
+  const network = defaultNetwork(config, driver, log);
+
+  const recorder = createRecordWriter(store, { intervalMs: 50, maxBatch: 1000, maxPending: 100_000, log });
+  undo.defer(() => recorder.close());
+
+  const python = await inspectInterpreter(pythonOf(config), config.toolPath);
+  const layers = createLayers({
+    store,
+    builder: driver,
+    folder: join(config.data_dir, 'layers'),
+    defaultRequirements: await readRequirements(config),
+    interpreter: { version: python.version.join('.'), abi: `cpython-${python.version[0]}${python.version[1]}-${process.platform}-${process.arch}` },
+    pipEnvironment: config.pipEnvironment,
+    network: buildNetwork(driver),
+    timeoutMs: config.layers.build_timeout_ms,
+    log,
+    clock: Date.now,
+  });
+  undo.defer(() => layers.close());
+
+  const replyEndpoint = createReplyEndpoint({ maxMessageBytes: config.gateway.max_reply_bytes, maxConnectionsPerInbox: 64 }, log);
+  undo.defer(() => replyEndpoint.close());
+
+  const scheduler = new Scheduler({
+    driver,
+    replyEndpoint,
+    layers,
+    log,
+    recorder,
+    settings: {
+      startTimeoutMs: config.limits.start_timeout_ms,
+      cancelGraceMs: config.limits.cancel_grace_ms,
+      streamIdleMs: config.gateway.stream_idle_ms,
+      maxReplyBytes: config.gateway.max_reply_bytes,
+      tmpBytes: config.sandbox.tmp_bytes,
+      rlimits: { openFiles: config.limits.open_files, fileBytes: config.limits.file_bytes, processes: config.limits.processes },
+    },
+    schedule: { maxInstances: config.limits.max_instances, maxQueue: config.limits.max_queue, idleMs: config.limits.idle_ms },
+  });
+
+  const router = new Router();
+  const workFolder = join(config.data_dir, 'work');
+  await mkdir(workFolder, { recursive: true, mode: 0o711 });
+  const registry = createRegistry({
+    store,
+    layers,
+    inspectCode: createCodeInspector({
+      driver,
+      inspectorSource: await readFile(join(PACKAGE_FOLDER, 'runtimes/python/inspect_code.py'), 'utf8'),
+      workFolder,
+    }),
+    defaults: { ...FUNCTION_DEFAULTS, network },
+    onRegistered: (version) => {
+      router.put(version);
+      scheduler.replace(version);
+    },
+    onRemoved: (functionName) => {
+      router.remove(functionName);
+      scheduler.remove(functionName);
+    },
+  });
+
+  await layers.start();
+  await registry.start();
+
+  const gateway = new Gateway(gatewaySettings(config), router, scheduler, log);
+  const gatewayAddress = await gateway.listen();
+  undo.defer(() => gateway.close());
+
+  const api = await createApi({
+    registry,
+    store,
+    layers,
+    trigger: (request) => {
+      const question = request.path.indexOf('?');
+      const path = canonicalPath(question < 0 ? request.path : request.path.slice(0, question));
+      const match = path === undefined ? undefined : router.match(request.verb.toUpperCase(), path);
+      return trigger(scheduler, match?.kind === 'found' ? match.targets : [], request);
+    },
+    liveInstances: () => scheduler.instances(),
+    instanceLogs: (id) => scheduler.instanceLogs(id),
+    log,
+  });
+  undo.defer(() => api.close());
+  const apiUrl = await api.listen({ host: config.api.host, port: config.api.port }).catch((cause: NodeJS.ErrnoException) => {
+    const what = cause.code === 'EADDRINUSE' ? 'something else listens there already; stop it, or set HEARTH_API_PORT to a free port' : cause.message;
+    throw new HearthError('invalid_config', `The control plane can't listen on ${config.api.host}:${config.api.port}: ${what}.`, { cause });
+  });
+
+  const prune = () => {
+    store.pruneRecords(Date.now() - config.records.keep_ms).catch((error: unknown) => log.warn({ err: error }, 'old records could not be deleted'));
+  };
+  const pruneTimer = setInterval(prune, PRUNE_INTERVAL_MS);
+  prune();
+
+  const layersReady = layers.default().then(() => undefined);
+  // Whoever starts the platform may not care; the layers' own log line tells then.
+  layersReady.catch(() => undefined);
+
+  const parts = undo.move();
+  let drained: Promise<void> | null = null;
+  const drain = async (): Promise<void> => {
+    log.info('draining: what runs may end, nothing new is taken');
+    clearInterval(pruneTimer);
+    gateway.drain();
+    await scheduler.drain(config.limits.drain_ms);
+    log.info('stopped');
+    await parts.disposeAsync();
+  };
+  return {
+    gatewayUrl: urlOf(config.gateway.host, gatewayAddress.port),
+    apiUrl,
+    driver: driver.name,
+    network,
+    layersReady,
+    drain: () => {
+      drained ??= drain();
+      return drained;
+    },
+  };
+}
+
+/** What `hearth doctor` tells. */
+export interface Examination {
+  driver: string;
+  /** Modes that work; none when functions can't be isolated here. */
+  networks: readonly NetworkMode[];
+  probes: readonly Probe[];
+}
+
+/** Checks what this machine can do for the platform, without starting it. */
+export async function examineMachine(config: Config): Promise<Examination> {
+  const { log } = createLog({ level: 'silent', format: 'json' }, false);
+  const driver = createBubblewrapDriver(driverOptions(config, log));
+  try {
+    const probes = await driver.probe();
+    return { driver: driver.name, networks: driver.networks(), probes };
+  } finally {
+    await driver.close();
+  }
+}
+
+function driverOptions(config: Config, log: Logger): DriverOptions {
+  return {
+    python: pythonOf(config),
+    agentFolder: join(PACKAGE_FOLDER, 'runtimes/python/agent'),
+    agentEntry: '__main__.py',
+    path: config.toolPath,
+    uidBase: config.sandbox.uid_base,
+    extraBinds: config.sandbox.extra_binds,
+    log,
+  };
+}
+
+function pythonOf(config: Config): string {
+  if (config.sandbox.python !== 'auto') return config.sandbox.python;
+  return existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
+}
+
+function defaultNetwork(config: Config, driver: SandboxDriver, log: Logger): NetworkMode {
+  const networks = driver.networks();
+  const wanted = config.sandbox.network;
+  if (wanted === 'auto') {
+    if (networks.includes('egress')) return 'egress';
+    log.warn(
+      { driver: driver.name },
+      'functions have no network unless they ask for one: the mode egress can not be had here; `hearth doctor` says why',
+    );
+    return networks.includes('none') ? 'none' : 'host';
+  }
+  if (!networks.includes(wanted))
+    throw new HearthError(
+      'network_unavailable',
+      `The network mode ${wanted} can't be had with the driver ${driver.name} on this machine; \`hearth doctor\` says why.`,
+    );
+  return wanted;
+}
+
+/** pip has to reach its index: the outside world if it can be had apart from the host, else the host's network. */
+function buildNetwork(driver: SandboxDriver): NetworkMode {
+  return driver.networks().includes('egress') ? 'egress' : 'host';
+}
+
+async function readRequirements(config: Config): Promise<string> {
+  const file = config.layers.requirements === '' ? join(PACKAGE_FOLDER, 'requirements.functions.txt') : resolve(config.layers.requirements);
+  return readFile(file, 'utf8').catch((cause: Error) => {
+    throw new HearthError(
+      'invalid_config',
+      `The file of default libraries ${file} can't be read: ${cause.message}. Set HEARTH_LAYERS_REQUIREMENTS to one that can.`,
+      { cause },
+    );
+  });
+}
+
+function gatewaySettings({ gateway }: Config): ConstructorParameters<typeof Gateway>[0] {
+  return {
+    host: gateway.host,
+    port: gateway.port,
+    maxBodyBytes: gateway.max_body_bytes,
+    maxHeaderBytes: gateway.max_header_bytes,
+    maxHeaders: gateway.max_headers,
+    headersTimeoutMs: gateway.headers_timeout_ms,
+    requestTimeoutMs: gateway.request_timeout_ms,
+    keepAliveMs: gateway.keep_alive_ms,
+  };
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
