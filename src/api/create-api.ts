@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { HearthError } from '../errors.ts';
 import type { Api } from './api.ts';
 import type { ApiDependencies } from './dependencies.ts';
@@ -26,7 +26,8 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
     loggerInstance: deps.log,
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    disableRequestLogging: true,
+    // The onResponse hook below logs instead, reads at a lower level.
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     // Names are bounded by their schemas, which say so better than a 404.
     routerOptions: { maxParamLength: 4096 },

@@ -55,6 +55,8 @@ function fieldErrors(found: readonly SchemaError[], context: string): FieldError
         const allowed: unknown[] = [params.allowedValue];
         choices.set(at, allowed);
       } else known.push(params.allowedValue);
+    } else if (keyword === 'enum') {
+      choices.set(at, params.allowedValues as unknown[]);
     } else if (keyword !== 'anyOf' && keyword !== 'boolean') {
       errors.push({ field: at === '' ? context : at, message });
     }

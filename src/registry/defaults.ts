@@ -1,9 +1,9 @@
-import type { FunctionVersion } from '../schemas/function.ts';
+import type { NetworkMode } from '../sandbox/driver.ts';
 
 /** What a definition that doesn't say gets. */
 export interface FunctionDefaults {
   timeoutMs: number;
-  network: FunctionVersion['network'];
+  network: NetworkMode;
   /** Invocations at a time in one instance. */
   concurrency: { script: number; handler: number; asyncHandler: number };
   maxInstances: number;

@@ -1,17 +1,14 @@
+import { HearthError } from '../errors.ts';
 import type { BuiltLayer, Layers } from '../layers/layers.ts';
 import { parseEventKey } from '../router/event-key.ts';
+import type { NetworkMode } from '../sandbox/driver.ts';
 import type { FunctionDefinition, FunctionVersion } from '../schemas/function.ts';
 import type { Store } from '../store/store.ts';
 import { checkDefinition } from './check-definition.ts';
 import type { FunctionDefaults } from './defaults.ts';
+import type { CodeInspection } from './inspect-code.ts';
 import { Sequence } from './sequence.ts';
 import { versionHash } from './version-hash.ts';
-
-export interface CodeInspection {
-  style: 'script' | 'handler';
-  /** A handler that is a coroutine function. */
-  asynchronous: boolean;
-}
 
 export interface RegistryOptions {
   store: Pick<Store, 'currentVersions' | 'putVersion' | 'deleteFunction'>;
@@ -19,8 +16,12 @@ export interface RegistryOptions {
   /** @throws HearthError invalid_code, with the line */
   inspectCode(code: string): Promise<CodeInspection>;
   defaults: FunctionDefaults;
-  /** Called after the start and after every change with all current versions; must not throw. */
-  onChange(versions: readonly FunctionVersion[]): void;
+  /** Networks that can be had on this machine: others are refused. When left out, none is refused here. */
+  networks?: readonly NetworkMode[];
+  /** A version became current: at the start, or because it was registered. Must not throw. */
+  onRegistered(version: FunctionVersion): void;
+  /** A function is gone. Must not throw. */
+  onRemoved(functionName: string): void;
 }
 
 /** The current version of every function, in memory; the store has the same and more. */
@@ -30,7 +31,7 @@ export interface Registry {
   /**
    * Makes a version current; all or nothing. `created` is false when it was current already. Builds the layers that it needs first, which may take minutes.
    * Registrations and removals of one name take effect in the order in which they were asked for.
-   * @throws HearthError invalid_request, invalid_code, unknown_layer, layer_build_failed, store_unavailable
+   * @throws HearthError invalid_request, invalid_code, network_unavailable, unknown_layer, layer_build_failed, store_unavailable
    */
   register(definition: FunctionDefinition): Promise<{ version: FunctionVersion; created: boolean }>;
   /** Whether there was one. @throws HearthError store_unavailable */
@@ -42,7 +43,8 @@ export interface Registry {
   usersOfLayer(layerId: string): string[];
 }
 
-export function createRegistry({ store, layers, inspectCode, defaults, onChange }: RegistryOptions): Registry {
+export function createRegistry(options: RegistryOptions): Registry {
+  const { store, layers, inspectCode, defaults, networks, onRegistered, onRemoved } = options;
   let current = new Map<string, FunctionVersion>();
   const sequence = new Sequence();
   /** Registrations under way and the layers that they have so far. */
@@ -69,10 +71,16 @@ export function createRegistry({ store, layers, inspectCode, defaults, onChange 
     const registration = { functionName: definition.function_name, layerIds: [] as string[] };
     underWay.add(registration);
     try {
-      const draft = draftOf(definition, await resolveLayers(definition, registration.layerIds), definition.style ?? style, asynchronous, defaults);
+      const draft = draftOf(
+        definition,
+        await resolveLayers(definition, registration.layerIds),
+        definition.style ?? style,
+        asynchronous,
+        defaultNetwork,
+      );
       const { version, created } = await store.putVersion({ ...draft, hash: versionHash(draft) });
       current.set(version.functionName, version);
-      if (created) onChange(list());
+      if (created) onRegistered(version);
       return { version, created };
     } finally {
       underWay.delete(registration);
@@ -82,17 +90,21 @@ export function createRegistry({ store, layers, inspectCode, defaults, onChange 
   return {
     async start() {
       current = new Map((await store.currentVersions()).map((version) => [version.functionName, version]));
-      onChange(list());
+      for (const version of list()) onRegistered(version);
     },
     async register(definition) {
       checkDefinition(definition);
       parseEventKey(definition.event_type);
+      if (definition.network !== undefined && networks !== undefined && !networks.includes(definition.network)) {
+        const offered = networks.map((network) => `"${network}"`).join(', ');
+        throw new HearthError('network_unavailable', `network: "${definition.network}" can not be had on this machine, which offers ${offered}.`);
+      }
       return sequence.run(definition.function_name, () => register(definition));
     },
     remove: (functionName) =>
       sequence.run(functionName, async () => {
         const existed = await store.deleteFunction(functionName);
-        if (current.delete(functionName)) onChange(list());
+        if (current.delete(functionName)) onRemoved(functionName);
         return existed;
       }),
     list,

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { HearthError } from '../../errors.ts';
-import { FunctionDefinition, FunctionName } from '../../schemas/function.ts';
+import { FunctionDefinition } from '../../schemas/function.ts';
 import type { Api } from '../api.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { problems } from '../wire/common.ts';
@@ -30,6 +30,8 @@ export function functionRoutes(app: Api, { registry }: Pick<ApiDependencies, 're
             'invalid_code',
             'unknown_layer',
             'layer_build_failed',
+            'network_unavailable',
+            'sandbox_unavailable',
             'store_unavailable',
           ),
         },
@@ -80,10 +82,10 @@ export function functionRoutes(app: Api, { registry }: Pick<ApiDependencies, 're
         summary: 'Delete a function',
         description: 'Its versions and records stay. A name that is not there is no error.',
         tags: ['functions'],
-        params: Type.Object({ function_name: FunctionName }),
+        params: Type.Object({ function_name: Type.String() }),
         response: {
           200: Type.Object({ status: Type.Literal('ok'), deleted: Type.Boolean({ description: 'Whether there was one.' }) }),
-          ...problems('invalid_request', 'store_unavailable'),
+          ...problems('store_unavailable'),
         },
       },
     },
