@@ -1,0 +1,38 @@
+import type { Duplex } from 'node:stream';
+import { Connection } from './amqp/connection.ts';
+import type { ReplyEndpoint, ReplyEndpointLimits, ReplyInbox } from './endpoint.ts';
+import type { ReplyLog } from './reply-log.ts';
+
+/** Connections above the limit are heard until connection.open, so that their client can say why it was refused; above this many times the limit they are cut. */
+const HEARD_TIMES_LIMIT = 2;
+
+/** The reply endpoint of one platform: it serves the connections of all sandboxes. Holds no resources but those connections. */
+export function createReplyEndpoint(limits: ReplyEndpointLimits, log: ReplyLog): ReplyEndpoint {
+  const connections = new Map<ReplyInbox, Set<Connection>>();
+  let closed = false;
+
+  const accept = (stream: Duplex, inbox: ReplyInbox): void => {
+    // A stream that breaks also closes, and that is what ends the connection.
+    stream.on('error', (error) => log.debug({ err: error }, 'a connection to the reply endpoint broke'));
+    const siblings = connections.get(inbox) ?? new Set();
+    if (closed || stream.destroyed || siblings.size >= limits.maxConnectionsPerInbox * HEARD_TIMES_LIMIT) {
+      stream.destroy();
+      return;
+    }
+    const refusal =
+      siblings.size < limits.maxConnectionsPerInbox ? undefined : `connection limit (${limits.maxConnectionsPerInbox}) of this sandbox is reached`;
+    const connection: Connection = new Connection(stream, inbox, { maxMessageBytes: limits.maxMessageBytes, refusal }, log, () => {
+      siblings.delete(connection);
+      if (siblings.size === 0 && connections.get(inbox) === siblings) connections.delete(inbox);
+    });
+    siblings.add(connection);
+    connections.set(inbox, siblings);
+  };
+
+  const close = (): void => {
+    closed = true;
+    for (const siblings of connections.values()) for (const connection of siblings) connection.forceClose();
+  };
+
+  return { accept, close };
+}
