@@ -1,0 +1,111 @@
+"""Between Hello and Ready: prepare while the sandbox is still generic, then load what the platform asks for."""
+
+import os
+import sys
+
+from . import environment, errors, frames
+from .channel import Channel, ChannelClosed
+
+
+def run():
+    """Never returns."""
+    try:
+        environment.close_inherited()
+        environment.add_site_builtins()
+        channel = Channel()
+        _prepare()
+        load, source = _read_load(channel)
+        _load(channel, load, source)
+    except ChannelClosed:
+        os._exit(0)
+    except frames.ProtocolError as error:
+        errors.fatal("protocol error: %s" % error)
+
+
+def _prepare():
+    """Imports what loading needs, while nobody waits."""
+    import gc  # noqa: F401
+    import io  # noqa: F401
+    import json  # noqa: F401
+    import linecache  # noqa: F401
+    import resource  # noqa: F401
+    import traceback  # noqa: F401
+
+    from . import handler, imports, load, request, result, script  # noqa: F401
+
+
+def _read_load(channel):
+    import json
+
+    kind, ident, payload = channel.receive()
+    if kind == frames.SHUTDOWN:
+        raise ChannelClosed
+    if kind != frames.LOAD or ident != 0:
+        raise frames.ProtocolError("type 0x%02x came before Load" % kind)
+    load = parse_object(json, payload)
+    source = bytearray()
+    try:
+        missing = int(load["codeLength"])
+        load["function"], load["style"], load["layers"], load["environment"], load["limits"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise frames.ProtocolError("Load is incomplete: %r" % error) from error
+    while len(source) < missing:
+        kind, ident, payload = channel.receive()
+        if kind != frames.LOAD_CODE or ident != 0:
+            raise frames.ProtocolError("type 0x%02x came inside the code" % kind)
+        source += payload
+    if len(source) != missing:
+        raise frames.ProtocolError("more code came than Load announced")
+    return load, bytes(source)
+
+
+def parse_object(json, payload):
+    try:
+        value = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise frames.ProtocolError("payload is no JSON: %s" % error) from error
+    if type(value) is not dict:
+        raise frames.ProtocolError("payload is no JSON object")
+    return value
+
+
+def _load(channel, load, source):
+    from . import handler, script
+
+    try:
+        environment.apply_limits(load["limits"])
+        environment.apply_environment(load["environment"])
+        environment.apply_layers(load["layers"])
+        listener = _listen(load.get("streamListen"))
+        style = script if load["style"] == "script" else handler
+        serve = style.load(channel, load, source, listener)
+    except (ChannelClosed, frames.ProtocolError):
+        raise
+    except BaseException as error:  # the function's code may raise anything, SystemExit included
+        fail_load(channel, error)
+    serve()
+
+
+def fail_load(channel, error):
+    import json
+
+    channel.send(frames.encode(frames.LOAD_FAILED, 0, json.dumps(errors.error_object(error)).encode()))
+    _flush()
+    os._exit(1)
+
+
+def _flush():
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:  # noqa: S110 - the function may have put anything there
+            pass
+
+
+def _listen(where):
+    if where is None:
+        return None
+    from . import resolve, streams
+
+    resolve.make_resolvable(where["name"], where["host"])
+    return streams.listen(where["host"], where["port"])

@@ -1,0 +1,115 @@
+"""The forked process of one invocation: runs the script as a fresh `__main__`, and ends as the interpreter would."""
+
+import atexit
+import io
+import os
+import signal
+import sys
+from types import ModuleType
+
+from . import errors
+
+
+def prepare():
+    """Everything that needn't wait for the fork. In the template."""
+    sys.stdout = sys.__stdout__ = _text(1, "surrogateescape", "<stdout>")
+    sys.stderr = sys.__stderr__ = _text(2, "backslashreplace", "<stderr>")
+
+
+def _text(descriptor, on_error, name):
+    raw = open(descriptor, "wb", closefd=False)  # noqa: SIM115 - lives as long as the process
+    text = io.TextIOWrapper(raw, encoding="utf-8", errors=on_error, line_buffering=True)
+    text.mode = "w"
+    try:
+        raw.raw.name = name
+    except AttributeError:
+        pass
+    return text
+
+
+def run(code, environment, out, err, highest):
+    """Never returns. `out` and `err` become descriptors 1 and 2, everything from 3 to `highest` is closed."""
+    status = 1
+    try:
+        os.setsid()
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        os.closerange(3, highest + 1)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for name, value in environment.items():
+            os.environ[name] = value
+        numpy_random = sys.modules.get("numpy.random")
+        if numpy_random is not None:
+            numpy_random.seed()
+        status = _run_main(code)
+        status = _finalize(status)
+    finally:
+        os._exit(status)
+
+
+def _run_main(code):
+    main = ModuleType("__main__")
+    template = sys.modules["__main__"]
+    main.__file__ = template.__file__
+    main.__builtins__ = template.__builtins__
+    main.__dict__["__annotations__"] = {}
+    sys.modules["__main__"] = main
+    try:
+        exec(code, main.__dict__)
+    except SystemExit as error:
+        return _exit_code(error)
+    except KeyboardInterrupt as error:
+        _show(error)
+        return -signal.SIGINT
+    except BaseException as error:  # noqa: B036 - whatever nobody caught
+        _show(error)
+        return 1
+    return 0
+
+
+def _exit_code(error):
+    code = error.code
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    try:
+        print(code, file=sys.stderr)
+    except BaseException:  # noqa: S110 - its __str__ may raise; the interpreter ignores that too
+        pass
+    return 1
+
+
+def _show(error):
+    try:
+        errors.show_uncaught(error)
+    except SystemExit:
+        pass
+    except BaseException:
+        sys.__excepthook__(*sys.exc_info())
+
+
+def _finalize(status):
+    """As Py_FinalizeEx: threads that aren't daemons, atexit, flush."""
+    threading = sys.modules.get("threading")
+    try:
+        if threading is not None:
+            threading._shutdown()
+    except BaseException as error:  # noqa: B036 - Ctrl-C while waiting
+        _show(error)
+    try:
+        atexit._run_exitfuncs()
+    except BaseException as error:  # noqa: B036
+        _show(error)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None and not getattr(stream, "closed", False):
+                stream.flush()
+        except BaseException:
+            status = status or 120  # what CPython exits with when standard output can't be flushed
+    if status == -signal.SIGINT:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+        return 130
+    return status

@@ -1,0 +1,73 @@
+"""The process's surroundings: limits, environment variables, the path of modules, builtins that `site` would have made."""
+
+import builtins
+import os
+import sys
+
+DEFAULTS = {
+    "HOME": "/tmp",
+    "TMPDIR": "/tmp",
+    "LANG": "C.UTF-8",
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+def apply_limits(limits):
+    """Sets soft and hard POSIX limits, never above what is allowed already. No core dumps in any case."""
+    import resource
+
+    wanted = [(resource.RLIMIT_CORE, 0)]
+    for member, limit in (("openFiles", resource.RLIMIT_NOFILE), ("fileBytes", resource.RLIMIT_FSIZE), ("processes", resource.RLIMIT_NPROC)):
+        value = limits.get(member)
+        if value is not None:
+            wanted.append((limit, int(value)))
+    for limit, value in wanted:
+        hard = resource.getrlimit(limit)[1]
+        if hard != resource.RLIM_INFINITY:
+            value = min(value, hard)
+        resource.setrlimit(limit, (value, value))
+
+
+def apply_environment(environment):
+    """The driver's variables, over our defaults, under the function's."""
+    for name, value in DEFAULTS.items():
+        if name not in os.environ:
+            os.environ[name] = value
+    for name, value in environment.items():
+        os.environ[name] = value
+    if "TZ" in environment:
+        import time
+
+        time.tzset()
+
+
+def apply_layers(layers):
+    sys.path[:0] = list(layers)
+
+
+def add_site_builtins():
+    """exit, quit, copyright, credits, license and help, which -S leaves out."""
+    import _sitebuiltins
+
+    builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
+    builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
+    builtins.copyright = _sitebuiltins._Printer("copyright", sys.copyright)
+    builtins.credits = _sitebuiltins._Printer("credits", "See www.python.org for more information.")
+    builtins.license = _sitebuiltins._Printer("license", "See https://www.python.org/psf/license/")
+    builtins.help = _sitebuiltins._Helper()
+
+
+def close_inherited(keep=3):
+    """Closes every descriptor above `keep`: whatever the launcher forgot to close."""
+    try:
+        open_now = [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        os.closerange(keep + 1, 1024)
+        return
+    for descriptor in open_now:
+        if descriptor > keep:
+            try:
+                os.close(descriptor)
+            except OSError:
+                pass  # the one that listed the folder

@@ -1,0 +1,107 @@
+"""An asynchronous handler: one event loop in the main thread, as many invocations at a time as come."""
+
+import os
+
+from . import result
+from .channel import ChannelClosed
+from .errors import FunctionError, fatal
+from .frames import ProtocolError
+from .handler import StreamWriter
+
+
+def serve(server, _concurrency):
+    import asyncio
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    _LoopServer(server, loop, asyncio).start()
+    loop.run_forever()
+    os._exit(0)
+
+
+class _LoopServer:
+    def __init__(self, server, loop, asyncio):
+        self._server = server
+        self._loop = loop
+        self._asyncio = asyncio
+        self._variable = server.use_context_variable()
+        self._tasks = {}
+
+    def start(self):
+        channel = self._server.channel
+        if self._server.tunnel is not None:
+            self._server.tunnel.on_frames = lambda: self._loop.call_soon_threadsafe(self._drain)
+        self._loop.add_reader(channel.sock.fileno(), self._readable)
+        self._drain()
+
+    def _readable(self):
+        channel = self._server.channel
+        try:
+            if not channel.reading.acquire(False):
+                return  # the tunnel's thread is reading and tells us
+            try:
+                channel.receive_now()
+            finally:
+                channel.reading.release()
+            self._drain()
+        except ChannelClosed:
+            os._exit(0)
+
+    def _drain(self):
+        server = self._server
+        received = server.channel.received
+        try:
+            while received:
+                call = server.accept(received.popleft())
+                if call is None:
+                    continue
+                if call[0] == "cancel":
+                    task = self._tasks.get(call[1])
+                    if task is not None:
+                        task.cancel()
+                    continue
+                self._begin(*call)
+        except ProtocolError as error:
+            fatal("protocol error: %s" % error)
+        if server.closing and not self._tasks:
+            server.exit()
+
+    def _begin(self, ident, invoke, raw):
+        token = self._variable.set(ident)  # a task copies the context that it is made in
+        self._server.outputs.live.add(ident)
+        self._tasks[ident] = self._loop.create_task(self._run(ident, invoke, raw))
+        self._variable.reset(token)
+
+    async def _run(self, ident, invoke, raw):
+        server = self._server
+        try:
+            value = server.function.call(*server.arguments(invoke, raw))
+            if hasattr(value, "__await__"):
+                value = await value
+            shaped = result.shape(value)
+            if type(shaped) is tuple:
+                server.reply(ident, shaped)
+            elif shaped.is_async:
+                await self._stream(ident, shaped)
+            else:
+                server.stream(ident, shaped)
+        except self._asyncio.CancelledError:
+            server.fail(ident, FunctionError("Cancelled", "the invocation was cancelled"))
+        except BaseException as error:  # noqa: B036 - SystemExit would end the loop, and with it everybody's invocations
+            server.fail(ident, error)
+        finally:
+            del self._tasks[ident]
+        if server.closing and not self._tasks:
+            server.exit()
+
+    async def _stream(self, ident, streamed):
+        writer = StreamWriter(self._server, ident, streamed)
+        source = streamed.source
+        try:
+            async for item in source:
+                writer.write(item)
+        finally:
+            if hasattr(source, "aclose"):
+                await source.aclose()
+        writer.end()
+

@@ -1,0 +1,256 @@
+"""The template's event loop: invocations in, a forked process for each, their output and connections carried to the platform."""
+
+import gc
+import json
+import os
+import signal
+from select import POLLIN, POLLOUT, poll
+
+from . import child, errors, frames, processes
+from .boot import parse_object
+from .channel import READ_BYTES, ChannelClosed, Outbox
+from .request import script_environment
+from .streams import Tunnel
+
+LOG_BYTES = 65536
+
+
+class Invocation:
+    __slots__ = ("ident", "invoke", "missing", "pieces", "pid", "status", "pipes")
+
+    def __init__(self, ident, invoke):
+        self.ident = ident
+        self.invoke = invoke
+        self.missing = invoke["bodyLength"]
+        self.pieces = []
+        self.pid = None
+        #: waitpid's, once the process has ended.
+        self.status = None
+        #: Descriptor → type of frame.
+        self.pipes = {}
+
+
+class Template:
+    """
+    An invocation: receiving (body incomplete) → running (forked) → finishing (its processes are gone, what they wrote is taken over) → gone.
+    While more waits for the channel than it takes, nothing is read from functions.
+    """
+
+    def __init__(self, channel, load, code, listener):
+        self._channel = channel
+        self._sock = channel.sock
+        self._code = code
+        self._name = load["function"]
+        self._poll = poll()
+        self._callbacks = {}
+        self._outbox = Outbox(self._sock, self._outbox_changed)
+        self._paused = False
+        self._closing = False
+        self._receiving = {}
+        #: Process id → invocation.
+        self._running = {}
+        self._finishing = []
+        processes.become_subreaper()
+        self._wake, self._wake_write = processes.notice_children()
+        self._tunnel = None if listener is None else Tunnel(listener, self._watch, self._unwatch, self._outbox.send)
+        child.prepare()
+
+    def run(self):
+        self._sock.setblocking(False)
+        self._watch(self._sock.fileno(), self._channel_ready, POLLIN)
+        self._watch(self._wake, self._children_ended, POLLIN)
+        gc.collect()
+        gc.freeze()
+        try:
+            self._dispatch_received()
+            while True:
+                self._settle()
+                for descriptor, events in self._poll.poll():
+                    callback = self._callbacks.get(descriptor)
+                    if callback is not None:
+                        callback(events)
+        except ChannelClosed:
+            self._die(0)
+        except frames.ProtocolError as error:
+            self._kill_all()
+            errors.fatal("protocol error: %s" % error)
+
+    # --- the loop's parts
+
+    def _watch(self, descriptor, callback, events):
+        self._callbacks[descriptor] = callback
+        self._poll.register(descriptor, events)
+
+    def _unwatch(self, descriptor):
+        if self._callbacks.pop(descriptor, None) is not None:
+            self._poll.unregister(descriptor)
+
+    def _outbox_changed(self):
+        self._poll.register(self._sock.fileno(), POLLIN | POLLOUT if self._outbox.size else POLLIN)
+
+    def _settle(self):
+        """Between two rounds: finish what can be finished, read or don't read from functions, end when asked to."""
+        if self._finishing:
+            self._finishing = [invocation for invocation in self._finishing if not self._finish(invocation)]
+        full = self._outbox.full
+        if full != self._paused:
+            self._paused = full
+            if self._tunnel is not None:
+                self._tunnel.pause(full)
+            for invocation in self._running.values():
+                self._watch_pipes(invocation)
+        if self._closing and not (self._running or self._receiving or self._finishing or self._outbox.size):
+            os._exit(0)
+
+    def _channel_ready(self, events):
+        if events & POLLOUT:
+            self._outbox.flush()
+        if events & ~POLLOUT:
+            try:
+                data = self._sock.recv(READ_BYTES)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                raise ChannelClosed from error
+            self._channel.take(data)
+            self._dispatch_received()
+
+    def _dispatch_received(self):
+        received = self._channel.received
+        while received:
+            self._dispatch(*received.popleft())
+
+    def _dispatch(self, kind, ident, payload):
+        if kind == frames.INVOKE:
+            invocation = Invocation(ident, parse_object(json, payload))
+            if invocation.missing:
+                self._receiving[ident] = invocation
+            else:
+                self._start(invocation)
+        elif kind == frames.INVOKE_BODY:
+            invocation = self._receiving.get(ident)
+            if invocation is not None:
+                invocation.pieces.append(payload)
+                invocation.missing -= len(payload)
+                if invocation.missing < 0:
+                    raise frames.ProtocolError("more body came than Invoke announced")
+                if invocation.missing == 0:
+                    del self._receiving[ident]
+                    self._start(invocation)
+        elif kind == frames.STREAM_DATA_IN:
+            if self._tunnel is not None:
+                self._tunnel.data(ident, payload)
+        elif kind == frames.STREAM_CLOSE_IN:
+            if self._tunnel is not None:
+                self._tunnel.close(ident)
+        elif kind == frames.CANCEL:
+            self._cancel(ident)
+        elif kind == frames.SHUTDOWN:
+            self._closing = True
+        else:
+            raise frames.ProtocolError("type 0x%02x came after Ready" % kind)
+
+    # --- an invocation's life
+
+    def _start(self, invocation):
+        environment = script_environment(invocation.invoke, b"".join(invocation.pieces))
+        invocation.pieces = invocation.invoke = None
+        try:
+            out_read, out_write = os.pipe()
+            err_read, err_write = os.pipe()
+            pid = os.fork()
+        except OSError as error:
+            self._fork_failed(invocation, error)
+            return
+        if pid == 0:
+            child.run(self._code, environment, out_write, err_write, self._highest_descriptor(out_read, out_write, err_read, err_write))
+        os.close(out_write)
+        os.close(err_write)
+        os.set_blocking(out_read, False)
+        os.set_blocking(err_read, False)
+        invocation.pid = pid
+        invocation.pipes = {out_read: frames.LOG_OUT, err_read: frames.LOG_ERR}
+        self._running[pid] = invocation
+        self._watch_pipes(invocation)
+
+    def _fork_failed(self, invocation, error):
+        payload = json.dumps({"type": "ForkFailed", "message": "no process could be made for the invocation: %s" % error}).encode()
+        self._outbox.send(frames.encode(frames.FAILED, invocation.ident, payload))
+
+    def _highest_descriptor(self, *pipes):
+        known = [*self._callbacks, *pipes, self._wake, self._wake_write, self._sock.fileno()]
+        if self._tunnel is not None:
+            known += self._tunnel.descriptors()
+        for invocation in (*self._running.values(), *self._finishing):
+            known += invocation.pipes
+        return max(known)
+
+    def _watch_pipes(self, invocation):
+        for descriptor in invocation.pipes:
+            if self._paused:
+                self._unwatch(descriptor)
+            else:
+                self._watch(descriptor, lambda _events, descriptor=descriptor: self._read_pipe(invocation, descriptor), POLLIN)
+
+    def _read_pipe(self, invocation, descriptor):
+        """False when there is nothing to read now, or ever."""
+        try:
+            data = os.read(descriptor, LOG_BYTES)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._unwatch(descriptor)
+            os.close(descriptor)
+            del invocation.pipes[descriptor]
+            return False
+        self._outbox.send(frames.encode(invocation.pipes[descriptor], invocation.ident, data))
+        return True
+
+    def _cancel(self, ident):
+        invocation = self._receiving.pop(ident, None)
+        if invocation is not None:
+            self._outbox.send(frames.encode(frames.EXITED, ident, b'{"signal": "SIGKILL"}'))
+            return
+        for pid, running in self._running.items():
+            if running.ident == ident:
+                processes.kill_session(pid)
+
+    def _children_ended(self, _events):
+        try:
+            os.read(self._wake, 4096)
+        except BlockingIOError:
+            pass
+        ended = processes.reap(self._running)
+        if not ended:
+            return
+        processes.kill_strays(self._running)
+        for invocation, status in ended:
+            invocation.status = status
+            for descriptor in invocation.pipes:
+                self._unwatch(descriptor)
+            self._finishing.append(invocation)
+
+    def _finish(self, invocation):
+        """True once everything that the invocation's processes wrote is on its way, and Exited behind it."""
+        if self._outbox.full or (self._tunnel is not None and not self._tunnel.drain(lambda: self._outbox.full)):
+            return False
+        for descriptor in list(invocation.pipes):
+            while self._read_pipe(invocation, descriptor):
+                if self._outbox.full:
+                    return False
+        for descriptor in invocation.pipes:
+            os.close(descriptor)
+        invocation.pipes = {}
+        self._outbox.send(frames.encode(frames.EXITED, invocation.ident, json.dumps(processes.exit_object(invocation.status)).encode()))
+        return True
+
+    # --- the end
+
+    def _kill_all(self):
+        for pid in self._running:
+            processes.kill_session(pid)
+        processes.kill_strays(())
+
+    def _die(self, code):
+        self._kill_all()
+        os._exit(code)
