@@ -23,8 +23,8 @@ die() {
 
 # Two set-ups in one checkout would install over each other. The lock goes with the process, however it ends.
 lock_setup() {
-  command -v flock >/dev/null || return 0
   mkdir -p "$root/.cache"
+  command -v flock >/dev/null || return 0
   exec 9>"$root/.cache/setup.lock"
   flock --nonblock 9 && return 0
   say 'another set-up is at work in this folder; waiting for it'
@@ -111,7 +111,7 @@ run_apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DP
 
 # Installs what is missing of the rows given.
 setup_packages() {
-  local rows=() names=() purposes=() must=() row package need check purpose as_root=()
+  local rows=() names=() purposes=() must=() row package need check purpose as_root=() log=$root/.cache/apt.log
   mapfile -t rows < <(missing_of "$@")
   if ((${#rows[@]} == 0)); then
     say 'system packages: all there'
@@ -185,14 +185,12 @@ setup_dependencies() {
 
 # $1: `production`, what running the platform takes; `all`, what its tests take besides.
 setup() {
-  local kind=$1 rows=("${platform_packages[@]}") log
+  local kind=$1 rows=("${platform_packages[@]}")
   [[ $kind == production ]] || rows+=("${test_packages[@]}")
-  log=$(mktemp)
   lock_setup
   need_npm
   setup_packages "${rows[@]}"
   setup_node
   setup_dependencies "$kind"
   unlock_setup
-  rm -f "$log"
 }
