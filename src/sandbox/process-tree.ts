@@ -45,12 +45,13 @@ async function proportionalSetSize(pid: number): Promise<number> {
   return kibibytes === undefined ? 0 : Number(kibibytes) * 1024;
 }
 
-/** Clock ticks since boot at which a process started: with its pid it names the process for good. Undefined when there is none. */
+/**
+ * Clock ticks since boot at which a process started: with its pid it names the process for good. Undefined when there is none, or only
+ * a zombie, which waits for its parent and runs nothing; the zombie of a pid namespace's init means that the namespace is empty.
+ */
 export async function startTime(pid: number): Promise<string | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   // The command's name is in parentheses and may hold any character; fields count from behind the last one.
-  return stat
-    ?.slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .at(19);
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { HearthError } from '../../errors.ts';
 import type { BuildResult, BuildSpec, NetworkMode, Probe, Sandbox, SandboxDriver, SandboxExit, SandboxSpec, StreamListen } from '../driver.ts';
+import { firstByte } from '../first-byte.ts';
 import { type Interpreter, inspectInterpreter } from '../interpreter.ts';
 import { LoopbackAddresses } from '../loopback-addresses.ts';
 import { DEFAULT_BOOT_TIMEOUT_MS, DEFAULT_UID_BASE, type DriverOptions, PRIVATE_STREAM_LISTEN } from '../options.ts';
@@ -79,7 +80,7 @@ class BubblewrapDriver implements SandboxDriver {
     const started = await this.#start(() => this.#sandboxPlan(spec, interpreter, streamListen), uid, giveBack);
     const { running, init, exited } = started;
     try {
-      await this.#booted(running, exited);
+      await firstByte({ ...running, exited, limitMs: this.#options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS });
     } catch (error) {
       running.kill();
       await exited;
@@ -161,28 +162,6 @@ class BubblewrapDriver implements SandboxDriver {
     await found?.exited;
     giveBack();
     return exit;
-  }
-
-  /** Waits for the first byte on the channel, without taking it: until then a failure is the sandbox's own, and it says why on stderr. */
-  #booted(running: Launch, exited: Promise<SandboxExit>): Promise<void> {
-    const { channel, output } = running;
-    const limit = this.#options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS;
-    const fail = (what: string) =>
-      new HearthError('sandbox_unavailable', `The runtime ${what}${output.stderrHead === '' ? '' : `: ${output.stderrHead}`}`);
-    return new Promise((resolve, reject) => {
-      const settle = (error?: HearthError) => {
-        clearTimeout(timer);
-        channel.off('readable', onReadable);
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      const onReadable = () => {
-        if (channel.readableLength > 0) settle();
-      };
-      const timer = setTimeout(() => settle(fail(`did not say Hello within ${limit} ms`)), limit);
-      channel.on('readable', onReadable);
-      void exited.then(({ code, signal }) => settle(fail(`ended before it said Hello (${signal ?? `exit code ${code}`})`)));
-    });
   }
 
   #sandboxPlan(spec: SandboxSpec, interpreter: Interpreter, streamListen: StreamListen): Plan {

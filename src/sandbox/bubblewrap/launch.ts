@@ -1,14 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { HearthError } from '../../errors.ts';
 import type { SandboxExit } from '../driver.ts';
+import { coverInherited, type Stdio } from '../inherited-descriptors.ts';
 import { OutputRelay } from '../output-relay.ts';
 import { startTime } from '../process-tree.ts';
+import { describeSpawnError } from '../start-failure.ts';
 import { bwrapArguments, DESCRIPTORS } from './arguments.ts';
 import { unnamedFile } from './data-files.ts';
-import { inheritedDescriptors } from './inherited-descriptors.ts';
 import type { Plan } from './plan.ts';
 import { type StageTools, stage } from './stage.ts';
 
@@ -25,6 +26,9 @@ export interface NamespaceInit {
   startTime: string;
   networkNamespace: number | undefined;
 }
+
+/** Milliseconds until a bwrap that doesn't end with its sandbox is killed too. */
+const BWRAP_PATIENCE_MS = 2000;
 
 /** A started bwrap. */
 export interface Launch {
@@ -81,11 +85,14 @@ export function launch(launcher: Launcher, plan: Plan, uid: number | undefined, 
     return exit;
   });
 
+  let patience: NodeJS.Timeout | undefined;
+  void finish.promise.then(() => clearTimeout(patience));
   const killNow = () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
-    // bwrap hasn't reaped its child yet, or it would have ended: the pid is still the sandbox's.
+    // bwrap hasn't reaped its child yet, or it would have ended: the pid is still the sandbox's. bwrap itself is left to reap it, since
+    // orphaned zombies stay for good where the platform is pid 1 of a container.
     if (known !== undefined) signalQuietly(known.pid);
-    child.kill('SIGKILL');
+    patience ??= setTimeout(() => child.kill('SIGKILL'), BWRAP_PATIENCE_MS);
   };
   return {
     output,
@@ -93,14 +100,10 @@ export function launch(launcher: Launcher, plan: Plan, uid: number | undefined, 
     init,
     ended,
     release: () => block?.end('x'),
+    // Killing bwrap before it has told its child's pid could leave the child behind: `init` comes back to it, in a few milliseconds.
     kill: () => {
       killed = true;
-      if (known !== undefined) killNow();
-      else {
-        // Killing bwrap before it has told its child's pid could leave the child behind: `init` comes back to it, in a few milliseconds.
-        const patience = setTimeout(killNow, 2000);
-        void finish.promise.then(() => clearTimeout(patience));
-      }
+      killNow();
     },
   };
 }
@@ -116,20 +119,13 @@ function spawnBwrap(launcher: Launcher, plan: Plan, uid: number | undefined, hel
   try {
     const staged = uid === undefined ? { steps: plan.steps, command: bare, needed: false } : stage(plan.steps, bare, uid, launcher.stageTools);
     const { options, files } = bwrapArguments({ ...plan, steps: staged.steps }, held);
-    const stdio: Array<'ignore' | 'pipe' | number> = ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'];
+    const stdio: Stdio = ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'];
     stdio[DESCRIPTORS.arguments] = unnamed(options.map((option) => `${option}\0`).join(''));
     stdio[DESCRIPTORS.seccomp] = unnamed(launcher.seccomp);
     stdio[DESCRIPTORS.block] = held ? 'pipe' : 'ignore';
     for (const content of files) stdio.push(unnamed(content));
-    const leaking = inheritedDescriptors().filter((descriptor) => stdio[descriptor] === undefined || stdio[descriptor] === 'ignore');
-    if (leaking.length > 0) {
-      const empty = openSync('/dev/null', 'r');
-      open.push(empty);
-      for (const descriptor of leaking) {
-        while (stdio.length < descriptor) stdio.push('ignore');
-        stdio[descriptor] = empty;
-      }
-    }
+    const cover = coverInherited(stdio);
+    if (cover !== undefined) open.push(cover);
     const [file = launcher.bwrap, ...argv] = staged.command;
     const identity = uid === undefined || staged.needed ? {} : { uid, gid: uid };
     // Detached, so that Ctrl-C at the terminal reaches the platform alone and it can drain.
@@ -137,7 +133,7 @@ function spawnBwrap(launcher: Launcher, plan: Plan, uid: number | undefined, hel
     return { stage: staged.command, child };
   } catch (error) {
     if (error instanceof HearthError) throw error;
-    throw new HearthError('sandbox_unavailable', `The sandbox could not be started: ${message(error)}${advice(error)}`, { cause: error });
+    throw new HearthError('sandbox_unavailable', `The sandbox could not be started: ${describeSpawnError(error)}`, { cause: error });
   } finally {
     for (const descriptor of open) closeSync(descriptor);
   }
@@ -176,7 +172,7 @@ function exitOf(code: number | null, signal: NodeJS.Signals | null): SandboxExit
 
 function earlyEnd(failure: Error | undefined, output: OutputRelay): HearthError {
   const said = output.stderrHead;
-  const what = failure === undefined ? (said === '' ? 'bwrap ended without a word' : said) : message(failure) + advice(failure);
+  const what = failure === undefined ? (said === '' ? 'bwrap ended without a word' : said) : describeSpawnError(failure);
   return new HearthError('sandbox_unavailable', `The sandbox could not be made: ${what}. \`hearth doctor\` checks what it needs.`, {
     cause: failure,
   });
@@ -188,19 +184,6 @@ function spawnFailure(command: readonly string[], child: ChildProcess): HearthEr
     'sandbox_unavailable',
     `${command[0]} could not be started: the platform is out of processes or open files. Raise its limits (ulimit -u, ulimit -n) or lower the number of sandboxes.`,
   );
-}
-
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-function advice(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ENOENT') return ' (is bubblewrap installed?)';
-  if (code === 'EAGAIN') return ' (out of processes: raise ulimit -u or the pids limit of the service)';
-  if (code === 'EMFILE' || code === 'ENFILE') return ' (out of open files: raise ulimit -n)';
-  if (code === 'ENOMEM') return ' (out of memory)';
-  return '';
 }
 
 function signalQuietly(pid: number): void {

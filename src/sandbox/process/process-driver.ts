@@ -1,0 +1,199 @@
+import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { HearthError } from '../../errors.ts';
+import type { BuildResult, BuildSpec, NetworkMode, Probe, Sandbox, SandboxDriver, SandboxSpec, SandboxStats, StreamListen } from '../driver.ts';
+import { firstByte } from '../first-byte.ts';
+import { type Interpreter, inspectInterpreter, unsupportedVersion } from '../interpreter.ts';
+import { LoopbackAddresses } from '../loopback-addresses.ts';
+import { DEFAULT_BOOT_TIMEOUT_MS, type DriverOptions, NETWORK_MODES, PRIVATE_STREAM_LISTEN } from '../options.ts';
+import { treeStats } from '../process-tree.ts';
+import { makePrivateFolder, sweepPrivateFolders } from './private-folders.ts';
+import { type RunningProcess, startProcess } from './start-process.ts';
+
+const NAME = 'process';
+
+/** Functions as plain processes of the platform's own user: for development, where nothing better works. Isolates nothing. */
+export function createProcessDriver(options: DriverOptions): SandboxDriver {
+  return new ProcessDriver(options);
+}
+
+class ProcessDriver implements SandboxDriver {
+  readonly name = NAME;
+  readonly warnings: readonly string[];
+  readonly #options: DriverOptions;
+  readonly #temporaryFolder: string;
+  readonly #addresses = new LoopbackAddresses();
+  readonly #running = new Set<RunningProcess>();
+  #interpreter: Promise<Interpreter> | undefined;
+  #swept: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: DriverOptions) {
+    const user = process.getuid?.() === 0 ? 'ROOT' : "the platform's own user";
+    this.#options = options;
+    this.#temporaryFolder = options.temporaryFolder ?? tmpdir();
+    this.warnings = [
+      `NO ISOLATION: the process driver runs functions as ${user}. They can read and change its files, its processes and the platform itself. Run only code that you would run yourself.`,
+      'NO NETWORK ISOLATION: the network modes none and egress are accepted but not enforced; every function has the network of the machine, its loopback included.',
+      'NO RESOURCE LIMITS: the size of /tmp is not bounded, and a process that a function detaches with care can outlive its sandbox.',
+    ];
+  }
+
+  async probe(): Promise<Probe[]> {
+    this.#interpreter = undefined;
+    try {
+      const interpreter = await this.#inspect();
+      const unsupported = unsupportedVersion(interpreter);
+      const { pip } = interpreter;
+      return [
+        { name: 'python', ok: unsupported === undefined, detail: unsupported ?? `${interpreter.executable} ${interpreter.version.join('.')}` },
+        {
+          name: 'pip',
+          ok: pip !== null,
+          detail: pip === null ? 'none: no layers can be built; install pip' : `${pip.version}, ${pip.kind} ${pip.path}`,
+        },
+        { name: 'isolation', ok: true, detail: 'none: the driver was chosen by name' },
+      ];
+    } catch (error) {
+      return [{ name: 'python', ok: false, detail: error instanceof Error ? error.message : String(error) }];
+    }
+  }
+
+  networks(): readonly NetworkMode[] {
+    return NETWORK_MODES;
+  }
+
+  async create(spec: SandboxSpec): Promise<Sandbox> {
+    const { agentFolder, agentEntry } = this.#options;
+    const interpreter = await this.#inspect();
+    const streamListen = await this.#streamListen();
+    let running: RunningProcess;
+    try {
+      const privateFolder = await this.#privateFolder();
+      running = await this.#start({
+        command: [interpreter.executable, '-I', '-S', '-B', resolve(agentFolder, agentEntry)],
+        environment: { PATH: `${dirname(interpreter.executable)}:${this.#options.path}`, HOME: privateFolder, LANG: 'C.UTF-8' },
+        workingFolder: privateFolder,
+        privateFolder,
+      });
+    } catch (error) {
+      this.#addresses.giveBack(streamListen.host);
+      throw error;
+    }
+    const { channel, output, pid, exited, kill } = running;
+    void exited.then(() => this.#addresses.giveBack(streamListen.host));
+    try {
+      await firstByte({ channel, output, exited, limitMs: this.#options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS });
+    } catch (error) {
+      kill();
+      await exited;
+      throw error;
+    }
+    setImmediate(() => output.release());
+    const layerPaths = spec.layers.map((layer) => resolve(layer));
+    return {
+      id: spec.id,
+      driver: NAME,
+      channel,
+      layerPaths,
+      streamListen,
+      exited,
+      kill,
+      onOutput: (listener) => output.listen(listener),
+      stats: () => stats(spec.id, pid),
+    };
+  }
+
+  /** /build and /input don't exist here: where an argument or a variable begins with them, or has them behind a `=`, the host's folders stand in. */
+  async build(spec: BuildSpec): Promise<BuildResult> {
+    const interpreter = await this.#inspect();
+    const privateFolder = await this.#privateFolder();
+    const inputFolder = join(privateFolder, 'input');
+    await mkdir(inputFolder);
+    for (const [name, content] of Object.entries(spec.inputs)) {
+      if (name !== basename(name) || name === '' || name === '.' || name === '..')
+        throw new HearthError('sandbox_unavailable', `'${name}' is no file name.`);
+      await writeFile(join(inputFolder, name), content);
+    }
+    mkdirSync(spec.outputFolder, { recursive: true });
+    if (readdirSync(spec.outputFolder).length > 0)
+      throw new HearthError('sandbox_unavailable', `The build's folder ${spec.outputFolder} is not empty.`);
+    const onHost = (text: string) =>
+      text.replace(
+        /(^|=)\/(build|input)(?=\/|$)/g,
+        (_, before: string, which: string) => before + (which === 'build' ? resolve(spec.outputFolder) : inputFolder),
+      );
+    const [program = '', ...argv] = spec.argv;
+    const wheel = interpreter.pip?.kind === 'wheel' ? { PYTHONPATH: interpreter.pip.path } : {};
+    const environment = Object.fromEntries(Object.entries({ ...wheel, ...spec.environment }).map(([name, value]) => [name, onHost(value)]));
+    const running = await this.#start({
+      command: [program === 'python' ? interpreter.executable : program, ...argv.map(onHost)],
+      environment: { PATH: this.#options.path, HOME: privateFolder, LANG: 'C.UTF-8', ...environment },
+      workingFolder: resolve(spec.outputFolder),
+      privateFolder,
+    });
+    running.output.listen((_, chunk) => spec.onOutput(chunk));
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      running.kill();
+    }, spec.timeoutMs);
+    const { code } = await running.exited;
+    clearTimeout(timer);
+    await running.output.drained;
+    return { code: timedOut ? null : code, timedOut };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const { kill } of this.#running) kill();
+    await Promise.all([...this.#running].map(({ exited }) => exited));
+  }
+
+  async #start(start: Parameters<typeof startProcess>[0]): Promise<RunningProcess> {
+    const running = await startProcess(start);
+    this.#running.add(running);
+    void running.exited.then(() => this.#running.delete(running));
+    if (this.#closed) running.kill();
+    return running;
+  }
+
+  async #privateFolder(): Promise<string> {
+    if (this.#closed) throw new HearthError('draining', 'The sandbox driver is closed.');
+    this.#swept ??= sweepPrivateFolders(this.#temporaryFolder);
+    await this.#swept;
+    return makePrivateFolder(this.#temporaryFolder);
+  }
+
+  /** Linux answers on all of 127.0.0.0/8; elsewhere the sandboxes share 127.0.0.1 and differ by port. */
+  async #streamListen(): Promise<StreamListen> {
+    if (process.platform === 'linux') return { ...PRIVATE_STREAM_LISTEN, host: this.#addresses.take() };
+    return { ...PRIVATE_STREAM_LISTEN, port: await freePort() };
+  }
+
+  #inspect(): Promise<Interpreter> {
+    this.#interpreter ??= inspectInterpreter(this.#options.python, this.#options.path);
+    return this.#interpreter;
+  }
+}
+
+async function stats(id: string, pid: number): Promise<SandboxStats> {
+  if (process.platform !== 'linux') throw new HearthError('sandbox_unavailable', 'The memory of processes is counted on Linux only.');
+  const found = await treeStats(pid);
+  if (found.processes === 0) throw new HearthError('not_found', `Sandbox ${id} has ended.`);
+  return found;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolvePort, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolvePort(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
