@@ -71,13 +71,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     const registration = { functionName: definition.function_name, layerIds: [] as string[] };
     underWay.add(registration);
     try {
-      const draft = draftOf(
-        definition,
-        await resolveLayers(definition, registration.layerIds),
-        definition.style ?? style,
-        asynchronous,
-        defaultNetwork,
-      );
+      const draft = draftOf(definition, await resolveLayers(definition, registration.layerIds), definition.style ?? style, asynchronous, defaults);
       const { version, created } = await store.putVersion({ ...draft, hash: versionHash(draft) });
       current.set(version.functionName, version);
       if (created) onRegistered(version);
