@@ -6,8 +6,10 @@ export class RouteTable {
 
   /** For Fastify's `onRoute` hook. */
   add(route: Pick<RouteOptions, 'url' | 'method'>): void {
-    const methods = this.#methods.get(route.url) ?? new Set();
-    this.#methods.set(route.url, methods);
+    // Routes of one URL may name its parameters differently.
+    const pattern = route.url.replace(/:[^/]+/g, ':');
+    const methods = this.#methods.get(pattern) ?? new Set();
+    this.#methods.set(pattern, methods);
     for (const method of [route.method].flat()) methods.add(method);
   }
 
@@ -18,8 +20,8 @@ export class RouteTable {
     for (const [pattern, methods] of this.#methods) {
       const parts = pattern.split('/');
       if (parts.length !== segments.length) continue;
-      if (!parts.every((part, index) => part === segments[index] || (part.startsWith(':') && segments[index] !== ''))) continue;
-      const parameters = parts.filter((part) => part.startsWith(':')).length;
+      if (!parts.every((part, index) => part === segments[index] || (part === ':' && segments[index] !== ''))) continue;
+      const parameters = parts.filter((part) => part === ':').length;
       if (best === undefined || parameters < best.parameters) best = { methods, parameters };
     }
     return best === undefined ? undefined : [...best.methods].sort();

@@ -59,18 +59,19 @@ export function functionRoutes(app: Api, { registry }: Pick<ApiDependencies, 're
   );
 
   app.get(
-    '/functions/:name',
+    '/functions/:function_name',
     {
       schema: {
         summary: 'The current version of a function, with its code',
         tags: ['functions'],
-        params: Type.Object({ name: Type.String() }),
+        params: Type.Object({ function_name: Type.String() }),
         response: { 200: FunctionDetail, ...problems('not_found') },
       },
     },
     (request) => {
-      const version = registry.get(request.params.name);
-      if (version === undefined) throw new HearthError('not_found', `There is no function "${request.params.name}".`);
+      const { function_name: functionName } = request.params;
+      const version = registry.get(functionName);
+      if (version === undefined) throw new HearthError('not_found', `There is no function "${functionName}".`);
       return functionDetail(version);
     },
   );

@@ -7,37 +7,38 @@ import { FunctionDetail, FunctionSummary, functionDetail, functionSummary } from
 
 export function versionRoutes(app: Api, { store }: Pick<ApiDependencies, 'store'>): void {
   app.get(
-    '/functions/:name/versions',
+    '/functions/:function_name/versions',
     {
       schema: {
         summary: 'All versions of a function, newest first',
         description: 'They outlive the function.',
         tags: ['versions'],
-        params: Type.Object({ name: Type.String() }),
+        params: Type.Object({ function_name: Type.String() }),
         response: { 200: Type.Object({ versions: Type.Array(FunctionSummary) }), ...problems('not_found', 'store_unavailable') },
       },
     },
     async (request) => {
-      const versions = await store.versions(request.params.name);
-      if (versions.length === 0) throw new HearthError('not_found', `There never was a function "${request.params.name}".`);
+      const { function_name: functionName } = request.params;
+      const versions = await store.versions(functionName);
+      if (versions.length === 0) throw new HearthError('not_found', `There never was a function "${functionName}".`);
       return { versions: versions.map(functionSummary) };
     },
   );
 
   app.get(
-    '/functions/:name/versions/:number',
+    '/functions/:function_name/versions/:number',
     {
       schema: {
         summary: 'One version, with its code',
         tags: ['versions'],
-        params: Type.Object({ name: Type.String(), number: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) }),
+        params: Type.Object({ function_name: Type.String(), number: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) }),
         response: { 200: FunctionDetail, ...problems('not_found', 'invalid_request', 'store_unavailable') },
       },
     },
     async (request) => {
-      const { name, number } = request.params;
-      const version = await store.version(name, number);
-      if (version === undefined) throw new HearthError('not_found', `There is no version ${number} of a function "${name}".`);
+      const { function_name: functionName, number } = request.params;
+      const version = await store.version(functionName, number);
+      if (version === undefined) throw new HearthError('not_found', `There is no version ${number} of a function "${functionName}".`);
       return functionDetail(version);
     },
   );

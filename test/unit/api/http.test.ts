@@ -1,0 +1,182 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { definition } from '../registry/make-registry.ts';
+import { makeApi, type TestApi } from './make-api.ts';
+
+interface Operation {
+  summary?: string;
+  tags?: string[];
+  responses: Record<string, { content?: object }>;
+}
+
+describe('the control plane as an HTTP server', () => {
+  let api: TestApi;
+
+  beforeEach(async () => {
+    api = await makeApi();
+  });
+  afterEach(() => api.close());
+
+  it('describes itself in a document that is valid OpenAPI 3.1', async () => {
+    const document = (await api.request('GET', '/openapi.json')).json();
+    const result = await new Validator().validate(structuredClone(document));
+    expect(result.errors ?? []).toEqual([]);
+    expect(result.valid).toBe(true);
+    expect(document.openapi).toBe('3.1.0');
+  });
+
+  it('has a summary, a tag and the schema of a success for every operation, and problems as problem+json', async () => {
+    const document = (await api.request('GET', '/openapi.json')).json();
+    const operations = Object.entries<Record<string, Operation>>(document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => [`${method} ${path}`, operation] as const),
+    );
+    expect(operations.map(([name]) => name).sort()).toEqual(
+      [
+        'get /',
+        'get /health',
+        'get /openapi.json',
+        'post /functions',
+        'get /functions',
+        'post /functions/trigger',
+        'get /functions/instances',
+        'get /functions/instances/{id}',
+        'get /functions/instances/{id}/logs',
+        'get /functions/{function_name}',
+        'delete /functions/{function_name}',
+        'get /functions/{function_name}/versions',
+        'get /functions/{function_name}/versions/{number}',
+        'get /invocations',
+        'get /invocations/{id}',
+        'get /layers',
+        'post /layers',
+        'delete /layers/{layer}',
+      ].sort(),
+    );
+    for (const [name, operation] of operations) {
+      expect(operation.summary, name).toBeTruthy();
+      expect(operation.tags, name).toHaveLength(1);
+      for (const [status, response] of Object.entries(operation.responses)) {
+        if (status === '302') continue;
+        const types = Object.keys(response.content ?? {});
+        expect(types, `${name} ${status}`).toEqual([
+          status >= '400' ? 'application/problem+json' : expect.stringMatching(/^(application\/json|text\/plain)$/),
+        ]);
+      }
+      expect(
+        Object.keys(operation.responses).some((status) => status < '400'),
+        name,
+      ).toBe(true);
+    }
+  });
+
+  it('shows the documentation, and leads to it', async () => {
+    const root = await api.request('GET', '/');
+    expect([root.statusCode, root.headers.location]).toEqual([302, '/docs']);
+    const docs = await api.request('GET', '/docs');
+    expect(docs.statusCode).toBe(200);
+    expect(docs.headers['content-type']).toMatch(/^text\/html/);
+  });
+
+  it('is alive', async () => {
+    expect((await api.request('GET', '/health')).json()).toEqual({ status: 'ok' });
+    const head = await api.request('HEAD', '/health');
+    expect([head.statusCode, head.body]).toEqual([200, '']);
+  });
+
+  it.for([
+    ['/functions', 'GET, HEAD, POST, OPTIONS'],
+    ['/functions/trigger', 'POST, OPTIONS'],
+    ['/functions/instances?all=true', 'GET, HEAD, OPTIONS'],
+    ['/functions/echo', 'DELETE, GET, HEAD, OPTIONS'],
+    ['/layers/science', 'DELETE, OPTIONS'],
+  ])('tells the methods of %s', async ([url, allow]) => {
+    const options = await api.request('OPTIONS', url as string);
+    expect([options.statusCode, options.headers.allow, options.body]).toEqual([204, allow, '']);
+    expect(options.headers['access-control-allow-origin']).toBeUndefined();
+    const other = await api.request('PATCH', url as string);
+    expect([other.statusCode, other.headers.allow, other.json().code]).toEqual([405, allow, 'method_not_allowed']);
+  });
+
+  const json = { 'content-type': 'application/json' };
+
+  it.for([
+    ['malformed_request', 400, { url: '/functions', payload: '{"a":', headers: json }],
+    ['malformed_request', 400, { url: '/functions', payload: '{"__proto__": {"a": 1}}', headers: json }],
+    ['invalid_request', 422, { url: '/functions', payload: '', headers: json }],
+    ['unsupported_media_type', 415, { url: '/functions', payload: 'a=b', headers: { 'content-type': 'application/x-www-form-urlencoded' } }],
+    ['unsupported_media_type', 415, { url: '/functions', payload: '{}', headers: { 'content-type': 'text/plain' } }],
+    ['body_too_large', 413, { url: '/functions', payload: JSON.stringify({ a: 'x'.repeat(8 * 1024 * 1024) }), headers: json }],
+    ['not_found', 404, { url: '/nowhere' }],
+    ['malformed_request', 400, { url: '/%zz' }],
+  ] as const)('answers %s as a problem (%i)', async ([code, status, request]) => {
+    const response = await api.app.inject({ method: 'POST', ...request });
+    expect([response.statusCode, response.json().code, response.json().status]).toEqual([status, code, status]);
+    expect(response.headers['content-type']).toMatch(/^application\/problem\+json/);
+  });
+
+  it('keeps to itself what broke inside, and logs it under the id that it tells', async () => {
+    await api.close();
+    const secret = new Error('the secret of the house');
+    api = await makeApi({
+      trigger: async () => {
+        throw secret;
+      },
+    });
+    const trigger = { http_header: '', http_body: '', http_path: '/', http_verb: 'GET' };
+    const response = await api.request('POST', '/functions/trigger', trigger);
+    expect(response.statusCode).toBe(500);
+    expect(response.body).not.toContain('secret');
+    const { correlation_id } = response.json();
+    const line = api.logged.find((entry) => entry.correlationId === correlation_id);
+    expect(JSON.stringify(line)).toContain('the secret of the house');
+  });
+
+  it('answers 503 as a problem when the store is gone, and stays alive', async () => {
+    await api.store.close();
+    const response = await api.request('GET', '/invocations');
+    expect([response.statusCode, response.json().code]).toEqual([503, 'store_unavailable']);
+    expect((await api.request('GET', '/health')).statusCode).toBe(200);
+  });
+
+  describe('listening', () => {
+    let origin: string;
+
+    beforeEach(async () => {
+      origin = await api.app.listen({ host: '127.0.0.1', port: 0 });
+    });
+
+    it("takes the seed's own requests over a real connection", async () => {
+      const headers = { accept: 'application/json', 'Content-Type': 'application/json' };
+      const created = await fetch(`${origin}/functions`, { method: 'POST', headers, body: JSON.stringify(definition()) });
+      expect([created.status, await created.json()]).toEqual([200, expect.objectContaining({ status: 'ok' })]);
+      const listed = await fetch(`${origin}/functions`);
+      expect(await listed.json()).toMatchObject({ 'http|POST|/echo': [{ function_name: 'echo' }] });
+      const deleted = await fetch(`${origin}/functions/echo`, { method: 'DELETE', headers });
+      expect(await deleted.json()).toEqual({ status: 'ok', deleted: true });
+    });
+
+    async function raw(text: string): Promise<string> {
+      const socket = connect((api.app.server.address() as AddressInfo).port, '127.0.0.1');
+      let answer = '';
+      socket.setEncoding('utf8').on('data', (chunk: string) => {
+        answer += chunk;
+      });
+      // The server may reset a connection whose request it did not read to the end.
+      socket.on('error', () => {});
+      socket.write(text);
+      await once(socket, 'close');
+      return answer;
+    }
+
+    it('answers what is no HTTP as a problem, and too many headers', async () => {
+      const garbage = await raw('these are not the droids\r\n\r\n');
+      expect(garbage).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+      expect(JSON.parse(garbage.slice(garbage.indexOf('\r\n\r\n') + 4))).toMatchObject({ code: 'malformed_request' });
+      const large = await raw(`GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(20_000)}\r\n\r\n`);
+      expect(large).toMatch(/^HTTP\/1\.1 431 /);
+      expect(large).toContain('headers_too_large');
+    });
+  });
+});

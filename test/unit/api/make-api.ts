@@ -1,0 +1,61 @@
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
+import { pino } from 'pino';
+import { createApi } from '../../../src/api/create-api.ts';
+import type { ApiDependencies } from '../../../src/api/dependencies.ts';
+import type { Registry } from '../../../src/registry/registry.ts';
+import type { Store } from '../../../src/store/store.ts';
+import { makeRegistry } from '../registry/make-registry.ts';
+import { MemoryLayers } from '../registry/memory-layers.ts';
+import { openTemporaryStore } from '../store/temporary-store.ts';
+
+export interface TestApi {
+  app: FastifyInstance;
+  store: Store;
+  registry: Registry;
+  layers: MemoryLayers;
+  /** Lines that were logged, parsed. */
+  logged: Record<string, unknown>[];
+  /** With a JSON body, if any. */
+  request(method: string, url: string, body?: unknown): Promise<LightMyRequestResponse>;
+  close(): Promise<void>;
+}
+
+/** The control plane over a real store and registry; what runs functions is given by the test. */
+export async function makeApi(
+  parts: Partial<Pick<ApiDependencies, 'trigger' | 'liveInstances' | 'instanceLogs' | 'registry'>> = {},
+): Promise<TestApi> {
+  const opened = await openTemporaryStore();
+  const { store } = opened;
+  const layers = new MemoryLayers();
+  const registry = makeRegistry(store, layers);
+  await registry.start();
+  const logged: Record<string, unknown>[] = [];
+  const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) });
+  const app = createApi({
+    registry,
+    store,
+    layers,
+    trigger: async () => ({ correlationId: 'c', instanceIds: [] }),
+    liveInstances: () => [],
+    instanceLogs: () => undefined,
+    log,
+    ...parts,
+  });
+  await app.ready();
+  return {
+    app,
+    store,
+    registry,
+    layers,
+    logged,
+    request: (method, url, body) => {
+      const options: InjectOptions = { method: method as 'GET', url };
+      if (body !== undefined) options.payload = body as object;
+      return app.inject(options);
+    },
+    async close() {
+      await app.close();
+      await opened.destroy();
+    },
+  };
+}
