@@ -46,6 +46,8 @@ export class StreamTunnel extends Duplex {
   override _final(callback: (error?: Error | null) => void): void {
     this.#close();
     callback();
+    // What was written has been sent, and nothing will be read any more: without this a tunnel that our side ended would never close.
+    this.destroy();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {

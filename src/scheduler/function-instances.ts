@@ -28,9 +28,9 @@ const WEIGHT = 0.2;
  * The instances and the waiting line of one function version. One line for all: whichever frees up first, a warm instance or a starting one, takes the
  * invocation at its head.
  *
- * When it starts one more instance: at once when there is none; else only when those there, by the run times measured so far, will not have worked off the
- * line before a new one could be up; and, as a safeguard against wrong guesses, when the head of the line has waited as long as a start takes. Never more
- * than there are invocations waiting beyond what is starting already.
+ * When it starts one more instance: at once when there is none, or when runs are known to take longer than a start; else when the head of the line has
+ * waited as long as a start takes. Run times measured under load say little of what one more instance would bring (all share the same cores), so no
+ * length of the line is extrapolated from them. Never more are started than invocations wait beyond what is starting already.
  *
  * A function that can't be started is not tried again with every request: starts back off, and meanwhile its callers get the reason at once.
  */
@@ -214,11 +214,11 @@ export class FunctionInstances implements InstanceOwner {
         return;
       }
       this.#startOne();
-    } else if (this.#expectedWaitMs() > this.#startMs) this.#startMany(Math.ceil(uncovered / this.version.concurrency));
+    } else if (this.#runMs > this.#startMs) this.#startMany(Math.ceil(uncovered / this.version.concurrency));
     this.#recheckTimer ??= setTimeout(() => this.#recheck(), Math.max(MIN_RECHECK_MS, this.#startMs));
   }
 
-  /** How long the last of the line will wait if no instance is added; unknown run times count as nothing, the recheck mends a wrong guess. */
+  /** How long the last of the line will wait if no instance is added; unknown run times count as nothing. */
   #expectedWaitMs(): number {
     const slots = Math.max(1, (this.#ready + this.#starting) * this.version.concurrency);
     return Number.isNaN(this.#runMs) ? 0 : (this.#queue.length * this.#runMs) / slots;
