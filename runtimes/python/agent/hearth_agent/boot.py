@@ -5,6 +5,7 @@ import sys
 
 from . import environment, errors, frames
 from .channel import Channel, ChannelClosed
+from .fast_json import loads
 
 
 def run():
@@ -31,18 +32,17 @@ def _prepare():
     import resource  # noqa: F401
     import traceback  # noqa: F401
 
-    from . import handler, imports, load, request, result, script  # noqa: F401
+    from . import child, handler, imports, load, preload, request, resolve, result, script  # noqa: F401
+    from . import serve_one, streams, template, tunnel_thread  # noqa: F401
 
 
 def _read_load(channel):
-    import json
-
     kind, ident, payload = channel.receive()
     if kind == frames.SHUTDOWN:
         raise ChannelClosed
     if kind != frames.LOAD or ident != 0:
         raise frames.ProtocolError("type 0x%02x came before Load" % kind)
-    load = parse_object(json, payload)
+    load = parse_object(payload)
     source = bytearray()
     try:
         missing = int(load["codeLength"])
@@ -59,9 +59,9 @@ def _read_load(channel):
     return load, bytes(source)
 
 
-def parse_object(json, payload):
+def parse_object(payload):
     try:
-        value = json.loads(payload)
+        value = loads(payload.decode())
     except (ValueError, RecursionError) as error:
         raise frames.ProtocolError("payload is no JSON: %s" % error) from error
     if type(value) is not dict:

@@ -85,7 +85,7 @@ class Server:
         """(id, invoke, raw body) once an invocation has come in whole; ("cancel", id) for a Cancel; else None."""
         kind, ident, payload = frame
         if kind == frames.INVOKE:
-            invoke = parse_object(json, payload)
+            invoke = parse_object(payload)
             size = invoke["bodyLength"]
             if size == 0:
                 return ident, invoke, b""

@@ -3,7 +3,7 @@
 import json
 from time import time
 
-_decode_json = json.JSONDecoder().decode
+from . import fast_json
 
 
 class Context(dict):
@@ -61,7 +61,7 @@ def parse_body(raw):
         return None
     text = raw.decode("utf-8", "surrogateescape")
     try:
-        return _decode_json(text)
+        return fast_json.loads(text)
     except (ValueError, RecursionError):
         return text
 

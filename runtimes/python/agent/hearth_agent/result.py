@@ -3,7 +3,7 @@
 import json
 from binascii import a2b_base64
 
-from . import frames
+from . import fast_json, frames
 from .errors import FunctionError
 from .frames import pack_header
 
@@ -22,7 +22,6 @@ _HEAD_TEXT = head(200, ["Content-Type", TEXT])
 _HEAD_BYTES = head(200, ["Content-Type", BYTES])
 _HEAD_EMPTY = head(204, [])
 
-_encode_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _encode_ascii_json = json.JSONEncoder(ensure_ascii=True, allow_nan=False).encode
 
 
@@ -125,7 +124,7 @@ def to_text(text):
 
 def to_json(value):
     try:
-        text = _encode_json(value)
+        text = fast_json.dumps(value)
     except ValueError as error:
         raise FunctionError("ValueError", "the result can't be written as JSON: %s" % error) from None
     except TypeError as error:

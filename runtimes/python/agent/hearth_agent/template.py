@@ -122,7 +122,7 @@ class Template:
 
     def _dispatch(self, kind, ident, payload):
         if kind == frames.INVOKE:
-            invocation = Invocation(ident, parse_object(json, payload))
+            invocation = Invocation(ident, parse_object(payload))
             if invocation.missing:
                 self._receiving[ident] = invocation
             else:
