@@ -1,0 +1,33 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const CACHE = join(import.meta.dirname, '../../.cache/test-clients');
+
+/**
+ * The Python interpreter of a virtual environment that holds the given requirements. It is made once and kept in the project's
+ * cache under the hash of the requirements' text; a half-made one is made anew.
+ */
+export async function pythonWith(requirementsFile: string): Promise<string> {
+  const requirements = await readFile(requirementsFile);
+  const folder = join(CACHE, createHash('sha256').update(requirements).digest('hex').slice(0, 16));
+  const python = join(folder, 'bin/python');
+  const complete = join(folder, 'complete');
+  if (await exists(complete)) return python;
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(CACHE, { recursive: true });
+  await run('python3', ['-m', 'venv', folder]);
+  await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--requirement', requirementsFile]);
+  await writeFile(complete, '');
+  return python;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
