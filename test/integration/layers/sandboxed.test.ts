@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { createBubblewrapDriver } from '../../../src/sandbox/bubblewrap/bubblewrap-driver.ts';
+import type { SandboxDriver } from '../../../src/sandbox/driver.ts';
+import { harness, importFrom, python } from './layers-harness.ts';
+
+const quiet = { warn: () => undefined, debug: () => undefined };
+let driver: SandboxDriver;
+
+beforeAll(async () => {
+  const agentFolder = new URL('../../../runtimes/python', import.meta.url).pathname;
+  driver = createBubblewrapDriver({ python, agentFolder, agentEntry: 'agent.py', path: process.env.PATH ?? '', log: quiet });
+  await driver.probe();
+});
+afterAll(() => driver.close());
+
+test('the default libraries are installed in a build sandbox and all import', { timeout: 300_000 }, async () => {
+  const { layers: open, folder } = harness();
+  const defaultRequirements = readFileSync(new URL('../../../requirements.functions.txt', import.meta.url), 'utf8');
+  const layers = open({ builder: driver, defaultRequirements, network: 'host' });
+  await layers.start();
+  const layer = await layers.default();
+  const modules = ['aiohttp', 'boto3', 'pika', 'psycopg2', 'pymongo', 'pymysql', 'redis', 'requests'];
+  expect(importFrom(layer.path, modules)).toEqual(modules.map((name) => join(layer.path, name, '__init__.py')));
+  expect(readdirSync(join(layer.path, 'pika/__pycache__')).length).toBeGreaterThan(10);
+  // Sandboxes run under other users than builds.
+  expect(statSync(layer.path).mode & 0o005).toBe(0o005);
+  expect(readdirSync(join(folder, 'layers'))).toEqual([layer.id]);
+});
+
+test('a package that does not exist fails with the output of pip', async () => {
+  const { layers: open, folder } = harness();
+  const layers = open({ builder: driver, network: 'host' });
+  await layers.start();
+  const { id } = await layers.default();
+  await expect(layers.ensure('hearth-has-no-such-package>=7', null)).rejects.toMatchObject({
+    code: 'layer_build_failed',
+    message: expect.stringContaining('No matching distribution found for hearth-has-no-such-package>=7'),
+  });
+  expect(readdirSync(join(folder, 'layers'))).toEqual([id]);
+});
+
+test('without a network pip fails and says that the index could not be reached', async () => {
+  const { layers: open } = harness();
+  const layers = open({ builder: driver, network: 'none', pipEnvironment: { PIP_RETRIES: '1' } });
+  await layers.start();
+  await expect(layers.ensure('pika', null)).rejects.toThrow(/index could not be reached/);
+});
+
+test('closing ends a running build sandbox', async () => {
+  const { layers: open, folder } = harness();
+  // pip goes on for hours. The bound is above the test's own, so that only the close can end it in time.
+  const layers = open({ builder: driver, network: 'none', pipEnvironment: { PIP_RETRIES: '100' }, timeoutMs: 90_000 });
+  await layers.start();
+  const { id } = await layers.default();
+  const outcome = layers.ensure('pika', null).catch((error: unknown) => error);
+  await vi.waitUntil(() => readdirSync(join(folder, 'layers')).some((name) => name.includes('.building-')));
+  await layers.close();
+  expect(await outcome).toMatchObject({ code: 'draining' });
+  expect(readdirSync(join(folder, 'layers'))).toEqual([id]);
+});
