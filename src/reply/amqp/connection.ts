@@ -72,7 +72,7 @@ export class Connection {
     this.#classId = 0;
     this.#methodId = 0;
     this.#fail(new AmqpError('CONNECTION_FORCED', 'the platform is shutting down'));
-    this.#outbox.flush();
+    this.#flush();
   }
 
   #receive(chunk: Buffer): void {
@@ -86,7 +86,7 @@ export class Connection {
       // Where the next frame starts is not known any more: close-ok could not be found in what follows.
       this.#end();
     }
-    this.#outbox.flush();
+    this.#flush();
   }
 
   /** @returns what came after the header */
@@ -177,10 +177,14 @@ export class Connection {
     }
   }
 
+  #flush(): void {
+    if (this.#outbox.flush()) this.#heartbeat?.sent();
+  }
+
   #beat(seconds: number): void {
     const send = (): void => {
       this.#outbox.add(HEARTBEAT);
-      this.#outbox.flush();
+      this.#flush();
     };
     this.#heartbeat = new Heartbeat(seconds, send, () => {
       this.#log.debug({ seconds }, 'a connection to the reply endpoint was silent for two heartbeat intervals');
@@ -213,7 +217,7 @@ export class Connection {
   #end(): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    this.#outbox.flush();
+    this.#flush();
     this.#heartbeat?.stop();
     this.#channels.dispose();
     this.#stream.end();

@@ -13,13 +13,16 @@ export class Outbox {
     this.#frames.push(frame);
   }
 
-  flush(): void {
+  /** @returns whether there was anything to write */
+  flush(): boolean {
     const [first] = this.#frames;
-    if (first === undefined) return;
+    if (first === undefined) return false;
     const bytes = this.#frames.length === 1 ? first : Buffer.concat(this.#frames);
     this.#frames.length = 0;
-    if (!this.#stream.writable || this.#stream.write(bytes)) return;
-    this.#stream.pause();
-    this.#stream.once('drain', () => this.#stream.resume());
+    if (this.#stream.writable && !this.#stream.write(bytes)) {
+      this.#stream.pause();
+      this.#stream.once('drain', () => this.#stream.resume());
+    }
+    return true;
   }
 }
