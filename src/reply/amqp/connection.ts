@@ -82,6 +82,8 @@ export class Connection {
       const frames = this.#state === 'header' ? this.#receiveHeader(chunk) : chunk;
       if (frames.length > 0) this.#parser.push(frames, (type, channel, payload) => this.#receiveFrame(type, channel, payload));
     } catch (error) {
+      this.#classId = 0;
+      this.#methodId = 0;
       this.#fail(error);
       // Where the next frame starts is not known any more: close-ok could not be found in what follows.
       this.#end();

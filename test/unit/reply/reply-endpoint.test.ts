@@ -316,6 +316,20 @@ describe('what is out of order', () => {
     expect(readClose((await client.send(methodFrame(1, 90, 10)))[0])).toMatchObject({ classId: 90, methodId: 10 });
   });
 
+  it('blames no method for bytes that are no frame, and ends at once', async () => {
+    const client = await connect();
+    expect(readClose((await client.send(frame(4, 1, Buffer.alloc(0))))[0])).toMatchObject({ code: 501, classId: 0, methodId: 0 });
+    expect(client.ended).toBe(true);
+  });
+
+  it('refuses an authentication mechanism that was not offered', async () => {
+    const client = new RawClient(endpoint, inbox);
+    const external = methodFrame(0, 10, 11, fields().table({}).shortstr('EXTERNAL').longstr('').shortstr('en_US').toBuffer());
+    const answers = await client.send(PROTOCOL_HEADER, external);
+    expect(answers.at(-1)?.method).toBe('10.50');
+    expect(readClose(answers.at(-1))).toMatchObject({ code: 403, classId: 10, methodId: 11 });
+  });
+
   it('ends the stream after close-ok, and says nothing to what comes in between', async () => {
     const client = await connect();
     await client.send(methodFrame(1, 90, 10));
