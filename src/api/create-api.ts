@@ -20,8 +20,13 @@ const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
 /** For a whole request to arrive, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 60_000;
 
+export interface ApiOptions {
+  /** How long `close` waits for requests under way, a layer's build among them, before it breaks them off. Milliseconds, default 5000. */
+  closeGraceMs?: number;
+}
+
 /** The control plane. The caller listens and closes; nothing runs before `listen` or `ready`. */
-export function createApi(deps: ApiDependencies): FastifyInstance {
+export function createApi(deps: ApiDependencies, { closeGraceMs = 5_000 }: ApiOptions = {}): FastifyInstance {
   const app = Fastify({
     loggerInstance: deps.log,
     bodyLimit: BODY_LIMIT_BYTES,
@@ -46,6 +51,8 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
     if (request.method === 'GET' || request.method === 'HEAD') request.log.debug(fields, 'control plane');
     else request.log.info(fields, 'control plane');
   });
+
+  endWithin(app, closeGraceMs);
 
   describeApi(app);
   // After the plugins of describeApi, which see only routes that are added once they are there.
@@ -73,6 +80,15 @@ function acceptJsonOnly(app: Api): void {
     if (body === '') done(null, undefined);
     else parse(request, body as string, done);
   });
+}
+
+/** Bounds `close`, which waits for every request under way otherwise. */
+function endWithin(app: Api, graceMs: number): void {
+  let timer: NodeJS.Timeout | undefined;
+  app.addHook('preClose', async () => {
+    timer = setTimeout(() => app.server.closeAllConnections(), graceMs);
+  });
+  app.addHook('onClose', async () => clearTimeout(timer));
 }
 
 function answerOtherMethods(app: Api): void {

@@ -1,12 +1,27 @@
 import { Type } from 'typebox';
 import { HearthError } from '../../errors.ts';
+import type { InvocationRecord } from '../../schemas/records.ts';
 import type { InvocationFilter } from '../../store/store.ts';
 import type { Api } from '../api.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { Instant, Nullable, problems } from '../wire/common.ts';
-import { Invocation, InvocationState, invocation } from '../wire/records.ts';
+import { Invocation, InvocationState, InvocationSummary, invocation, invocationSummary } from '../wire/records.ts';
 
 const DEFAULT_LIMIT = 100;
+const MAX_LIMIT = 1000;
+
+/**
+ * At most `limit` of the records, which are one more than that if there are more. A page never ends amid records of one instant, because the next one
+ * begins before an instant: those that don't all fit wait for the next page, unless the whole page is of that instant.
+ */
+function cutPage(records: readonly InvocationRecord[], limit: number): { page: readonly InvocationRecord[]; nextBefore: number | null } {
+  const next = records[limit];
+  if (next === undefined) return { page: records, nextBefore: null };
+  const full = records.slice(0, limit);
+  const whole = full.filter((record) => record.acceptedAt > next.acceptedAt);
+  const page = whole.length > 0 ? whole : full;
+  return { page, nextBefore: page.at(-1)?.acceptedAt ?? null };
+}
 
 export function invocationRoutes(app: Api, { store }: Pick<ApiDependencies, 'store'>): void {
   app.get(
@@ -14,32 +29,40 @@ export function invocationRoutes(app: Api, { store }: Pick<ApiDependencies, 'sto
     {
       schema: {
         summary: 'Invocations, newest first',
-        description: 'Records are written behind: the last second or so may be missing.',
+        description: 'Records are written behind: the last second or so may be missing. What they printed stands in each one only.',
         tags: ['invocations'],
         querystring: Type.Object(
           {
             function_name: Type.Optional(Type.String()),
             state: Type.Optional(InvocationState),
             before: Type.Optional(Type.Number({ description: 'Only those accepted before that instant; `next_before` of the page before.' })),
-            limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: `Default ${DEFAULT_LIMIT}.` })),
+            limit: Type.Optional(
+              Type.Integer({
+                minimum: 1,
+                maximum: MAX_LIMIT,
+                description: `Default ${DEFAULT_LIMIT}. A page may be shorter: \`next_before\` tells whether it was the last.`,
+              }),
+            ),
           },
           { additionalProperties: false },
         ),
         response: {
-          200: Type.Object({ invocations: Type.Array(Invocation), next_before: Nullable(Instant) }),
+          200: Type.Object({ invocations: Type.Array(InvocationSummary), next_before: Nullable(Instant) }),
           ...problems('invalid_request', 'store_unavailable'),
         },
       },
     },
     async (request) => {
       const { function_name: functionName, state, before, limit = DEFAULT_LIMIT } = request.query;
-      const filter: InvocationFilter = { limit };
+      // One more tells whether there is a next page; the store gives no more than MAX_LIMIT.
+      const size = Math.min(limit, MAX_LIMIT - 1);
+      const filter: InvocationFilter = { limit: size + 1 };
       if (functionName !== undefined) filter.functionName = functionName;
       if (state !== undefined) filter.state = state;
       if (before !== undefined) filter.before = before;
       const records = await store.invocations(filter);
-      const last = records.length === limit ? records.at(-1) : undefined;
-      return { invocations: records.map(invocation), next_before: last?.acceptedAt ?? null };
+      const { page, nextBefore } = cutPage(records, size);
+      return { invocations: page.map(invocationSummary), next_before: nextBefore };
     },
   );
 

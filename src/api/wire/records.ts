@@ -4,7 +4,7 @@ import { Duration, Instant, Nullable, OneOf } from './common.ts';
 
 export const InvocationState = OneOf(['queued', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled']);
 
-export const Invocation = Type.Object({
+const invocationMembers = {
   id: Type.String(),
   correlation_id: Type.String({ description: 'What the function saw as X-Correlation-Id.' }),
   function_name: Type.String(),
@@ -24,6 +24,13 @@ export const Invocation = Type.Object({
   queue_ms: Duration,
   start_ms: Duration,
   run_ms: Duration,
+};
+
+/** As in lists: without what may be long. */
+export const InvocationSummary = Type.Object(invocationMembers);
+
+export const Invocation = Type.Object({
+  ...invocationMembers,
   logs: Nullable(Type.String({ description: 'The last of what it printed.' })),
 });
 
@@ -52,7 +59,7 @@ export const Layer = Type.Object({
   size_bytes: Nullable(Type.Number()),
 });
 
-export function invocation(record: InvocationRecord): Static<typeof Invocation> {
+export function invocationSummary(record: InvocationRecord): Static<typeof InvocationSummary> {
   return {
     id: record.id,
     correlation_id: record.correlationId,
@@ -73,8 +80,11 @@ export function invocation(record: InvocationRecord): Static<typeof Invocation> 
     queue_ms: record.queueMs,
     start_ms: record.startMs,
     run_ms: record.runMs,
-    logs: record.logs,
   };
+}
+
+export function invocation(record: InvocationRecord): Static<typeof Invocation> {
+  return { ...invocationSummary(record), logs: record.logs };
 }
 
 export function instance(record: InstanceRecord): Static<typeof Instance> {

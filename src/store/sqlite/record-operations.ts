@@ -7,7 +7,7 @@ type RecordOperations = Omit<BlockingStore, 'currentVersions' | 'putVersion' | '
 
 const MAX_ROWS = 1000;
 /** Rows of each table that one `pruneRecords` deletes, so that no other request waits long behind it. */
-export const PRUNE_CHUNK = 2000;
+const PRUNE_CHUNK = 2000;
 
 /** Invocations and instances are written behind, so a power cut may take the last of them anyway: durability `normal`. Layers are not. */
 export function recordOperations(db: Database): RecordOperations {

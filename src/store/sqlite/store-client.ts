@@ -4,7 +4,6 @@ import type { Store } from '../store.ts';
 import type { StoreOpening, StoreRequest, StoreResponse, WireError } from './requests.ts';
 
 export interface StoreLog {
-  info(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
 

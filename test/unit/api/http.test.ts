@@ -140,6 +140,24 @@ describe('the control plane as an HTTP server', () => {
     expect((await api.request('GET', '/health')).statusCode).toBe(200);
   });
 
+  it('breaks off requests that are still under way some time after it is told to close', async () => {
+    await api.close();
+    const reached = Promise.withResolvers<void>();
+    const never = new Promise<never>(() => {});
+    const trigger = () => {
+      reached.resolve();
+      return never;
+    };
+    api = await makeApi({ trigger }, { closeGraceMs: 10 });
+    const origin = await api.app.listen({ host: '127.0.0.1', port: 0 });
+    const body = JSON.stringify({ http_header: '', http_body: '', http_path: '/', http_verb: 'GET' });
+    const answer = fetch(`${origin}/functions/trigger`, { method: 'POST', headers: json, body });
+    const broken = expect(answer).rejects.toThrow();
+    await reached.promise;
+    await api.app.close();
+    await broken;
+  });
+
   describe('listening', () => {
     let origin: string;
 

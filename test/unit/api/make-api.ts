@@ -1,6 +1,6 @@
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { pino } from 'pino';
-import { createApi } from '../../../src/api/create-api.ts';
+import { type ApiOptions, createApi } from '../../../src/api/create-api.ts';
 import type { ApiDependencies } from '../../../src/api/dependencies.ts';
 import type { Registry } from '../../../src/registry/registry.ts';
 import type { Store } from '../../../src/store/store.ts';
@@ -20,10 +20,10 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
+type Parts = Partial<Pick<ApiDependencies, 'trigger' | 'liveInstances' | 'instanceLogs'>>;
+
 /** The control plane over a real store and registry; what runs functions is given by the test. */
-export async function makeApi(
-  parts: Partial<Pick<ApiDependencies, 'trigger' | 'liveInstances' | 'instanceLogs' | 'registry'>> = {},
-): Promise<TestApi> {
+export async function makeApi(parts: Parts = {}, options: ApiOptions = {}): Promise<TestApi> {
   const opened = await openTemporaryStore();
   const { store } = opened;
   const layers = new MemoryLayers();
@@ -31,16 +31,19 @@ export async function makeApi(
   await registry.start();
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) });
-  const app = createApi({
-    registry,
-    store,
-    layers,
-    trigger: async () => ({ correlationId: 'c', instanceIds: [] }),
-    liveInstances: () => [],
-    instanceLogs: () => undefined,
-    log,
-    ...parts,
-  });
+  const app = createApi(
+    {
+      registry,
+      store,
+      layers,
+      trigger: async () => ({ correlationId: 'c', instanceIds: [] }),
+      liveInstances: () => [],
+      instanceLogs: () => undefined,
+      log,
+      ...parts,
+    },
+    options,
+  );
   await app.ready();
   return {
     app,

@@ -145,9 +145,26 @@ describe('records and triggers over the API', () => {
       expect(await page('limit=2')).toEqual(['i5 i4', 400]);
       expect(await page('limit=2&before=400')).toEqual(['i3 i2', 200]);
       expect(await page('limit=2&before=200')).toEqual(['i1', null]);
+      expect(await page('limit=5')).toEqual(['i5 i4 i3 i2 i1', null]);
+      expect(await page('limit=1000')).toEqual(['i5 i4 i3 i2 i1', null]);
       expect(await page('')).toEqual(['i5 i4 i3 i2 i1', null]);
       expect(await page('function_name=odd&state=failed')).toEqual(['i5', null]);
       expect(await page('function_name=nobody')).toEqual(['', null]);
+    });
+
+    it('loses none between two pages when several were accepted in one millisecond', async () => {
+      await open();
+      const instants = [100, 200, 200, 200, 300, 300];
+      await api.store.writeInvocations(instants.map((acceptedAt, index) => invocationRecord({ id: `i${index}`, acceptedAt })));
+      const seen: string[] = [];
+      let query = 'limit=4';
+      for (let pages = 0; pages < 3; pages += 1) {
+        const { invocations, next_before } = (await api.request('GET', `/invocations?${query}`)).json();
+        seen.push(invocations.map((record: { id: string }) => record.id).join(' '));
+        query = `limit=4&before=${next_before}`;
+        if (next_before === null) break;
+      }
+      expect(seen).toEqual(['i5 i4', 'i3 i2 i1 i0']);
     });
 
     it('gives one with every member, or 404', async () => {
@@ -175,6 +192,7 @@ describe('records and triggers over the API', () => {
         run_ms: 3,
         logs: 'hello',
       });
+      expect((await api.request('GET', '/invocations')).json().invocations[0]).not.toHaveProperty('logs');
       expect((await api.request('GET', '/invocations/none')).statusCode).toBe(404);
     });
 

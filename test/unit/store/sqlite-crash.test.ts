@@ -57,7 +57,7 @@ describe('the SQLite store and sudden deaths', () => {
   it('rejects the calls that wait and those that come later when the worker dies, and says so once', async () => {
     const logged: string[] = [];
     const worker = new Worker(new URL('./fixtures/dying-worker.ts', import.meta.url));
-    const store = await createStoreClient(worker, '/the/file.db', { info() {}, error: (_fields, message) => logged.push(message) });
+    const store = await createStoreClient(worker, '/the/file.db', { error: (_fields, message) => logged.push(message) });
     const calls = await Promise.allSettled([store.layers(), store.currentVersions()]);
     for (const call of calls) {
       expect(call).toMatchObject({

@@ -5,7 +5,7 @@ import { openSqliteStore } from '../../../src/store/sqlite/open-sqlite-store.ts'
 import type { StoreLog } from '../../../src/store/sqlite/store-client.ts';
 import type { OpenedStore } from './store-conformance.ts';
 
-export const silent: StoreLog = { info() {}, error() {} };
+export const silent: StoreLog = { error() {} };
 
 export function temporaryFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'hearth-store-'));
