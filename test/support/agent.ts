@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -64,6 +64,8 @@ export interface AgentOptions {
   layers?: string[];
   limits?: LoadMessage['limits'];
   listen?: boolean;
+  /** The user to run as; needs root. */
+  uid?: number;
   /** Called when data came on a stream. */
   onStreamData?: (stream: TestStream) => void;
 }
@@ -124,11 +126,13 @@ export class Agent {
   /** Starts the process without loading anything. */
   static async spawn(options: AgentOptions): Promise<Agent> {
     const temporary = await mkdtemp(join(tmpdir(), 'hearth-agent-'));
+    if (options.uid !== undefined) await chown(temporary, options.uid, options.uid);
     const child = spawn(options.python, ['-I', '-S', '-B', AGENT], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       env: { TMPDIR: temporary, PATH: process.env['PATH'] ?? '' },
       cwd: temporary,
       detached: true,
+      ...(options.uid === undefined ? {} : { uid: options.uid }),
     });
     const agent = new Agent(child, temporary, options);
     await agent.until(() => agent.hello !== undefined);

@@ -25,11 +25,11 @@ def run():
 
 def _prepare():
     """Imports what loading needs, while nobody waits."""
+    import ctypes  # noqa: F401
     import gc  # noqa: F401
     import io  # noqa: F401
     import json  # noqa: F401
     import linecache  # noqa: F401
-    import resource  # noqa: F401
     import traceback  # noqa: F401
 
     from . import child, handler, imports, load, preload, request, resolve, result, script  # noqa: F401
@@ -78,6 +78,10 @@ def _load(channel, load, source):
         environment.apply_layers(load["layers"])
         listener = _listen(load.get("streamListen"))
         style = script if load["style"] == "script" else handler
+        if style is script:
+            environment.allow_open_files()
+        elif load["limits"].get("openFiles") is not None:
+            environment.limit_open_files(load["limits"]["openFiles"])
         serve = style.load(channel, load, source, listener)
     except (ChannelClosed, frames.ProtocolError):
         raise

@@ -8,6 +8,7 @@ import sys
 from types import ModuleType
 
 from . import errors
+from .environment import limit_open_files
 
 
 def prepare():
@@ -27,7 +28,7 @@ def _text(descriptor, on_error, name):
     return text
 
 
-def run(code, environment, out, err, highest):
+def run(code, environment, out, err, highest, open_files):
     """Never returns. `out` and `err` become descriptors 1 and 2, everything from 3 to `highest` is closed."""
     status = 1
     try:
@@ -35,6 +36,8 @@ def run(code, environment, out, err, highest):
         os.dup2(out, 1)
         os.dup2(err, 2)
         os.closerange(3, highest + 1)
+        if open_files is not None:
+            limit_open_files(open_files)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for name, value in environment.items():

@@ -2,6 +2,7 @@
 
 import builtins
 import os
+import resource
 import sys
 
 DEFAULTS = {
@@ -14,19 +15,29 @@ DEFAULTS = {
 
 
 def apply_limits(limits):
-    """Sets soft and hard POSIX limits, never above what is allowed already. No core dumps in any case."""
-    import resource
+    """Sets soft and hard POSIX limits except that of open files, never above what is allowed already. No core dumps in any case."""
+    _limit(resource.RLIMIT_CORE, 0)
+    for member, limit in (("fileBytes", resource.RLIMIT_FSIZE), ("processes", resource.RLIMIT_NPROC)):
+        if limits.get(member) is not None:
+            _limit(limit, int(limits[member]))
 
-    wanted = [(resource.RLIMIT_CORE, 0)]
-    for member, limit in (("openFiles", resource.RLIMIT_NOFILE), ("fileBytes", resource.RLIMIT_FSIZE), ("processes", resource.RLIMIT_NPROC)):
-        value = limits.get(member)
-        if value is not None:
-            wanted.append((limit, int(value)))
-    for limit, value in wanted:
-        hard = resource.getrlimit(limit)[1]
-        if hard != resource.RLIM_INFINITY:
-            value = min(value, hard)
-        resource.setrlimit(limit, (value, value))
+
+def limit_open_files(count):
+    _limit(resource.RLIMIT_NOFILE, int(count))
+
+
+def allow_open_files():
+    """As many as may be had: the template holds two descriptors per invocation besides its own."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    soft = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _limit(limit, value):
+    hard = resource.getrlimit(limit)[1]
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    resource.setrlimit(limit, (value, value))
 
 
 def apply_environment(environment):

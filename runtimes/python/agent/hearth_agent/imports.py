@@ -29,31 +29,28 @@ from _ast import (
 
 
 def find(tree):
-    """[(module, names)]: `names` are those of `from module import names`, empty for `import module`. In order, each once."""
+    """
+    [(module, names, decisive)] in order, each once: `names` are those of `from module import names`, empty for `import module`;
+    when a decisive one fails, the script does something about it, so nothing behind it may be imported in advance.
+    """
     found = []
-    _scan(tree.body, found)
-    unique = []
-    for entry in found:
-        if entry not in unique:
-            unique.append(entry)
-    return unique
+    _scan(tree.body, found, False)
+    return list(dict.fromkeys(found))
 
 
-def _scan(statements, found):
+def _scan(statements, found, decisive):
     """False when a statement was met behind which nothing may be imported in advance."""
     for statement in statements:
         if isinstance(statement, Import):
-            found.extend((alias.name, ()) for alias in statement.names)
+            found.extend((alias.name, (), decisive) for alias in statement.names)
         elif isinstance(statement, ImportFrom):
             if not statement.level and statement.module != "__future__":
-                found.append((statement.module, tuple(alias.name for alias in statement.names if alias.name != "*")))
+                found.append((statement.module, tuple(alias.name for alias in statement.names if alias.name != "*"), decisive))
         elif isinstance(statement, Try):
-            if not _scan(statement.body, found):
+            handled = all(_harmless_all(handler.body) for handler in statement.handlers)
+            if not _scan(statement.body, found, decisive or not handled):
                 return False
-            rest = [*statement.orelse, *statement.finalbody]
-            for handler in statement.handlers:
-                rest.extend(handler.body)
-            if not _harmless_all(rest):
+            if not _harmless_all([*statement.orelse, *statement.finalbody]):
                 return False
         elif not _harmless(statement):
             return False

@@ -100,7 +100,7 @@ def _flush():
 
 def preload(entries, announce):
     """
-    Imports `entries` ((module, names) as imports.find gives them). `announce(module)` is called before each.
+    Imports `entries` ((module, names, decisive) as imports.find gives them). `announce(module)` is called before each.
     Returns (imported modules, excluded modules, whether the process is spoilt by what an excluded one did).
     """
     imported = []
@@ -108,8 +108,10 @@ def preload(entries, announce):
     spoilt = False
     with Captured() as captured:
         before = Effects(captured.file)
-        for module, names in entries:
+        for module, names, decisive in entries:
             if module in excluded:
+                if decisive:
+                    break
                 continue
             announce(module)
             known = len(sys.modules)
@@ -125,6 +127,8 @@ def preload(entries, announce):
             before = after
             if changed is not None or not isinstance(error, ModuleNotFoundError) or len(sys.modules) != known:
                 spoilt = True
+            if decisive:
+                break
     return [module for module in imported if module not in excluded], excluded, spoilt
 
 

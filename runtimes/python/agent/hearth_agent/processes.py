@@ -80,13 +80,36 @@ def kill_strays(running):
     os._exit(71)
 
 
+#: The open list of this process's children, and whose it is: kept open, so that it can be read when no descriptor is left.
+_list_descriptor = None
+_list_owner = None
+
+
+def open_children():
+    """Opens the kernel's list of this process's children. Returns the descriptor; None where the kernel keeps no such list."""
+    global _list_descriptor, _list_owner
+    _list_owner = os.getpid()
+    try:
+        _list_descriptor = os.open("/proc/thread-self/children", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        _list_descriptor = None
+    return _list_descriptor
+
+
 def children():
     """Ids of this process's children."""
-    try:
-        with open("/proc/thread-self/children", "rb") as listed:
-            return [int(word) for word in listed.read().split()]
-    except FileNotFoundError:
+    if _list_owner != os.getpid():
+        if _list_descriptor is not None:
+            os.close(_list_descriptor)
+        open_children()
+    if _list_descriptor is None:
         return _children_by_parent()
+    text = b""
+    while True:
+        data = os.pread(_list_descriptor, 65536, len(text))
+        if not data:
+            return [int(word) for word in text.split()]
+        text += data
 
 
 def _children_by_parent():

@@ -1,7 +1,6 @@
 """From what a handler returned to an HTTP response."""
 
 import json
-from binascii import a2b_base64
 
 from . import fast_json, frames
 from .errors import FunctionError
@@ -153,10 +152,7 @@ def _shape_response(value):
         data = b""
     elif isinstance(body, str):
         if value.get("isBase64Encoded"):
-            try:
-                data = a2b_base64(body)
-            except ValueError as error:
-                raise FunctionError("ValueError", "isBase64Encoded is set, but body is no base64: %s" % error) from None
+            data = _from_base64(body)
             content_type = BYTES
         else:
             data = to_text(str.__str__(body))
@@ -170,6 +166,15 @@ def _shape_response(value):
     if content_type is not None and not _has(headers, "content-type"):
         headers += ("Content-Type", content_type)
     return head(status, headers), data
+
+
+def _from_base64(text):
+    from base64 import b64decode
+
+    try:
+        return b64decode("".join(text.split()), validate=True)
+    except ValueError as error:
+        raise FunctionError("ValueError", "isBase64Encoded is set, but body is no base64: %s" % error) from None
 
 
 def _has(headers, name):

@@ -9,7 +9,7 @@ import select
 import signal
 import sys
 
-from . import errors, frames, imports, load as loading
+from . import errors, frames, imports, load as loading, processes
 
 #: Templates that are tried before nothing is imported in advance any more.
 MAX_ATTEMPTS = 8
@@ -27,8 +27,9 @@ def load(channel, load, source, listener):
     sys.argv = [filename]
     loading.make_module("__main__", filename)
     excluded = []
+    processes.become_subreaper()
     for attempt in range(MAX_ATTEMPTS + 1):
-        wanted = [] if attempt == MAX_ATTEMPTS else [entry for entry in entries if entry[0] not in excluded]
+        wanted = [] if attempt == MAX_ATTEMPTS else _without(entries, excluded)
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -40,8 +41,20 @@ def load(channel, load, source, listener):
         if verdict is None:
             _wait_for(channel, pid, listener)
         os.waitpid(pid, 0)
+        processes.kill_strays(())
         excluded += [module for module in verdict if module not in excluded]
     return errors.fatal("no template could be made")
+
+
+def _without(entries, excluded):
+    """The entries that are left when those of excluded modules go, and all behind a decisive one of these."""
+    wanted = []
+    for entry in entries:
+        if entry[0] not in excluded:
+            wanted.append(entry)
+        elif entry[2]:
+            break
+    return wanted
 
 
 def _become_template(channel, load, code, listener, wanted, excluded, report):
@@ -52,14 +65,15 @@ def _become_template(channel, load, code, listener, wanted, excluded, report):
 
     imported, refused, spoilt = preload(wanted, announce)
     if spoilt:
+        processes.kill_strays(())
         os.write(report, ("!" + json.dumps(refused) + "\n").encode())
         os._exit(0)
     from .template import Template
 
-    ready = {"concurrency": max(1, int(load.get("concurrency", 1))), "preloaded": imported, "excluded": excluded + refused}
-    template = Template(channel, load, code, listener)
     os.write(report, b"ok\n")
     os.close(report)
+    ready = {"concurrency": max(1, int(load.get("concurrency", 1))), "preloaded": imported, "excluded": excluded + refused}
+    template = Template(channel, load, code, listener)
     channel.send(frames.encode(frames.READY, 0, json.dumps(ready).encode()))
     return template.run
 
@@ -95,6 +109,7 @@ def _wait_for(channel, pid, listener):
     if listener is not None:
         listener.close()
     _, status = os.waitpid(pid, 0)
+    processes.kill_strays(())
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         if number not in (signal.SIGKILL, signal.SIGSTOP):

@@ -55,6 +55,8 @@ class Tunnel:
         self._next = 1
         self._by_ident = {}
         self._paused = False
+        #: Bytes read from connections so far.
+        self.carried = 0
         watch(listener.fileno(), self._acceptable, POLLIN)
 
     @property
@@ -159,6 +161,7 @@ class Tunnel:
             else:
                 self._drop(connection)
             return False
+        self.carried += len(data)
         if not connection.announced_close:
             self._send(frames.encode(frames.STREAM_DATA, connection.ident, data))
         return True

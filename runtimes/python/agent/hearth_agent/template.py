@@ -13,10 +13,12 @@ from .request import script_environment
 from .streams import Tunnel
 
 LOG_BYTES = 65536
+#: More than the kernel holds for a connection whose other end has gone.
+MAX_LEFT = 16 * 1024 * 1024
 
 
 class Invocation:
-    __slots__ = ("ident", "invoke", "missing", "pieces", "pid", "status", "pipes")
+    __slots__ = ("ident", "invoke", "missing", "pieces", "pid", "status", "pipes", "carried")
 
     def __init__(self, ident, invoke):
         self.ident = ident
@@ -28,6 +30,8 @@ class Invocation:
         self.status = None
         #: Descriptor → type of frame.
         self.pipes = {}
+        #: What the tunnel had carried when this began to finish.
+        self.carried = None
 
 
 class Template:
@@ -40,6 +44,7 @@ class Template:
         self._channel = channel
         self._sock = channel.sock
         self._code = code
+        self._open_files = load["limits"].get("openFiles")
         self._name = load["function"]
         self._poll = poll()
         self._callbacks = {}
@@ -51,6 +56,7 @@ class Template:
         self._running = {}
         self._finishing = []
         processes.become_subreaper()
+        self._list = processes.open_children()
         self._wake, self._wake_write = processes.notice_children()
         self._tunnel = None if listener is None else Tunnel(listener, self._watch, self._unwatch, self._outbox.send)
         child.prepare()
@@ -74,6 +80,11 @@ class Template:
         except frames.ProtocolError as error:
             self._kill_all()
             errors.fatal("protocol error: %s" % error)
+        except BaseException:
+            import traceback
+
+            self._kill_all()
+            errors.fatal("the runtime broke:\n%s" % traceback.format_exc(), 71)
 
     # --- the loop's parts
 
@@ -155,15 +166,19 @@ class Template:
     def _start(self, invocation):
         environment = script_environment(invocation.invoke, b"".join(invocation.pieces))
         invocation.pieces = invocation.invoke = None
+        pipes = []
         try:
-            out_read, out_write = os.pipe()
-            err_read, err_write = os.pipe()
+            pipes += os.pipe()
+            pipes += os.pipe()
             pid = os.fork()
         except OSError as error:
+            for descriptor in pipes:
+                os.close(descriptor)
             self._fork_failed(invocation, error)
             return
+        out_read, out_write, err_read, err_write = pipes
         if pid == 0:
-            child.run(self._code, environment, out_write, err_write, self._highest_descriptor(out_read, out_write, err_read, err_write))
+            child.run(self._code, environment, out_write, err_write, self._highest_descriptor(pipes), self._open_files)
         os.close(out_write)
         os.close(err_write)
         os.set_blocking(out_read, False)
@@ -177,8 +192,8 @@ class Template:
         payload = json.dumps({"type": "ForkFailed", "message": "no process could be made for the invocation: %s" % error}).encode()
         self._outbox.send(frames.encode(frames.FAILED, invocation.ident, payload))
 
-    def _highest_descriptor(self, *pipes):
-        known = [*self._callbacks, *pipes, self._wake, self._wake_write, self._sock.fileno()]
+    def _highest_descriptor(self, pipes):
+        known = [*self._callbacks, *pipes, self._wake, self._wake_write, self._sock.fileno(), self._list or 0]
         if self._tunnel is not None:
             known += self._tunnel.descriptors()
         for invocation in (*self._running.values(), *self._finishing):
@@ -232,7 +247,7 @@ class Template:
 
     def _finish(self, invocation):
         """True once everything that the invocation's processes wrote is on its way, and Exited behind it."""
-        if self._outbox.full or (self._tunnel is not None and not self._tunnel.drain(lambda: self._outbox.full)):
+        if self._outbox.full or not self._drain_tunnel(invocation):
             return False
         for descriptor in list(invocation.pipes):
             while self._read_pipe(invocation, descriptor):
@@ -243,6 +258,15 @@ class Template:
         invocation.pipes = {}
         self._outbox.send(frames.encode(frames.EXITED, invocation.ident, json.dumps(processes.exit_object(invocation.status)).encode()))
         return True
+
+    def _drain_tunnel(self, invocation):
+        tunnel = self._tunnel
+        if tunnel is None:
+            return True
+        if invocation.carried is None:
+            invocation.carried = tunnel.carried
+        # The bytes of another invocation that sends without end are none of this one's, and must not keep it from ending.
+        return tunnel.carried - invocation.carried > MAX_LEFT or tunnel.drain(lambda: self._outbox.full)
 
     # --- the end
 
