@@ -6,10 +6,12 @@ import type { LayerRecord } from '../schemas/records.ts';
 import { layerFolders } from './folders.ts';
 import { type FolderLimits, inspectFolder } from './inspect-folder.ts';
 import { type LayerStore, layerBook } from './layer-book.ts';
+import { buildFailure, explain, stopped } from './layer-errors.ts';
 import { layerId } from './layer-id.ts';
 import type { BuiltLayer, Layers } from './layers.ts';
-import { buildFailure, pipInstall, SITE } from './pip-install.ts';
+import { pipInstall, SITE } from './pip-install.ts';
 import { normaliseRequirements } from './requirements.ts';
+import { whenAborted } from './when-aborted.ts';
 
 export interface LayersDependencies {
   store: LayerStore;
@@ -69,9 +71,12 @@ export function createLayers(deps: LayersDependencies): Layers {
   let queue: Promise<unknown> = Promise.resolve();
   let defaultFailure: { error: unknown; at: number } | undefined;
 
-  /** Keeps a promise that nobody waits for until `close` does, and logs its failure. */
+  /** Keeps a promise that nobody waits for until `close` does, and logs its failure unless the close is what it failed of. */
   function own(promise: Promise<unknown>, failed: string): void {
-    const owned = promise.catch((error: unknown) => log.error({ err: error }, failed)).finally(() => background.delete(owned));
+    const report = (error: unknown) => {
+      if (!closing.signal.aborted) log.error({ err: error }, failed);
+    };
+    const owned = promise.catch(report).finally(() => background.delete(owned));
     background.add(owned);
   }
 
@@ -120,7 +125,7 @@ export function createLayers(deps: LayersDependencies): Layers {
     };
     const signal = AbortSignal.any([closing.signal, abort.signal]);
     // One that is aborted while it waits ends at once: it has nothing left to do that would need its turn.
-    const turn = Promise.race([before, aborted(signal)]);
+    const turn = Promise.race([before, whenAborted(signal)]);
     const done = build(wanted, signal, [book.put(record), turn]).finally(() => builds.delete(wanted.id));
     builds.set(wanted.id, { done, abort });
     queue = Promise.allSettled([before, done]);
@@ -152,8 +157,9 @@ export function createLayers(deps: LayersDependencies): Layers {
       if (layer === undefined) throw new HearthError('internal', `The folder of layer ${id} went away as soon as it was there.`);
       return layer;
     } catch (error) {
-      const failure = signal.aborted ? stopped(id) : explain(id, error, output);
-      log.error({ layer: id, err: failure, output: output.slice(-4096) }, 'a layer could not be built');
+      const failure = signal.aborted ? stopped(id, closing.signal.aborted) : explain(id, error, output);
+      if (signal.aborted) log.info({ layer: id }, failure.message);
+      else log.error({ layer: id, err: failure, output: output.slice(-4096) }, 'a layer could not be built');
       const text = output === '' ? failure.message : `${output.trimEnd()}\n${failure.message}\n`;
       await settle(id, { state: 'failed', output: text, readyAt: null, sizeBytes: null }).catch((unwritten: unknown) =>
         log.error({ layer: id, err: unwritten }, 'the record of a failed layer could not be written'),
@@ -169,20 +175,8 @@ export function createLayers(deps: LayersDependencies): Layers {
     if (record !== undefined) await book.put({ ...record, ...change });
   }
 
-  function explain(id: string, error: unknown, output: string): HearthError {
-    if (error instanceof HearthError) return error;
-    const code = (error as NodeJS.ErrnoException | null)?.code;
-    if (code === 'ENOSPC' || code === 'EDQUOT') return buildFailure(id, 'the disk of the platform is full; free some space and try again', output);
-    return new HearthError('internal', `Layer ${id} could not be built: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
-
-  function stopped(id: string): HearthError {
-    if (closing.signal.aborted) return new HearthError('draining', `The platform shut down before layer ${id} was built; its next use builds it.`);
-    return new HearthError('layer_build_failed', `Layer ${id} was removed while it was being built.`, { extra: { layer: id } });
-  }
-
   function refuseWhenStopped(id: string, signal: AbortSignal): void {
-    if (signal.aborted) throw stopped(id);
+    if (signal.aborted) throw stopped(id, closing.signal.aborted);
   }
 
   function refuseWhenClosing(): void {
@@ -205,6 +199,13 @@ export function createLayers(deps: LayersDependencies): Layers {
     }
   }
 
+  /** Functions know their layers by id and ask nobody to build them: a lost one has to come back by itself. */
+  async function rebuild(record: LayerRecord): Promise<void> {
+    const wanted = want(record.requirements);
+    // Another interpreter since then: nothing that is built now would have that id.
+    if (wanted.id === record.id) await obtain(wanted, null);
+  }
+
   async function takeAway(id: string): Promise<void> {
     const running = builds.get(id);
     running?.abort.abort();
@@ -218,16 +219,16 @@ export function createLayers(deps: LayersDependencies): Layers {
   return {
     async start() {
       await book.load();
+      const lost: LayerRecord[] = [];
       for (const record of book.list()) {
         if (record.state === 'building') {
-          await settle(record.id, {
-            state: 'failed',
-            output: `${record.output}The platform stopped while it built this layer; its next use tries again.\n`,
-          });
+          const output = `${record.output}The platform stopped while it built this layer; its next use tries again.\n`;
+          await settle(record.id, { state: 'failed', output });
         } else if (record.state === 'ready' && !folders.exists(record.id)) {
+          lost.push(record);
           await settle(record.id, {
             state: 'failed',
-            output: 'The folder of this layer is gone; its next use builds it again.\n',
+            output: 'The folder of this layer is gone; it is built again.\n',
             sizeBytes: null,
             readyAt: null,
           });
@@ -238,6 +239,7 @@ export function createLayers(deps: LayersDependencies): Layers {
         log.error({ err: error }, 'a leftover of a layer could not be deleted');
       }
       own(obtainDefault(), 'the default layer could not be built; functions can not start without it');
+      for (const record of lost) own(rebuild(record), 'a layer whose folder is gone could not be built again');
     },
 
     async ensure(requirements, name) {
@@ -280,11 +282,4 @@ export function createLayers(deps: LayersDependencies): Layers {
       await book.written();
     },
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,4 +1,3 @@
-import { HearthError } from '../errors.ts';
 import type { NetworkMode, SandboxDriver } from '../sandbox/driver.ts';
 import { explainPip } from './explain-pip.ts';
 import { OutputTail } from './output-tail.ts';
@@ -66,11 +65,4 @@ function describe(code: number | null, timedOut: boolean, install: PipInstall, o
   if (timedOut) return `not done after ${install.timeoutMs / 1000} s${explained === '' ? '' : `; last heard: ${explained}`}`;
   if (code === null) return `pip was killed${explained === '' ? '' : `; last heard: ${explained}`}`;
   return explained === '' ? `pip ended with exit code ${code} and said nothing` : explained;
-}
-
-/** The error that users see when their libraries can't be had. */
-export function buildFailure(id: string, problem: string, output: string): HearthError {
-  return new HearthError('layer_build_failed', `The libraries could not be installed; the output of pip is kept with layer ${id}. ${problem}`, {
-    extra: { layer: id, output: output.slice(-16 * 1024) },
-  });
 }

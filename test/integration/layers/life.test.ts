@@ -149,15 +149,31 @@ test('a start sweeps what a crash left, without following links, and leaves the 
   const after = open({ builder });
   await after.start();
   expect(readFileSync(join(precious, 'file'), 'utf8')).toBe('precious');
-  expect(readdirSync(place).toSorted()).toEqual(['README', kept.id, (await after.default()).id].toSorted());
   expect(after.byId(kept.id)).toEqual(kept);
-  expect(after.byId(lost.id)).toBeUndefined();
-  expect(after.list().find(({ id }) => id === lost.id)).toMatchObject({ state: 'failed', sizeBytes: null });
-  expect(store.records.get(crashed.id)).toMatchObject({ state: 'failed', output: expect.stringContaining('The platform stopped') });
-  expect(builder.built).toEqual([]);
   expect(await after.named('lost')).toEqual(lost);
+  expect(readdirSync(place).toSorted()).toEqual(['README', kept.id, lost.id, (await after.default()).id].toSorted());
+  expect(store.records.get(crashed.id)).toMatchObject({ state: 'failed', output: expect.stringContaining('The platform stopped') });
+  expect(after.byId(crashed.id)).toBeUndefined();
   expect(await after.named('crashed')).toEqual(crashed);
-  expect(builder.built).toEqual([`layer-${lost.id}`, `layer-${crashed.id}`]);
+  expect(builder.built.toSorted()).toEqual([`layer-${lost.id}`, `layer-${crashed.id}`].toSorted());
+});
+
+test('a layer whose folder is gone at the start comes back by itself, under its id and name', async () => {
+  const { layers: open, store } = harness();
+  const before = open({ builder: shellBuilder(library) });
+  await before.start();
+  const [named, unnamed] = [await before.ensure('a', 'named'), await before.ensure('b', null)];
+  await before.close();
+  rmSync(named.path, { recursive: true });
+  rmSync(unnamed.path, { recursive: true });
+
+  const after = open({ builder: shellBuilder(library) });
+  await after.start();
+  await vi.waitUntil(() => after.byId(named.id) !== undefined && after.byId(unnamed.id) !== undefined);
+  expect(await after.named('named')).toEqual(named);
+  expect(after.byId(unnamed.id)).toEqual(unnamed);
+  await after.close();
+  expect(store.records.get(named.id)).toMatchObject({ state: 'ready', name: 'named' });
 });
 
 test('a layer whose folder went away is built again', async () => {
@@ -232,7 +248,7 @@ test('a layer that is removed while it is built ends its build', async () => {
 });
 
 test('closing ends the running build and those that wait, and refuses new ones', async () => {
-  const { layers: open, folder, store } = harness();
+  const { layers: open, folder, store, logged } = harness();
   const layers = open({ builder: shellBuilder('touch started; sleep 1000') });
   await layers.start();
   const { id: empty } = await layers.default();
@@ -241,6 +257,7 @@ test('closing ends the running build and those that wait, and refuses new ones',
   await layers.close();
   for (const outcome of await Promise.all(outcomes)) expect(outcome).toMatchObject({ code: 'draining' });
   await expect(layers.ensure('c', null)).rejects.toMatchObject({ code: 'draining' });
+  expect(logged.filter(({ level }) => level === 'error')).toEqual([]);
   expect(readdirSync(join(folder, 'layers'))).toEqual([empty]);
   expect([...store.records.values()].map(({ state }) => state)).toEqual(['ready', 'failed', 'failed']);
 });

@@ -2,23 +2,25 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createBubblewrapDriver } from '../../../src/sandbox/bubblewrap/bubblewrap-driver.ts';
-import type { SandboxDriver } from '../../../src/sandbox/driver.ts';
+import type { NetworkMode, SandboxDriver } from '../../../src/sandbox/driver.ts';
 import { harness, importFrom, python } from './layers-harness.ts';
 
 const quiet = { warn: () => undefined, debug: () => undefined };
 let driver: SandboxDriver;
+let network: NetworkMode;
 
 beforeAll(async () => {
   const agentFolder = new URL('../../../runtimes/python', import.meta.url).pathname;
   driver = createBubblewrapDriver({ python, agentFolder, agentEntry: 'agent.py', path: process.env.PATH ?? '', log: quiet });
   await driver.probe();
+  network = driver.networks().includes('egress') ? 'egress' : 'host';
 });
 afterAll(() => driver.close());
 
 test('the default libraries are installed in a build sandbox and all import', { timeout: 300_000 }, async () => {
   const { layers: open, folder } = harness();
   const defaultRequirements = readFileSync(new URL('../../../requirements.functions.txt', import.meta.url), 'utf8');
-  const layers = open({ builder: driver, defaultRequirements, network: 'host' });
+  const layers = open({ builder: driver, defaultRequirements, network });
   await layers.start();
   const layer = await layers.default();
   const modules = ['aiohttp', 'boto3', 'pika', 'psycopg2', 'pymongo', 'pymysql', 'redis', 'requests'];
@@ -31,7 +33,7 @@ test('the default libraries are installed in a build sandbox and all import', { 
 
 test('a package that does not exist fails with the output of pip', async () => {
   const { layers: open, folder } = harness();
-  const layers = open({ builder: driver, network: 'host' });
+  const layers = open({ builder: driver, network });
   await layers.start();
   const { id } = await layers.default();
   await expect(layers.ensure('hearth-has-no-such-package>=7', null)).rejects.toMatchObject({
