@@ -20,6 +20,7 @@ import type { DriverOptions } from './sandbox/options.ts';
 import { selectDriver } from './sandbox/select-driver.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { trigger } from './scheduler/trigger.ts';
+import { lockFolder } from './store/lock-folder.ts';
 import { createRecordWriter } from './store/record-writer.ts';
 import { openSqliteStore } from './store/sqlite/open-sqlite-store.ts';
 import { createLog, type Logger } from './telemetry/log.ts';
@@ -57,8 +58,11 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   await using undo = new AsyncDisposableStack();
   undo.defer(flush);
 
+  undo.defer(lockFolder(config.data_dir));
   const store = await openSqliteStore({ file: join(config.data_dir, 'hearth.db'), log });
   undo.defer(() => store.close());
+  const closed = await store.closeOpenRecords('the platform ended without stopping it', Date.now());
+  if (closed > 0) log.warn({ records: closed }, 'the platform had not been stopped cleanly; records that it had left open are closed');
 
   const driver = await selectDriver(config.sandbox.driver, driverOptions(config, log));
   undo.defer(() => driver.close());
