@@ -7,7 +7,7 @@ export interface FieldTable {
   readonly fields: readonly (readonly [name: string, value: FieldValue])[];
 }
 
-export type FieldValue = string | number | bigint | boolean | null | Buffer | Date | readonly FieldValue[] | FieldTable;
+type FieldValue = string | number | bigint | boolean | null | Buffer | Date | readonly FieldValue[] | FieldTable;
 
 /** Tables within tables: far more than messages have, and far less than a stack takes. */
 const MAX_DEPTH = 16;

@@ -4,10 +4,10 @@ import { ByteCollector } from './byte-collector.ts';
 /** Section 2.3.5 of the specification: octet type, short channel, long size, payload, octet 0xCE. */
 export const FRAME_METHOD = 1;
 export const FRAME_HEADER = 2;
-export const FRAME_BODY = 3;
+const FRAME_BODY = 3;
 export const FRAME_HEARTBEAT = 8;
 export const FRAME_END = 0xce;
-export const FRAME_PREFIX_BYTES = 7;
+const FRAME_PREFIX_BYTES = 7;
 export const FRAME_OVERHEAD_BYTES = 8;
 
 /** The payload is a view into the bytes received. */

@@ -9,7 +9,7 @@ export const FRAME_MAX = 131_072;
 /** Section 4.2.3: what both sides may send before they have agreed on more. */
 export const FRAME_MIN = 4096;
 /** Seconds. */
-export const HEARTBEAT_SECONDS = 60;
+const HEARTBEAT_SECONDS = 60;
 
 /** A method frame as one buffer. */
 export function methodFrame(channel: number, classId: number, methodId: number, args?: Buffer): Buffer {

@@ -29,6 +29,7 @@ export type CaseName =
   | 'other_exchange'
   | 'broker_calls'
   | 'transactions'
+  | 'one_too_many'
   | 'declare_exchange';
 
 export interface Client {
@@ -71,6 +72,7 @@ export const CLIENTS: readonly Client[] = [
       'other_exchange',
       'broker_calls',
       'transactions',
+      'one_too_many',
       'declare_exchange',
     ],
     run: pythonScript('pika_blocking.py'),

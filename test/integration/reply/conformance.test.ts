@@ -132,6 +132,15 @@ describe.each(CLIENTS)('$name', (client) => {
     expect(bodies()).toEqual(['all went well']);
   });
 
+  test('one_too_many', 'is told that it has too many connections', async () => {
+    await using small = await startTestServer({ maxConnectionsPerInbox: 1 });
+    small.running.add(correlationId);
+    const outcome = await client.run(python, 'one_too_many', small.port, correlationId, () => undefined);
+    // pika's name for whatever ends a connection while it is being opened; the server's own words are in its text.
+    expectError(outcome, 'ProbableAccessDeniedError', 530, 'connection limit (1)');
+    expect(small.deliveries.map(({ body }) => body.toString())).toEqual(['first']);
+  });
+
   test('transactions', 'is told that transactions are not implemented', async () => {
     expectError(await run('transactions'), client.errors.forced, 540, 'NOT_IMPLEMENTED');
   });

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createReplyEndpoint } from '../../../src/reply/create-reply-endpoint.ts';
 import type { ReplyEndpoint, ReplyEndpointLimits, ReplyInbox, ReplyMessage } from '../../../src/reply/endpoint.ts';
 
-export interface Delivery extends ReplyMessage {
+interface Delivery extends ReplyMessage {
   correlationId: string;
 }
 

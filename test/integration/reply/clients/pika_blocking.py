@@ -148,6 +148,16 @@ def broker_calls(port, correlation_id):
     connection.close()
 
 
+def one_too_many(port, correlation_id):
+    """One connection more than the server allows; the first ones go on."""
+    first = connect(port)
+    try:
+        connect(port)
+    finally:
+        first.channel().basic_publish("", correlation_id, b"first")
+        first.close()
+
+
 def transactions(port, correlation_id):
     connect(port).channel().tx_select()
 
