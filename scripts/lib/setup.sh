@@ -77,7 +77,7 @@ setup_node() {
 platform_packages=(
   'bubblewrap|must|command -v bwrap|isolates functions from the machine and from each other'
   'libatomic1|must|node_finds_its_library|is what the Node.js that gets installed beside the project is linked with'
-  'python3|must|python_runs|runs Python functions'
+  'python3|must|python_runs|runs Python functions (3.9 to 3.14)'
   'python3-pip|may|python_has_pip|installs the libraries of Python functions'
   'slirp4netns|may|command -v slirp4netns|gives functions the outside network without the machine'"'"'s own (network mode egress)'
   'iproute2|may|command -v ip|sets up the network of functions (network mode egress)'
@@ -92,9 +92,11 @@ test_packages=(
 # ldconfig stands where an ordinary user's PATH may not lead.
 has_library() { PATH=$PATH:/usr/sbin:/sbin ldconfig -p | grep -F "$1 "; }
 node_finds_its_library() { own_node_will_do || has_library libatomic.so.1; }
-python_runs() { "${HEARTH_PYTHON:-python3}" -c 'import sys; sys.exit(sys.version_info < (3, 9))'; }
-python_has_pip() { "${HEARTH_PYTHON:-python3}" -m pip --version; }
-python_has_venv() { "${HEARTH_PYTHON:-python3}" -c 'import ensurepip, venv'; }
+# As the platform asks it: isolated from what the user's own settings add to it.
+ask_python() { "${HEARTH_PYTHON:-${HEARTH_SANDBOX_PYTHON:-python3}}" -I -c "$1"; }
+python_runs() { ask_python 'import sys; sys.exit(not (3, 9) <= sys.version_info < (3, 15))'; }
+python_has_pip() { ask_python 'import pip' || ask_python 'import ensurepip'; }
+python_has_venv() { ask_python 'import ensurepip, venv'; }
 util_linux_is_there() { command -v nsenter && command -v setpriv && command -v unshare && command -v flock; }
 
 # Rows whose check fails, of those given.
@@ -165,17 +167,23 @@ setup_packages() {
 
 # ---------------------------------------------------------------- npm dependencies
 
-# $1: production or all. What `all` installed serves production too.
+# $1: production or all. What `all` installed serves production too, and is never taken away for its sake.
 setup_dependencies() {
-  local stamp=$root/node_modules/.hearth-stamp kind=$1 hash have=''
+  local stamp=$root/node_modules/.hearth-stamp kind=$1 hash have='' omit=()
+  [[ $kind == all ]] || omit=(--omit=dev)
   hash=$(sha256sum "$root/package-lock.json" | cut -d ' ' -f 1)
   [[ ! -f $stamp ]] || have=$(<"$stamp")
   if [[ $have == "$hash all" || $have == "$hash $kind" ]]; then
     say 'npm dependencies: up to date'
     return
   fi
-  local omit=()
-  [[ $kind == all ]] || omit=(--omit=dev)
+  # A folder that somebody filled with npm itself is as good as ours when npm finds nothing amiss in it.
+  if [[ -d $root/node_modules ]] && run_npm ls --all "${omit[@]}" >/dev/null 2>&1; then
+    say 'npm dependencies: already installed'
+    return
+  fi
+  # Replacing what somebody works with must not lose them their tools.
+  if [[ $have == *' all' || -e $root/node_modules/.bin/vitest ]]; then kind=all omit=(); fi
   say "npm dependencies: installing from package-lock.json ($kind)"
   run_npm ci "${omit[@]}" >/dev/null || die 'npm could not install the dependencies (see above).'
   printf '%s %s\n' "$hash" "$kind" >"$stamp"

@@ -75,6 +75,15 @@ describe('the package, packed and installed globally', () => {
     expect(stdout.trim()).toBe(version);
   });
 
+  test('examines the machine, and finds the runtime that came with it', async () => {
+    const env = { ...userEnvironment(), HEARTH_DATA_DIR: join(folder, 'data') };
+    const { stdout } = await run(hearth, ['doctor', '--json'], { cwd: folder, env });
+    const report = JSON.parse(stdout) as { usable: boolean; probes: { name: string; ok: boolean; detail: string }[] };
+    expect(report.usable).toBe(true);
+    const agent = report.probes.find((probe) => probe.name === 'agent');
+    expect(agent).toMatchObject({ ok: true, detail: expect.stringContaining(join('node_modules', 'hearth', 'runtimes', 'python')) });
+  });
+
   test('comes up, answers the health check and ends well on SIGTERM', async () => {
     const [gatewayPort, apiPort] = await freePorts();
     const env = {
