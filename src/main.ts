@@ -119,6 +119,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       workFolder,
     }),
     defaults: { ...FUNCTION_DEFAULTS, network },
+    networks: driver.networks(),
     onRegistered: (version) => {
       router.put(version);
       scheduler.replace(version);

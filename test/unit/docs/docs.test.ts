@@ -1,0 +1,48 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { ConfigSchema, loadConfig } from '../../../src/config.ts';
+import { CATALOGUE } from '../../../src/errors.ts';
+
+async function tableRows(file: string): Promise<string[][]> {
+  const text = await readFile(new URL(`../../../docs/${file}`, import.meta.url), 'utf8');
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) => line.split(' | ').map((cell) => cell.replaceAll(/^\| |[`|]/g, '').trim()));
+}
+
+describe('docs/errors.md', () => {
+  it('has every error with its status, fault and title, and no other', async () => {
+    const documented = (await tableRows('errors.md')).map((cells) => cells.slice(0, 4));
+    const catalogue = Object.entries(CATALOGUE).map(([code, { status, fault, title }]) => [code, String(status), fault, title]);
+    expect(documented.sort()).toEqual(catalogue.sort());
+  });
+});
+
+describe('docs/configuration.md', () => {
+  it('has every setting with the name by which the environment sets it, and no other', async () => {
+    const documented = (await tableRows('configuration.md')).map(([name, variable]) => [name, variable]);
+    const names: string[] = [];
+    const walk = (schema: { properties?: Record<string, unknown> }, path: string[]): void => {
+      for (const [name, child] of Object.entries(schema.properties ?? {})) {
+        if ((child as { properties?: unknown }).properties) walk(child as never, [...path, name]);
+        else names.push([...path, name].join('.'));
+      }
+    };
+    walk(ConfigSchema as never, []);
+    expect(documented.sort()).toEqual(names.map((name) => [name, `HEARTH_${name.replaceAll('.', '_').toUpperCase()}`]).sort());
+  });
+
+  it('names a variable that sets what it says', () => {
+    const config = loadConfig(
+      { HEARTH_GATEWAY_PORT: '8080', HEARTH_DRIVER: 'process', HEARTH_SANDBOX_EXTRA_BINDS: '/a,/b', PIP_INDEX_URL: 'x', OTHER: 'y' },
+      '/somewhere',
+    );
+    expect(config).toMatchObject({
+      gateway: { port: 8080 },
+      sandbox: { driver: 'process', extra_binds: ['/a', '/b'] },
+      data_dir: '/somewhere/data',
+      pipEnvironment: { PIP_INDEX_URL: 'x' },
+    });
+  });
+});
