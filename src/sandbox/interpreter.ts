@@ -23,6 +23,8 @@ export interface Interpreter {
   /** PT_INTERP of the executable (not resolved): the dynamic loader's path; null for a static one. */
   loader: string | null;
   pip: Pip | null;
+  /** Where its OpenSSL looks for certificates and configuration; links are not resolved. */
+  openssl: readonly string[];
 }
 
 /** The versions that the agent is written for and tested on. */
@@ -76,6 +78,13 @@ except Exception:
     for wheel in bundled + glob.glob("/usr/share/python-wheels/pip-*.whl"):
         pip = {"kind": "wheel", "path": real(wheel), "version": os.path.basename(wheel).split("-")[1]}
         break
+certificates = []
+try:
+    import ssl
+    paths = ssl.get_default_verify_paths()
+    certificates = [paths.openssl_cafile, paths.openssl_capath, os.path.join(os.path.dirname(paths.openssl_capath), "openssl.cnf")]
+except Exception:
+    pass
 executable = real(getattr(sys, "_base_executable", None) or sys.executable)
 print(json.dumps({
     "executable": executable,
@@ -86,6 +95,7 @@ print(json.dumps({
     "sharedObjects": sorted(objects),
     "loader": loader(executable) if sys.platform == "linux" else None,
     "pip": pip,
+    "openssl": [path for path in certificates if os.path.exists(path)],
 }))
 `;
 

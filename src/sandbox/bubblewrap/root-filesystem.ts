@@ -45,11 +45,14 @@ export function interpreterSteps(interpreter: Interpreter, extraBinds: readonly 
       steps.push({ kind: 'tmpfs', target: packages, bytes: 4096, mode: '0555' }, { kind: 'remount-read-only', target: packages });
     }
   }
-  for (const path of [...SHARED_DATA, ...extraBinds]) {
-    // Certificates' folders hold links; a link itself (/etc/localtime) is shown as what it leads to.
-    if (exists(path) && !shown.includes(path)) {
+  for (const path of [...SHARED_DATA, ...interpreter.openssl, ...extraBinds]) {
+    if (!exists(path) || isShown(path)) continue;
+    const real = realpathSync(path);
+    // A link (/usr/lib/ssl/certs on Debian) to what is already there stays a link; what another leads to is shown in its place.
+    if (real !== path && isShown(real)) steps.push({ kind: 'symlink', to: real, target: path });
+    else {
       shown.push(path);
-      steps.push(readOnly(realpathSync(path), path));
+      steps.push(readOnly(real, path));
     }
   }
   steps.push(...rootLinks());
