@@ -44,7 +44,7 @@ export const CATALOGUE = {
 export type ErrorCode = keyof typeof CATALOGUE;
 
 /** RFC 9457 problem details. */
-export interface Problem {
+interface Problem {
   type: string;
   title: string;
   status: number;

@@ -4,7 +4,7 @@
  */
 
 export const PROTOCOL_VERSION = 1;
-export const FRAME_HEADER_BYTES = 9;
+const FRAME_HEADER_BYTES = 9;
 export const MAX_PAYLOAD_BYTES = 1024 * 1024;
 
 /** What the platform sends. */

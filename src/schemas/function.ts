@@ -1,8 +1,8 @@
 import { type Static, Type } from 'typebox';
 
 /** Bounds of what a user may ask for; the operator's own bounds are in config.ts. */
-export const MAX_CODE_CHARS = 1024 * 1024;
-export const MAX_TIMEOUT_MS = 15 * 60_000;
+const MAX_CODE_CHARS = 1024 * 1024;
+const MAX_TIMEOUT_MS = 15 * 60_000;
 
 export const FunctionName = Type.String({
   pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$',

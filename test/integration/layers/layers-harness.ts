@@ -13,7 +13,7 @@ export const python = 'python3';
 const question = 'import sys, sysconfig; print(sys.version.split()[0]); print(sysconfig.get_config_var("SOABI"))';
 
 /** What pip needs to reach its index from where the tests run. */
-export function operatorSettings(): Record<string, string> {
+function operatorSettings(): Record<string, string> {
   const wanted = /^(PIP_.*|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE)$/i;
   return Object.fromEntries(
     Object.entries(process.env).filter((entry): entry is [string, string] => wanted.test(entry[0]) && entry[1] !== undefined),

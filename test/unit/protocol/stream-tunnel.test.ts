@@ -46,10 +46,12 @@ describe('StreamTunnel', () => {
     tunnel.resume();
     tunnel.end('bye');
     await once(tunnel, 'close');
-    await expect.poll(() => sent).toEqual([
-      [ToRuntime.StreamData, 1, 'bye'],
-      [ToRuntime.StreamClose, 1, ''],
-    ]);
+    await expect
+      .poll(() => sent)
+      .toEqual([
+        [ToRuntime.StreamData, 1, 'bye'],
+        [ToRuntime.StreamClose, 1, ''],
+      ]);
     expect(timesGone()).toBe(1);
   });
 

@@ -6,7 +6,7 @@ import type { Store } from '../../../src/store/store.ts';
 import type { MemoryLayers } from './memory-layers.ts';
 
 /** Stands for the parser in a sandbox: finds a handler by its text, and calls code with `syntax error` in it invalid. */
-export const inspectByText: RegistryOptions['inspectCode'] = async (code) => {
+const inspectByText: RegistryOptions['inspectCode'] = async (code) => {
   if (code.includes('syntax error')) throw new HearthError('invalid_code', 'invalid syntax in line 1', { extra: { line: 1 } });
   return { style: code.includes('def handler') ? 'handler' : 'script', asynchronous: code.includes('async def handler') };
 };
