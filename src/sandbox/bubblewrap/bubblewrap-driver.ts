@@ -129,7 +129,10 @@ class BubblewrapDriver implements SandboxDriver {
       running = launch(this.#launcher(), made, uid, egressWith !== undefined);
     } catch (error) {
       giveBack();
-      throw error;
+      if (error instanceof HearthError) throw error;
+      throw new HearthError('sandbox_unavailable', `The sandbox could not be prepared: ${error instanceof Error ? error.message : error}`, {
+        cause: error,
+      });
     }
     if (onOutput !== undefined) running.output.listen((_, chunk) => onOutput(chunk));
     const network = egressWith === undefined ? Promise.resolve(undefined) : running.init.then((init) => startEgress(egressWith, init, uid));

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HearthError } from '../../errors.ts';
 import type { NetworkMode } from '../driver.ts';
 import { runCommand } from '../run-command.ts';
@@ -10,6 +12,8 @@ import type { EtcFiles } from './root-filesystem.ts';
 
 /** slirp4netns' own resolver inside the sandbox's network; it forwards to the host's. */
 const RESOLVER = '10.0.2.3';
+
+const LOOPBACK_PATIENCE_MS = 10_000;
 
 export interface EgressTools {
   slirp4netns: string;
@@ -36,6 +40,7 @@ export async function startEgress(tools: EgressTools, init: NamespaceInit, uid: 
   const opened: number[] = [];
   let slirp: Slirp | undefined;
   try {
+    await loopbackUp(init);
     const network = openNamespace(init, 'net', opened);
     if (init.networkNamespace !== undefined && fstatSync(network).ino !== init.networkNamespace) throw new Error('the sandbox is gone');
     if (fstatSync(network).ino === statSync('/proc/self/ns/net').ino) throw new Error("the sandbox has the host's network namespace");
@@ -52,6 +57,21 @@ export async function startEgress(tools: EgressTools, init: NamespaceInit, uid: 
     throw new HearthError('network_unavailable', `The sandbox's way to the outside world could not be set up: ${cause}`, { cause: error });
   } finally {
     for (const descriptor of opened) closeSync(descriptor);
+  }
+}
+
+/**
+ * bwrap tells of the namespaces before it has set their loopback interface up, and fails when slirp4netns does that first: so wait for the
+ * route that ends bwrap's work. Readable by everybody, through the process whose namespace it is.
+ */
+async function loopbackUp(init: NamespaceInit): Promise<void> {
+  const limit = performance.now() + LOOPBACK_PATIENCE_MS;
+  for (;;) {
+    const routes = await readFile(`/proc/${init.pid}/net/fib_trie`, 'utf8').catch(() => undefined);
+    if (routes === undefined) throw new Error('the sandbox is gone');
+    if (routes.includes('127.0.0.1')) return;
+    if (performance.now() > limit) throw new Error(`its loopback interface was not up within ${LOOPBACK_PATIENCE_MS} ms`);
+    await sleep(1);
   }
 }
 
