@@ -171,13 +171,13 @@ describe.each(PYTHONS)('a script on %s', (python) => {
 
   test('can run programs and pools of processes', async () => {
     await using agent = await load(
-      'import subprocess, sys, multiprocessing as mp\nfrom concurrent.futures import ThreadPoolExecutor\n' +
+      'import subprocess, sys, multiprocessing as mp\nfrom concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor\n' +
         'print(subprocess.run([sys.executable, "-c", "print(1)"], capture_output=True, text=True).stdout.strip())\n' +
-        'def square(x):\n    return x * x\nwith mp.get_context("fork").Pool(2) as pool:\n    print(pool.map(square, [1, 2, 3]))\n' +
-        'with ThreadPoolExecutor(2) as pool:\n    print(list(pool.map(square, [4])))\n',
+        'def square(x):\n    return x * x\nwith mp.Pool(2) as pool:\n    print(pool.map(square, [1, 2, 3]))\n' +
+        'for Executor in ThreadPoolExecutor, ProcessPoolExecutor:\n    with Executor(2) as pool:\n        print(list(pool.map(square, [4])))\n',
     );
     const outcome = await agent.call();
-    expect([outcome.stderr.toString(), outcome.stdout.toString(), outcome.exited]).toEqual(['', '1\n[1, 4, 9]\n[16]\n', { code: 0 }]);
+    expect([outcome.stderr.toString(), outcome.stdout.toString(), outcome.exited]).toEqual(['', '1\n[1, 4, 9]\n[16]\n[16]\n', { code: 0 }]);
   });
 
   test('imports its modules once for all runs', async () => {

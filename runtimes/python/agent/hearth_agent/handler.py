@@ -40,7 +40,9 @@ def load(channel, load, source, listener):
 
 def _find_handler(name, source):
     filename = loading.filename_of(name)
-    _, code = loading.compile_function(loading.decode_source(source), filename)
+    text = loading.decode_source(source)
+    _, code = loading.compile_function(text, filename)
+    loading.keep_fork_as_start_method(text)
     module = loading.make_module("function", filename)
     exec(code, module.__dict__)
     handler = getattr(module, "handler", None)

@@ -25,6 +25,18 @@ def compile_function(text, filename):
     return tree, compile(tree, filename, "exec", dont_inherit=True)
 
 
+def keep_fork_as_start_method(text):
+    """
+    From 3.14 on, multiprocessing starts its processes from the main module's file, and the function's is none.
+    So where the code mentions it, forking stays the default, as it was before; the function may still choose otherwise.
+    """
+    if sys.version_info < (3, 14) or not ("multiprocessing" in text or "ProcessPool" in text):
+        return
+    from multiprocessing import context
+
+    context._default_context._default_context = context._concrete_contexts["fork"]
+
+
 def make_module(name, filename):
     import builtins
 

@@ -12,6 +12,14 @@ def make_resolvable(name, host, hosts_file="/etc/hosts"):
     return True
 
 
+def warm_up(name, port):
+    """Has the resolver load what it needs (a codec, the system's name services), so that no invocation does it anew."""
+    try:
+        _socket.getaddrinfo(name, port, 0, _socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        pass  # whoever connects will hear of it
+
+
 def _in_hosts(name, host, hosts_file):
     try:
         with open(hosts_file, encoding="utf-8", errors="replace") as lines:

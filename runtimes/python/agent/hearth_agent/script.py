@@ -21,13 +21,15 @@ def load(channel, load, source, listener):
     """Returns, in the template, what serves invocations for ever. The boot process never returns from here."""
     name = load["function"]
     filename = loading.filename_of(name)
-    tree, code = loading.compile_function(loading.decode_source(source), filename)
+    text = loading.decode_source(source)
+    tree, code = loading.compile_function(text, filename)
     entries = imports.find(tree)
     del tree
     sys.argv = [filename]
     loading.make_module("__main__", filename)
     excluded = []
     processes.become_subreaper()
+    loading.keep_fork_as_start_method(text)
     for attempt in range(MAX_ATTEMPTS + 1):
         wanted = [] if attempt == MAX_ATTEMPTS else _without(entries, excluded)
         read, write = os.pipe()

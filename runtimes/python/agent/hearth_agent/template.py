@@ -6,7 +6,7 @@ import os
 import signal
 from select import POLLIN, POLLOUT, poll
 
-from . import child, errors, frames, processes
+from . import child, errors, frames, processes, resolve
 from .boot import parse_object
 from .channel import READ_BYTES, ChannelClosed, Outbox
 from .request import script_environment
@@ -60,6 +60,9 @@ class Template:
         self._wake, self._wake_write = processes.notice_children()
         self._tunnel = None if listener is None else Tunnel(listener, self._watch, self._unwatch, self._outbox.send)
         child.prepare()
+        where = load.get("streamListen")
+        if where is not None:
+            resolve.warm_up(where["name"], where["port"])
 
     def run(self):
         self._sock.setblocking(False)
