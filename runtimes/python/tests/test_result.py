@@ -55,6 +55,7 @@ class Shaping(unittest.TestCase):
             ({"statusCode": 200, "body": object()}, "object"),
             ({"statusCode": 200, "body": "a", "isBase64Encoded": True}, "base64"),
             ("\ud800", "UTF-8"),
+            ({"statusCode": 200, "headers": {"A": "x" * frames.MAX_PAYLOAD}}, "too large"),
         ):
             with self.assertRaises(FunctionError) as caught:
                 result.shape(value)

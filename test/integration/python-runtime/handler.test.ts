@@ -172,6 +172,33 @@ describe.each(PYTHONS)('a handler on %s', (python) => {
     await agent.until(() => agent.output.includes('raw\n'));
   });
 
+  test('may fork, and what its processes print does not get between the frames', async () => {
+    await using agent = await load(
+      'import multiprocessing as mp, os\ndef work(n):\n    for i in range(200):\n        print("worker", n, "x" * 500)\n    return os.path.exists("/proc/self/fd/3") and os.readlink("/proc/self/fd/3").startswith("socket")\n' +
+        'def handler(m, c):\n    with mp.get_context("fork").Pool(4) as pool:\n        found = pool.map(work, range(4))\n    print("parent")\n    return found\n',
+      { listen: true },
+    );
+    for (let i = 0; i < 3; i += 1) {
+      const outcome = await agent.call();
+      expect(json(outcome)).toEqual([false, false, false, false]);
+      expect(outcome.stdout.toString()).toBe('parent\n');
+    }
+    await agent.until(() => agent.output.split('worker').length - 1 === 2400);
+  });
+
+  test('that runs programs gives them none of its descriptors', async () => {
+    await using agent = await load("import os\ndef handler(m, c):\n    return os.popen(\"ls /proc/self/fd | tr '\\n' ' '\").read()\n", {
+      listen: true,
+    });
+    expect(text(await agent.call())).toBe('0 1 2 3 ');
+  });
+
+  test('whose forked process comes back from it ends that process and answers once', async () => {
+    await using agent = await load('import os\nme = os.getpid()\ndef handler(m, c):\n    os.fork()\n    return os.getpid() == me\n');
+    expect(json(await agent.call())).toBe(true);
+    expect(json(await agent.call())).toBe(true);
+  });
+
   test('that returns a generator streams its pieces as they come', async () => {
     await using agent = await load(
       'import os, time\ndef handler(m, c):\n    yield "one"\n    while not os.path.exists("go"):\n        time.sleep(0.005)\n    yield b"two"\n',
@@ -318,6 +345,19 @@ describe.each(PYTHONS)('an asynchronous handler on %s', (python) => {
     expect(outcome.failed?.type).toBe('Cancelled');
     expect(outcome.stdout.toString()).toBe('waiting\ncleaned up\n');
     expect(text(await agent.call({ body: 'x' }))).toBe('other');
+  });
+
+  test('that is cancelled before its first step confirms that', async () => {
+    await using agent = await load('async def handler(m, c):\n    return "ran"\n');
+    const outcomes = await Promise.all(
+      Array.from({ length: 50 }, () => {
+        const running = agent.invoke();
+        agent.cancel(running.id);
+        return running.done;
+      }),
+    );
+    for (const outcome of outcomes) expect(outcome.failed?.type ?? text(outcome)).toMatch(/^(Cancelled|ran)$/);
+    expect(text(await agent.call())).toBe('ran');
   });
 
   test('that is an async generator streams', async () => {

@@ -14,6 +14,7 @@ def run():
         environment.close_inherited()
         environment.add_site_builtins()
         channel = Channel()
+        os.set_inheritable(channel.sock.fileno(), False)  # programs that the function runs have no business with it
         _prepare()
         load, source = _read_load(channel)
         _load(channel, load, source)

@@ -66,6 +66,10 @@ class Channel:
             else:
                 received.append(frame)
 
+    def forget(self):
+        """In a forked process: closes its copy of the descriptor, for good."""
+        os.close(self.sock.detach())
+
     def _recv(self, size, flags=0):
         try:
             return self.sock.recv(size, flags)

@@ -56,7 +56,8 @@ def _run_main(code):
     template = sys.modules["__main__"]
     main.__file__ = template.__file__
     main.__builtins__ = template.__builtins__
-    main.__dict__["__annotations__"] = {}
+    if sys.version_info < (3, 14):
+        main.__annotations__ = {}
     sys.modules["__main__"] = main
     try:
         exec(code, main.__dict__)

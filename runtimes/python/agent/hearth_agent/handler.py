@@ -27,6 +27,7 @@ def load(channel, load, source, listener):
 
         server.tunnel = TunnelThread(channel, listener)
         server.tunnel.start()
+    os.register_at_fork(after_in_child=server.forget)
     if function.is_async:
         from .serve_async import serve
     elif concurrency > 1:
@@ -73,7 +74,15 @@ class Server:
         self.message_queue = message_queue
         self.tunnel = None
         self.closing = False
-        self._incomplete = {}
+        #: Invocations whose body hasn't come in whole.
+        self.incomplete = {}
+
+    def forget(self):
+        """In a process that the function forked: the channel and what is printed are the parent's business."""
+        self.outputs.forget()
+        self.channel.forget()
+        if self.tunnel is not None:
+            self.tunnel.forget()
 
     def use_context_variable(self):
         """Attributes output by context instead of 'whatever runs now'. Returns the variable."""
@@ -91,12 +100,12 @@ class Server:
             size = invoke["bodyLength"]
             if size == 0:
                 return ident, invoke, b""
-            self._incomplete[ident] = (invoke, size, [])
+            self.incomplete[ident] = (invoke, size, [])
             return None
         if kind == frames.INVOKE_BODY:
             return self._body(ident, payload)
         if kind == frames.CANCEL:
-            if self._incomplete.pop(ident, None) is not None:
+            if self.incomplete.pop(ident, None) is not None:
                 self.fail(ident, errors.FunctionError("Cancelled", "the invocation was cancelled before it had come in whole"))
                 return None
             return "cancel", ident
@@ -106,18 +115,18 @@ class Server:
         raise frames.ProtocolError("type 0x%02x came after Ready" % kind)
 
     def _body(self, ident, payload):
-        entry = self._incomplete.get(ident)
+        entry = self.incomplete.get(ident)
         if entry is None:
             return None  # cancelled while its body was on the way
         invoke, missing, pieces = entry
         missing -= len(payload)
         pieces.append(payload)
         if missing > 0:
-            self._incomplete[ident] = (invoke, missing, pieces)
+            self.incomplete[ident] = (invoke, missing, pieces)
             return None
         if missing < 0:
             raise frames.ProtocolError("more body came than Invoke announced")
-        del self._incomplete[ident]
+        del self.incomplete[ident]
         return ident, invoke, pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def arguments(self, invoke, raw):

@@ -1,6 +1,7 @@
 """sys.stdout and sys.stderr of handlers: what is printed goes to the platform under the invocation that printed it."""
 
 import io
+import os
 import sys
 from _thread import RLock
 from time import monotonic
@@ -34,6 +35,13 @@ class Outputs:
         sys.stdout = sys.__stdout__ = _text(self.out, "surrogateescape", "<stdout>")
         sys.stderr = sys.__stderr__ = _text(self.err, "backslashreplace", "<stderr>")
 
+    def forget(self):
+        """In a forked process: what is printed goes to descriptors 1 and 2 from now on; what the parent gathered is the parent's."""
+        self.channel = None
+        self.lock = RLock()
+        self.out.gathered.clear()
+        self.err.gathered.clear()
+
     def end(self, ident):
         """Frames of what the invocation printed and wasn't sent yet. Nothing is sent under its id from here on."""
         with self.lock:
@@ -48,6 +56,13 @@ def _text(stream, errors, name):
     text.mode = "w"
     stream.name = name
     return text
+
+
+def _write_all(descriptor, data):
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    return len(data)
 
 
 class LogStream(io.BufferedIOBase):
@@ -76,6 +91,8 @@ class LogStream(io.BufferedIOBase):
         if not isinstance(data, bytes):
             data = bytes(data)
         outputs = self._outputs
+        if outputs.channel is None:
+            return _write_all(self._descriptor, data)
         with outputs.lock:
             ident = outputs.current()
             if ident not in outputs.live:

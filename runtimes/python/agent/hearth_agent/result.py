@@ -13,7 +13,10 @@ JSON = "application/json"
 
 def head(status, headers, streaming=False):
     """ReplyHead's payload; `headers` are names and values in turn."""
-    return json.dumps({"status": status, "headers": headers, "streaming": streaming}).encode()
+    payload = json.dumps({"status": status, "headers": headers, "streaming": streaming}).encode()
+    if len(payload) > frames.MAX_PAYLOAD:
+        raise FunctionError("ValueError", "the headers of the response are too large")
+    return payload
 
 
 _HEAD_JSON = head(200, ["Content-Type", JSON])

@@ -19,6 +19,10 @@ def serve(server, _concurrency):
     os._exit(0)
 
 
+def _cancelled():
+    return FunctionError("Cancelled", "the invocation was cancelled")
+
+
 class _LoopServer:
     def __init__(self, server, loop, asyncio):
         self._server = server
@@ -63,13 +67,14 @@ class _LoopServer:
                 self._begin(*call)
         except ProtocolError as error:
             fatal("protocol error: %s" % error)
-        if server.closing and not self._tasks:
+        if server.closing and not self._tasks and not server.incomplete:
             server.exit()
 
     def _begin(self, ident, invoke, raw):
         token = self._variable.set(ident)  # a task copies the context that it is made in
         self._server.outputs.live.add(ident)
         self._tasks[ident] = self._loop.create_task(self._run(ident, invoke, raw))
+        self._tasks[ident].add_done_callback(lambda _task: self._ended(ident))
         self._variable.reset(token)
 
     async def _run(self, ident, invoke, raw):
@@ -86,11 +91,18 @@ class _LoopServer:
             else:
                 server.stream(ident, shaped)
         except self._asyncio.CancelledError:
-            server.fail(ident, FunctionError("Cancelled", "the invocation was cancelled"))
+            server.fail(ident, _cancelled())
         except BaseException as error:  # noqa: B036 - SystemExit would end the loop, and with it everybody's invocations
             server.fail(ident, error)
-        finally:
-            del self._tasks[ident]
+        self._ended(ident, answered=True)
+
+    def _ended(self, ident, answered=False):
+        server = self._server
+        if self._tasks.pop(ident, None) is None:
+            return
+        if not answered:
+            # Cancelled before its first step, of which the coroutine itself hears nothing.
+            server.fail(ident, _cancelled())
         if server.closing and not self._tasks:
             server.exit()
 

@@ -10,7 +10,7 @@ def serve(server, _concurrency):
     while True:
         call = accept(receive())
         if call is None:
-            if server.closing:
+            if server.closing and not server.incomplete:
                 server.exit()
             continue
         if call[0] == "cancel":
@@ -18,3 +18,5 @@ def serve(server, _concurrency):
         current.ident = call[0]
         run_sync(server, *call)
         current.ident = 0
+        if server.closing:
+            server.exit()

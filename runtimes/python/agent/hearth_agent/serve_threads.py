@@ -26,13 +26,13 @@ def serve(server, concurrency):
             with lock:
                 busy -= 1
                 last = busy == 0
-            if last and server.closing:
+            if last and server.closing and not server.incomplete:
                 server.exit()
 
     while True:
         call = server.accept(server.channel.receive())
         if call is None:
-            if server.closing:
+            if server.closing and not server.incomplete:
                 with lock:
                     idle = busy == 0
                 if idle:

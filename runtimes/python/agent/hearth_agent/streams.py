@@ -3,6 +3,7 @@
 from _socket import AF_INET, IPPROTO_TCP, SHUT_WR, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY, socket
 from collections import deque
 from errno import EMFILE, ENFILE
+from os import close
 from select import POLLIN, POLLOUT
 
 from . import frames
@@ -65,6 +66,12 @@ class Tunnel:
 
     def descriptors(self):
         return [self._listener.fileno(), *(connection.sock.fileno() for connection in self._by_ident.values())]
+
+    def forget(self):
+        """In a forked process: closes its copies, or a connection would stay open as long as that process lives."""
+        for sock in [self._listener, *(connection.sock for connection in self._by_ident.values())]:
+            if sock.fileno() >= 0:
+                close(sock.detach())
 
     def pause(self, paused):
         if paused == self._paused:

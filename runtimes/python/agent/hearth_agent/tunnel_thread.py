@@ -36,6 +36,12 @@ class TunnelThread:
         self._channel.on_stream = self._deliver
         start_new_thread(self._run, ())
 
+    def forget(self):
+        """In a forked process, which has no such thread: closes its copies of the descriptors."""
+        self._tunnel.forget()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
     def _deliver(self, frame):
         """A stream's frame, from whichever thread read it."""
         self._inbox.append(frame)
