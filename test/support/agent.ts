@@ -20,7 +20,7 @@ import type {
 export const AGENT = fileURLToPath(new URL('../../runtimes/python/agent/__main__.py', import.meta.url));
 
 /** The interpreters to test with: HEARTH_TEST_PYTHONS (paths, separated by colons), or the machine's python3. */
-export const PYTHONS: readonly string[] = process.env['HEARTH_TEST_PYTHONS']?.split(':').filter(Boolean) ?? ['python3'];
+export const PYTHONS: readonly string[] = process.env.HEARTH_TEST_PYTHONS?.split(':').filter(Boolean) ?? ['python3'];
 
 export interface Request extends Partial<Omit<InvokeMessage, 'bodyLength'>> {
   body?: Buffer | string;
@@ -66,6 +66,8 @@ export interface AgentOptions {
   listen?: boolean;
   /** The user to run as; needs root. */
   uid?: number;
+  /** False: what comes on streams is counted by nobody. */
+  keepStreamData?: boolean;
   /** Called when data came on a stream. */
   onStreamData?: (stream: TestStream) => void;
 }
@@ -95,6 +97,7 @@ export class Agent {
   readonly #entries = new Map<number, Entry>();
   readonly #waiting = new Set<() => void>();
   readonly #onStreamData: ((stream: TestStream) => void) | undefined;
+  readonly #keepStreamData: boolean;
   #next = 1;
   #closed = false;
 
@@ -102,6 +105,7 @@ export class Agent {
     this.child = child;
     this.temporary = temporary;
     this.#onStreamData = options.onStreamData;
+    this.#keepStreamData = options.keepStreamData ?? true;
     this.#channel = child.stdio[3] as unknown as Duplex;
     const decoder = new FrameDecoder((type, id, payload) => this.#frame(type, id, Buffer.from(payload)));
     this.#channel.on('data', (chunk: Buffer) => {
@@ -129,7 +133,7 @@ export class Agent {
     if (options.uid !== undefined) await chown(temporary, options.uid, options.uid);
     const child = spawn(options.python, ['-I', '-S', '-B', AGENT], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-      env: { TMPDIR: temporary, PATH: process.env['PATH'] ?? '' },
+      env: { TMPDIR: temporary, PATH: process.env.PATH ?? '' },
       cwd: temporary,
       detached: true,
       ...(options.uid === undefined ? {} : { uid: options.uid }),
@@ -317,7 +321,7 @@ export class Agent {
     if (stream === undefined) throw new Error(`stream ${id} was never opened`);
     if (type === FromRuntime.StreamClose) stream.closed = true;
     else {
-      stream.received = Buffer.concat([stream.received, payload]);
+      if (this.#keepStreamData) stream.received = Buffer.concat([stream.received, payload]);
       this.#onStreamData?.(stream);
     }
   }

@@ -381,6 +381,37 @@ describe.each(PYTHONS)('a script on %s', (python) => {
     expect((await agent.call({ scriptBody: String(agent.port) })).stdout.toString()).toBe('800000\n');
   });
 
+  test('that sends without end to the reply endpoint keeps no other from ending, and its bytes do not gather in the runtime', async () => {
+    await using agent = await load(
+      'import os, socket\nport = os.environ["HTTP_BODY"]\nif port:\n    s = socket.create_connection(("message_queue", int(port)))\n    print("connected")\n    while True:\n        s.sendall(b"x" * 65536)\n' +
+        'print(open("/proc/%d/status" % os.getppid()).read())\n',
+      { listen: true, concurrency: 2, keepStreamData: false },
+    );
+    const flood = agent.invoke({ scriptBody: String(agent.port) });
+    await flood.printed('connected');
+    for (let i = 0; i < 5; i += 1) {
+      const outcome = await agent.call({ scriptBody: '' });
+      expect(outcome.exited).toEqual({ code: 0 });
+      expect(Number(/VmHWM:\s+(\d+) kB/.exec(outcome.stdout.toString())?.[1])).toBeLessThan(60_000);
+    }
+    agent.cancel(flood.id);
+    expect((await flood.done).exited).toEqual({ signal: 'SIGKILL' });
+    await agent.until(() => agent.streams[0]?.closed === true);
+  });
+
+  test('costs the runtime no descriptor', async () => {
+    await using agent = await load(
+      'import os, socket\nprint(len(os.listdir("/proc/%d/fd" % os.getppid())))\nsocket.create_connection(("message_queue", int(os.environ["HTTP_BODY"])))\n',
+      { listen: true },
+    );
+    const counts: string[] = [];
+    for (let i = 0; i < 30; i += 1) {
+      counts.push((await agent.call({ scriptBody: String(agent.port) })).stdout.toString());
+      await agent.until(() => agent.streams[i]?.closed === true);
+    }
+    expect(new Set(counts).size).toBe(1);
+  });
+
   test('may run more often at once than it may open files', async () => {
     await using agent = await load('import os, resource\nprint(resource.getrlimit(resource.RLIMIT_NOFILE))\n', {
       limits: { openFiles: 24 },
