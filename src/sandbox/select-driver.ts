@@ -23,7 +23,7 @@ export async function selectDriver(name: DriverName, options: DriverOptions): Pr
 }
 
 function refusal(name: string, failed: readonly Probe[]): string {
-  const list = failed.map((probe) => `${probe.name}: ${probe.detail}`).join('; ');
+  const list = failed.map((probe) => `${probe.name}: ${probe.detail.replace(/\.$/, '')}`).join('; ');
   const way = name === 'process' ? '' : ' Or choose the driver `process` by name: it starts anywhere and isolates nothing.';
   return `The sandbox driver ${name} can not be used here. ${list}.${way}`;
 }

@@ -77,7 +77,7 @@ class BubblewrapDriver implements SandboxDriver {
       if (uid !== undefined) this.#uids.giveBack(uid);
       if (spec.network === 'host') this.#addresses.giveBack(streamListen.host);
     };
-    const started = await this.#start(() => this.#sandboxPlan(spec, interpreter, streamListen), uid, giveBack);
+    const started = await this.#start(interpreter, () => this.#sandboxPlan(spec, interpreter, streamListen), uid, giveBack);
     const { running, init, exited } = started;
     try {
       await firstByte({ ...running, exited, limitMs: this.#options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS });
@@ -96,7 +96,7 @@ class BubblewrapDriver implements SandboxDriver {
     prepareOutputFolder(spec.outputFolder, uid);
     const plan = () =>
       buildPlan({ ...spec, outputFolder: realpathSync(spec.outputFolder) }, interpreter, this.#options.extraBinds ?? [], existsSync('/etc/pip.conf'));
-    const { running, exited } = await this.#start(plan, uid, () => undefined, spec.onOutput);
+    const { running, exited } = await this.#start(interpreter, plan, uid, () => undefined, spec.onOutput);
     let timedOut = false;
     const timer = setTimeout(() => {
       timedOut = true;
@@ -119,13 +119,13 @@ class BubblewrapDriver implements SandboxDriver {
    * Starts bwrap and the network, in that order; the command runs once both are there. Whatever fails, what was started is ended
    * and `giveBack` called before this rejects.
    */
-  async #start(plan: () => Plan, uid: number | undefined, giveBack: () => void, onOutput?: (chunk: Buffer) => void) {
+  async #start(interpreter: Interpreter, plan: () => Plan, uid: number | undefined, giveBack: () => void, onOutput?: (chunk: Buffer) => void) {
     let running: Launch;
     let egressWith: EgressTools | undefined;
     try {
       if (this.#closed) throw new HearthError('draining', 'The sandbox driver is closed.');
       const made = plan();
-      egressWith = made.network === 'egress' ? this.#egressTools() : undefined;
+      egressWith = made.network === 'egress' ? this.#egressTools(interpreter) : undefined;
       running = launch(this.#launcher(), made, uid, egressWith !== undefined);
     } catch (error) {
       giveBack();
@@ -201,8 +201,8 @@ class BubblewrapDriver implements SandboxDriver {
     return { bwrap, seccomp, stageTools: stageTools(this.#tools), temporaryFolder: this.#temporaryFolder };
   }
 
-  #egressTools(): EgressTools {
-    const found = egressTools(this.#tools, this.#isRoot);
+  #egressTools(interpreter: Interpreter): EgressTools {
+    const found = egressTools(this.#tools, this.#isRoot, interpreter.executable);
     if (typeof found === 'string') throw new HearthError('network_unavailable', `Network mode egress can not be had here: ${found}.`);
     return found;
   }
@@ -222,7 +222,7 @@ class BubblewrapDriver implements SandboxDriver {
         ...closingSteps(1024 * 1024),
       ],
     });
-    const { running, exited } = await this.#start(plan, uid, () => {
+    const { running, exited } = await this.#start(interpreter, plan, uid, () => {
       if (uid !== undefined) this.#uids.giveBack(uid);
     });
     const { code, signal } = await exited;

@@ -17,8 +17,9 @@ const LOOPBACK_PATIENCE_MS = 10_000;
 
 export interface EgressTools {
   slirp4netns: string;
-  nsenter: string;
   ip: string;
+  /** How `ip` gets into the sandbox's namespaces: as root with nsenter, otherwise with the platform's own Python. */
+  enterWith: { kind: 'nsenter' | 'python'; path: string };
   /**
    * `sandbox`: as the sandbox's user, entering its user namespace; `root`: as root, where only root may open /dev/net/tun.
    */
@@ -46,7 +47,7 @@ export async function startEgress(tools: EgressTools, init: NamespaceInit, uid: 
     if (fstatSync(network).ino === statSync('/proc/self/ns/net').ino) throw new Error("the sandbox has the host's network namespace");
     const user = tools.runAs === 'sandbox' ? openNamespace(init, 'user', opened) : undefined;
     slirp = spawnSlirp(tools, network, user, uid);
-    const [ready, closed] = await Promise.allSettled([slirp.ready, closeHoles(tools, network, user, uid)]);
+    const [ready, closed] = await Promise.allSettled([slirp.ready, closeHoles(tools, network, user)]);
     if (ready.status === 'rejected') throw ready.reason;
     if (closed.status === 'rejected') throw closed.reason;
     return slirp;
@@ -92,7 +93,9 @@ function spawnSlirp(tools: EgressTools, network: number, user: number | undefine
   const identity = tools.runAs === 'sandbox' && uid !== undefined ? { uid, gid: uid } : {};
   const argv = [
     ...options,
-    ...['--enable-sandbox', '--enable-seccomp'],
+    '--enable-seccomp',
+    // Its own sandbox wants to be uid 0 of the user namespace, which maps nobody but nobody; it is for root, who has more to lose.
+    ...(tools.runAs === 'root' ? ['--enable-sandbox'] : []),
     ...(user === undefined ? [] : ['--userns-path=/proc/self/fd/6']),
     ...['/proc/self/fd/5', 'tap0'],
   ];
@@ -122,23 +125,40 @@ function spawnSlirp(tools: EgressTools, network: number, user: number | undefine
   return { ready: ready.promise, exited: exited.promise, stop: () => void child.kill('SIGKILL') };
 }
 
-async function closeHoles(tools: EgressTools, network: number, user: number | undefined, uid: number | undefined): Promise<void> {
-  const argv = [
-    '--net=/proc/self/fd/3',
-    ...(user === undefined ? [] : ['--user=/proc/self/fd/4', '--preserve-credentials']),
-    tools.ip,
-    '-batch',
-    '-',
-  ];
-  const result = await runCommand(tools.nsenter, argv, {
+/** Root needs to enter the network namespace only; who isn't root needs the capabilities of the user namespace's owner. */
+async function closeHoles(tools: EgressTools, network: number, user: number | undefined): Promise<void> {
+  const batch = [tools.ip, '-batch', '-'];
+  const [file, ...argv] =
+    tools.enterWith.kind === 'nsenter'
+      ? [tools.enterWith.path, '--net=/proc/self/fd/3', ...batch]
+      : [tools.enterWith.path, '-I', '-S', '-B', '-c', ENTER, ...batch];
+  const result = await runCommand(file, argv, {
     environment: {},
     timeoutMs: 10_000,
     stdin: closingBatch(hostAddresses()),
     descriptors: user === undefined ? [network] : [network, user],
-    ...(user !== undefined && uid !== undefined ? { uid } : {}),
   });
-  if (result.code !== 0) throw new Error(`the host's own addresses could not be shut (ip: ${result.stderr.trim().slice(-1000)})`);
+  if (result.code !== 0) throw new Error(`the host's own addresses could not be shut (${result.stderr.trim().slice(-1000)})`);
 }
+
+/**
+ * nsenter in Python, for ordinary users: the sandbox's user namespace maps nobody to uid 0, so that nsenter's exec would drop what
+ * entering gave; CAP_NET_ADMIN must become ambient first. Descriptors: 3 network, 4 user namespace.
+ */
+const ENTER = `
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def check(value):
+    if value != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+CLONE_NEWUSER, CLONE_NEWNET, NET_ADMIN, PR_CAP_AMBIENT, RAISE = 0x10000000, 0x40000000, 12, 47, 2
+check(libc.setns(4, CLONE_NEWUSER))
+check(libc.setns(3, CLONE_NEWNET))
+bit = 1 << NET_ADMIN
+check(libc.capset(struct.pack("Ii", 0x20080522, 0), struct.pack("6I", bit, bit, bit, 0, 0, 0)))
+check(libc.prctl(PR_CAP_AMBIENT, RAISE, NET_ADMIN, 0, 0))
+os.execv(sys.argv[1], sys.argv[1:])
+`;
 
 /** Commands for `ip -batch`. */
 export function closingBatch(addresses: readonly string[]): string {

@@ -54,12 +54,12 @@ export async function probeMachine(context: ProbeContext): Promise<ProbeResult> 
   }
   add('agent', existsSync(context.agent), existsSync(context.agent) ? context.agent : `${context.agent} does not exist; reinstall Hearth`);
 
-  if (probes.every(({ ok, name }) => ok || name === 'pip' || name === 'agent')) {
+  if (interpreter !== undefined && probes.every(({ ok, name }) => ok || name === 'pip' || name === 'agent')) {
     const isolation = await attempt(() => context.tryNetwork('none'));
     add('sandbox', isolation === undefined, isolation ?? 'made one, with namespaces and system call filter, and ran Python in it');
     if (isolation === undefined) {
       networks.push('none');
-      const egress = egressTools(tools, isRoot);
+      const egress = egressTools(tools, isRoot, interpreter.executable);
       const failed = typeof egress === 'string' ? egress : await attempt(() => context.tryNetwork('egress'));
       if (failed === undefined) networks.push('egress');
       add(

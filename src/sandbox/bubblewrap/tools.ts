@@ -32,19 +32,17 @@ export function stageTools({ unshare, setpriv }: Tools): StageTools | undefined 
 export const TUN = '/dev/net/tun';
 
 /** The tools of network mode egress, or why it can't be had and what to do. */
-export function egressTools({ slirp4netns, nsenter, ip }: Tools, isRoot: boolean): EgressTools | string {
-  const missing = [
-    slirp4netns === undefined ? 'slirp4netns (package slirp4netns)' : '',
-    nsenter === undefined ? 'nsenter (package util-linux)' : '',
-    ip === undefined ? 'ip (package iproute2)' : '',
-  ].filter(Boolean);
-  if (slirp4netns === undefined || nsenter === undefined || ip === undefined) return `install ${missing.join(', ')}`;
+export function egressTools({ slirp4netns, nsenter, ip }: Tools, isRoot: boolean, python: string): EgressTools | string {
+  if (slirp4netns === undefined) return 'slirp4netns is missing; install the package slirp4netns';
+  if (ip === undefined) return 'ip is missing; install the package iproute2';
+  if (isRoot && nsenter === undefined) return 'nsenter is missing; install the package util-linux';
+  const enterWith = isRoot && nsenter !== undefined ? ({ kind: 'nsenter', path: nsenter } as const) : ({ kind: 'python', path: python } as const);
   const tun = statSync(TUN, { throwIfNoEntry: false });
   if (tun === undefined) return `${TUN} does not exist; load the kernel's module: modprobe tun`;
   const openToOthers = (tun.mode & 0o006) === 0o006;
-  if (isRoot) return { slirp4netns, nsenter, ip, runAs: openToOthers ? 'sandbox' : 'root' };
+  if (isRoot) return { slirp4netns, ip, enterWith, runAs: openToOthers ? 'sandbox' : 'root' };
   if (!openToOthers && !mayOpen(TUN)) return `${TUN} may be opened by root only; chmod 0666 ${TUN} is safe and is the default of udev`;
-  return { slirp4netns, nsenter, ip, runAs: 'sandbox' };
+  return { slirp4netns, ip, enterWith, runAs: 'sandbox' };
 }
 
 function mayOpen(path: string): boolean {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,9 @@ import { driverOptions, Inside, IS_ROOT, mountPoints, processesOfUsers, sandboxS
 
 const drivers: SandboxDriver[] = [];
 const folders: string[] = [];
+const platforms: ChildProcess[] = [];
 afterEach(async () => {
+  for (const platform of platforms.splice(0)) platform.kill('SIGKILL');
   await Promise.all(drivers.splice(0).map((driver) => driver.close()));
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
@@ -89,14 +91,15 @@ describe.runIf(IS_ROOT)('the processes of a sandbox', () => {
     const before = mountPoints();
     const fixture = fileURLToPath(new URL('fixtures/hold-sandboxes.ts', import.meta.url));
     const platform = spawn(process.execPath, [fixture, String(base), temporaryFolder], { stdio: ['ignore', 'pipe', 'inherit'] });
-    await once(platform.stdout, 'data');
-    expect(processesOfUsers(base, base + 10).length).toBeGreaterThan(9);
+    platforms.push(platform);
+    await Promise.race([once(platform.stdout, 'data'), once(platform, 'exit').then(() => Promise.reject(new Error('the platform ended')))]);
+    expect(processesOfUsers(base, base + 10).length).toBe(9);
     const children = slirpProcesses(platform.pid as number);
     expect(children).toHaveLength(1);
     platform.kill('SIGKILL');
     await once(platform, 'exit');
     await until(() => processesOfUsers(base, base + 10).length === 0);
-    await until(() => children.every((pid) => statusOf(pid) === ''));
+    await until(() => children.every((pid) => !/^State:\t[^ZX]/m.test(statusOf(pid))));
     expect(readdirSync(temporaryFolder)).toEqual([]);
     expect(mountPoints()).toBe(before);
   });
@@ -202,8 +205,11 @@ describe('a start that fails', () => {
   });
 
   it('says what bwrap wrote when it could not set the sandbox up', async () => {
-    const driver = driverWith({ agentEntry: 'eval.py', extraBinds: ['/proc/1/ns/net'] });
-    await expect(driver.create(sandboxSpec())).rejects.toMatchObject({ code: 'sandbox_unavailable', message: expect.stringContaining('bwrap: ') });
+    const driver = driverWith();
+    await expect(driver.create(sandboxSpec('none', { tmpBytes: -1 }))).rejects.toMatchObject({
+      code: 'sandbox_unavailable',
+      message: expect.stringContaining('bwrap: '),
+    });
   });
 
   it('gives up on an agent that stays silent', async () => {
