@@ -6,12 +6,9 @@ const HIGHEST = 4096;
 
 export type Stdio = Array<'ignore' | 'pipe' | number>;
 
-/**
- * Node.js opens its own descriptors close-on-exec, but those that it was given by its launcher would pass on to every child and into
- * the sandbox. Puts /dev/null in their place. Returns a descriptor to close after the spawn, if one was needed.
- */
-export function coverInherited(stdio: Stdio): number | undefined {
-  const leaking = inheritedDescriptors().filter((descriptor) => stdio[descriptor] === undefined || stdio[descriptor] === 'ignore');
+/** Puts /dev/null in the place of inherited descriptors. Returns a descriptor to close after the spawn, if one was needed. */
+export function coverInherited(stdio: Stdio, inherited: readonly number[]): number | undefined {
+  const leaking = inherited.filter((descriptor) => stdio[descriptor] === undefined || stdio[descriptor] === 'ignore');
   if (leaking.length === 0) return undefined;
   const empty = openSync('/dev/null', 'r');
   for (const descriptor of leaking) {
@@ -21,7 +18,11 @@ export function coverInherited(stdio: Stdio): number | undefined {
   return empty;
 }
 
-function inheritedDescriptors(): number[] {
+/**
+ * Descriptors above 2 that this process was given by its launcher and that would pass on to every child and into the sandbox; Node.js
+ * opens its own close-on-exec. They don't change in the life of a process: look once, it costs a read for each open descriptor.
+ */
+export function inheritedDescriptors(): number[] {
   if (process.platform !== 'linux') return [];
   return readdirSync('/proc/self/fdinfo')
     .map(Number)

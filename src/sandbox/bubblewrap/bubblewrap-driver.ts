@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { HearthError } from '../../errors.ts';
 import type { BuildResult, BuildSpec, NetworkMode, Probe, Sandbox, SandboxDriver, SandboxExit, SandboxSpec, StreamListen } from '../driver.ts';
 import { firstByte } from '../first-byte.ts';
+import { inheritedDescriptors } from '../inherited-descriptors.ts';
 import { type Interpreter, inspectInterpreter } from '../interpreter.ts';
 import { LoopbackAddresses } from '../loopback-addresses.ts';
 import { DEFAULT_BOOT_TIMEOUT_MS, DEFAULT_UID_BASE, type DriverOptions, PRIVATE_STREAM_LISTEN } from '../options.ts';
@@ -27,12 +28,16 @@ export function createBubblewrapDriver(options: DriverOptions): SandboxDriver {
 
 class BubblewrapDriver implements SandboxDriver {
   readonly name = NAME;
-  readonly warnings: readonly string[] = [];
+  readonly warnings: readonly string[] = [
+    'Sandboxes have no cgroup of their own yet: what bounds their memory and CPU are the POSIX limits that the runtime sets for itself.',
+    "Functions with network mode host have the machine's whole network, its loopback and abstract sockets included.",
+  ];
   readonly #options: DriverOptions;
   readonly #temporaryFolder: string;
   readonly #isRoot: boolean;
   readonly #uids: UidAllocator;
   readonly #buildUid: number;
+  readonly #inherited = inheritedDescriptors();
   readonly #addresses = new LoopbackAddresses();
   /** Everything that runs, until it is gone. */
   readonly #running = new Map<Launch, Promise<unknown>>();
@@ -154,12 +159,16 @@ class BubblewrapDriver implements SandboxDriver {
   /** Each of sandbox and network dies with the other. */
   async #end(running: Launch, network: Promise<Egress | undefined>, giveBack: () => void): Promise<SandboxExit> {
     const egress = network.catch(() => undefined);
+    let ended = false;
     void egress.then(async (found) => {
       if (found === undefined) return;
       await found.exited;
+      if (ended) return;
+      this.#options.log.warn({ driver: NAME }, 'A sandbox lost its way to the outside world (slirp4netns ended) and is killed.');
       running.kill();
     });
     const exit = await running.ended;
+    ended = true;
     const found = await egress;
     found?.stop();
     await found?.exited;
@@ -198,7 +207,7 @@ class BubblewrapDriver implements SandboxDriver {
     const seccomp = seccompProgram(process.arch);
     if (bwrap === undefined) throw new HearthError('sandbox_unavailable', 'bwrap is not on PATH; install the package bubblewrap.');
     if (seccomp === undefined) throw new HearthError('sandbox_unavailable', `There is no system call filter for ${process.arch} yet.`);
-    return { bwrap, seccomp, stageTools: stageTools(this.#tools), temporaryFolder: this.#temporaryFolder };
+    return { bwrap, seccomp, stageTools: stageTools(this.#tools), temporaryFolder: this.#temporaryFolder, inherited: this.#inherited };
   }
 
   #egressTools(interpreter: Interpreter): EgressTools {

@@ -18,6 +18,8 @@ export interface Launcher {
   seccomp: Buffer;
   stageTools: StageTools | undefined;
   temporaryFolder: string;
+  /** See inheritedDescriptors. */
+  inherited: readonly number[];
 }
 
 /** The namespaces' first process, as the host numbers it, and the inode of its network namespace. */
@@ -124,7 +126,7 @@ function spawnBwrap(launcher: Launcher, plan: Plan, uid: number | undefined, hel
     stdio[DESCRIPTORS.seccomp] = unnamed(launcher.seccomp);
     stdio[DESCRIPTORS.block] = held ? 'pipe' : 'ignore';
     for (const content of files) stdio.push(unnamed(content));
-    const cover = coverInherited(stdio);
+    const cover = coverInherited(stdio, launcher.inherited);
     if (cover !== undefined) open.push(cover);
     const [file = launcher.bwrap, ...argv] = staged.command;
     const identity = uid === undefined || staged.needed ? {} : { uid, gid: uid };

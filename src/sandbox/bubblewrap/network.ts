@@ -13,7 +13,7 @@ import type { EtcFiles } from './root-filesystem.ts';
 /** slirp4netns' own resolver inside the sandbox's network; it forwards to the host's. */
 const RESOLVER = '10.0.2.3';
 
-const LOOPBACK_PATIENCE_MS = 10_000;
+const PATIENCE_MS = 10_000;
 
 export interface EgressTools {
   slirp4netns: string;
@@ -66,12 +66,12 @@ export async function startEgress(tools: EgressTools, init: NamespaceInit, uid: 
  * route that ends bwrap's work. Readable by everybody, through the process whose namespace it is.
  */
 async function loopbackUp(init: NamespaceInit): Promise<void> {
-  const limit = performance.now() + LOOPBACK_PATIENCE_MS;
+  const limit = performance.now() + PATIENCE_MS;
   for (;;) {
     const routes = await readFile(`/proc/${init.pid}/net/fib_trie`, 'utf8').catch(() => undefined);
     if (routes === undefined) throw new Error('the sandbox is gone');
     if (routes.includes('127.0.0.1')) return;
-    if (performance.now() > limit) throw new Error(`its loopback interface was not up within ${LOOPBACK_PATIENCE_MS} ms`);
+    if (performance.now() > limit) throw new Error(`its loopback interface was not up within ${PATIENCE_MS} ms`);
     await sleep(1);
   }
 }
@@ -110,6 +110,8 @@ function spawnSlirp(tools: EgressTools, network: number, user: number | undefine
   const exited = Promise.withResolvers<void>();
   const ready = Promise.withResolvers<void>();
   ready.promise.catch(() => undefined);
+  const patience = setTimeout(() => ready.reject(new Error(`slirp4netns was not ready within ${PATIENCE_MS} ms`)), PATIENCE_MS);
+  void ready.promise.catch(() => undefined).finally(() => clearTimeout(patience));
   child.on('error', (error) => {
     ready.reject(error);
     if (child.pid === undefined) exited.resolve();
@@ -163,7 +165,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 /** Commands for `ip -batch`. */
 export function closingBatch(addresses: readonly string[]): string {
   const lines = [
-    // slirp4netns forwards any port of its resolver's address to the host's resolver, which may listen on the host's loopback.
+    // Some versions of libslirp forward any port of the resolver's address to the host's resolver, which may be on the host's loopback.
     `rule add pref 100 to ${RESOLVER} ipproto udp dport 53 lookup main`,
     `rule add pref 101 to ${RESOLVER} ipproto tcp dport 53 lookup main`,
     `rule add pref 102 to ${RESOLVER} unreachable`,

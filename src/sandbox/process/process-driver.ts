@@ -6,12 +6,13 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { HearthError } from '../../errors.ts';
 import type { BuildResult, BuildSpec, NetworkMode, Probe, Sandbox, SandboxDriver, SandboxSpec, SandboxStats, StreamListen } from '../driver.ts';
 import { firstByte } from '../first-byte.ts';
+import { inheritedDescriptors } from '../inherited-descriptors.ts';
 import { type Interpreter, inspectInterpreter, unsupportedVersion } from '../interpreter.ts';
 import { LoopbackAddresses } from '../loopback-addresses.ts';
 import { DEFAULT_BOOT_TIMEOUT_MS, type DriverOptions, NETWORK_MODES, PRIVATE_STREAM_LISTEN } from '../options.ts';
 import { treeStats } from '../process-tree.ts';
 import { makePrivateFolder, sweepPrivateFolders } from './private-folders.ts';
-import { type RunningProcess, startProcess } from './start-process.ts';
+import { type ProcessStart, type RunningProcess, startProcess } from './start-process.ts';
 
 const NAME = 'process';
 
@@ -25,6 +26,7 @@ class ProcessDriver implements SandboxDriver {
   readonly warnings: readonly string[];
   readonly #options: DriverOptions;
   readonly #temporaryFolder: string;
+  readonly #inherited = inheritedDescriptors();
   readonly #addresses = new LoopbackAddresses();
   readonly #running = new Set<RunningProcess>();
   #interpreter: Promise<Interpreter> | undefined;
@@ -153,8 +155,8 @@ class ProcessDriver implements SandboxDriver {
     await Promise.all([...this.#running].map(({ exited }) => exited));
   }
 
-  async #start(start: Parameters<typeof startProcess>[0]): Promise<RunningProcess> {
-    const running = await startProcess(start);
+  async #start(start: Omit<ProcessStart, 'inherited'>): Promise<RunningProcess> {
+    const running = await startProcess({ ...start, inherited: this.#inherited });
     this.#running.add(running);
     void running.exited.then(() => this.#running.delete(running));
     if (this.#closed) running.kill();

@@ -15,6 +15,8 @@ export interface ProcessStart {
   workingFolder: string;
   /** Its TMPDIR, by which its processes are known; removed at the end. */
   privateFolder: string;
+  /** See inheritedDescriptors. */
+  inherited: readonly number[];
 }
 
 export interface RunningProcess {
@@ -27,12 +29,12 @@ export interface RunningProcess {
 }
 
 /** @throws HearthError sandbox_unavailable; the private folder is removed then too */
-export async function startProcess({ command, environment, workingFolder, privateFolder }: ProcessStart): Promise<RunningProcess> {
+export async function startProcess({ command, environment, workingFolder, privateFolder, inherited }: ProcessStart): Promise<RunningProcess> {
   const [file = '', ...argv] = command;
   const stdio: Stdio = ['ignore', 'pipe', 'pipe', 'pipe'];
   let cover: number | undefined;
   try {
-    cover = coverInherited(stdio);
+    cover = coverInherited(stdio, inherited);
     const env = { ...environment, TMPDIR: privateFolder };
     const child = spawn(file, argv, { cwd: workingFolder, env, stdio, detached: true });
     await spawned(child);

@@ -24,7 +24,7 @@ function pathWith(script: string, mode: number): string {
 it('takes bubblewrap by itself where it works', async () => {
   const driver = await selectDriver('auto', driverOptions());
   expect(driver.name).toBe('bubblewrap');
-  expect(driver.warnings).toEqual([]);
+  expect(driver.warnings.join(' ')).not.toMatch(/NO ISOLATION/);
   expect(driver.networks()).toContain('none');
   await driver.close();
 });
