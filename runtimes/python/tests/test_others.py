@@ -1,4 +1,6 @@
 import functools
+import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -87,6 +89,18 @@ class Hosts(unittest.TestCase):
         self.assertFalse(self.known("# 127.0.0.9 message_queue\n"))
         self.assertFalse(self.known("127.0.0.8 message_queue\n"))
         self.assertFalse(resolve._in_hosts("message_queue", "127.0.0.9", "/no/such/file"))
+
+
+class Children(unittest.TestCase):
+    def test_are_listed_with_and_without_the_kernels_list(self):
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        try:
+            self.assertIn(child.pid, processes.children())
+            self.assertIn(child.pid, processes._children_by_parent())
+        finally:
+            child.communicate(b"\n")
+        self.assertNotIn(child.pid, processes.children())
+        self.assertNotIn(child.pid, processes._children_by_parent())
 
 
 class ExitObjects(unittest.TestCase):

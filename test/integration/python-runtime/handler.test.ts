@@ -426,6 +426,7 @@ describe.each(PYTHONS)('the runtime on %s', (python) => {
     ['a frame above the bound', Buffer.from('0010000103000000010000', 'hex')],
     ['a second Load', Buffer.from('0000000201000000007b7d', 'hex')],
     ['an unknown type', Buffer.from('000000007f00000000', 'hex')],
+    ['an Invoke that lacks members', Buffer.from('0000000203000000017b7d', 'hex')],
     ['JSON that is none', Buffer.from('00000001030000000178', 'hex')],
   ])('exits with 70 and says why on %s', async (_name, bytes) => {
     for (const style of ['handler', 'script'] as const) {

@@ -22,6 +22,10 @@ def run():
         os._exit(0)
     except frames.ProtocolError as error:
         errors.fatal("protocol error: %s" % error)
+    except BaseException:
+        import traceback
+
+        errors.fatal("the runtime broke:\n%s" % traceback.format_exc(), 71)
 
 
 def _prepare():
@@ -68,6 +72,16 @@ def parse_object(payload):
     if type(value) is not dict:
         raise frames.ProtocolError("payload is no JSON object")
     return value
+
+
+_INVOKE_MEMBERS = frozenset(("correlationId", "instanceId", "verb", "path", "rawPath", "query", "params", "headers", "bodyLength", "deadline"))
+
+
+def parse_invoke(payload):
+    invoke = parse_object(payload)
+    if not _INVOKE_MEMBERS <= invoke.keys() or type(invoke["bodyLength"]) is not int:
+        raise frames.ProtocolError("Invoke is incomplete")
+    return invoke
 
 
 def _load(channel, load, source):

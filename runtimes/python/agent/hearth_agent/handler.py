@@ -5,7 +5,7 @@ import os
 import sys
 
 from . import errors, frames, load as loading, result, signature
-from .boot import fail_load, parse_object
+from .boot import parse_invoke
 from .output import Outputs
 from .request import make_context, make_message
 
@@ -96,7 +96,7 @@ class Server:
         """(id, invoke, raw body) once an invocation has come in whole; ("cancel", id) for a Cancel; else None."""
         kind, ident, payload = frame
         if kind == frames.INVOKE:
-            invoke = parse_object(payload)
+            invoke = parse_invoke(payload)
             size = invoke["bodyLength"]
             if size == 0:
                 return ident, invoke, b""

@@ -7,7 +7,7 @@ import signal
 from select import POLLIN, POLLOUT, poll
 
 from . import child, errors, frames, processes, resolve
-from .boot import parse_object
+from .boot import parse_invoke
 from .channel import READ_BYTES, ChannelClosed, Outbox
 from .request import script_environment
 from .streams import Tunnel
@@ -136,7 +136,7 @@ class Template:
 
     def _dispatch(self, kind, ident, payload):
         if kind == frames.INVOKE:
-            invocation = Invocation(ident, parse_object(payload))
+            invocation = Invocation(ident, parse_invoke(payload))
             if invocation.missing:
                 self._receiving[ident] = invocation
             else:
