@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -192,6 +192,25 @@ describe('a sandbox', () => {
     expect(await new Inside(first).run('import socket; result = socket.gethostbyname("message_queue")')).toBe(first.streamListen.host);
     const { readlinkSync } = await import('node:fs');
     expect(await new Inside(second).run('import os; result = os.readlink("/proc/self/ns/net")')).toBe(readlinkSync('/proc/self/ns/net'));
+  });
+});
+
+describe('what the platform inherited from its launcher', () => {
+  it('does not reach a sandbox', async () => {
+    const fixture = fileURLToPath(new URL('fixtures/list-descriptors.ts', import.meta.url));
+    const secret = openSync(join(folder(), 'secret'), 'wx');
+    const stdio: StdioOptions = ['ignore', 'pipe', 'inherit', ...Array.from({ length: 17 }, () => 'ignore' as const), secret];
+    const platform = spawn(process.execPath, [fixture], { stdio });
+    platforms.push(platform);
+    closeSync(secret);
+    let output = '';
+    platform.stdout?.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+    await once(platform, 'close');
+    const links: Record<string, string> = JSON.parse(output);
+    expect(links['20']).toBe('/dev/null');
+    expect(Object.entries(links).filter(([descriptor, link]) => Number(descriptor) > 3 && link !== '/dev/null')).toEqual([]);
   });
 });
 
