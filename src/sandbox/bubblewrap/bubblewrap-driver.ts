@@ -8,6 +8,7 @@ import { inheritedDescriptors } from '../inherited-descriptors.ts';
 import { type Interpreter, inspectInterpreter } from '../interpreter.ts';
 import { LoopbackAddresses } from '../loopback-addresses.ts';
 import { DEFAULT_BOOT_TIMEOUT_MS, DEFAULT_UID_BASE, type DriverOptions, PRIVATE_STREAM_LISTEN } from '../options.ts';
+import { NOT_STARTED, superviseBuild } from '../supervise-build.ts';
 import { BubblewrapSandbox, layerPath } from './bubblewrap-sandbox.ts';
 import { buildPlan, prepareOutputFolder, removeTemporary } from './build.ts';
 import { type Launch, type Launcher, launch } from './launch.ts';
@@ -96,22 +97,16 @@ class BubblewrapDriver implements SandboxDriver {
   }
 
   async build(spec: BuildSpec): Promise<BuildResult> {
+    if (spec.signal?.aborted) return NOT_STARTED;
     const interpreter = await this.#inspect();
     const uid = this.#isRoot ? this.#buildUid : undefined;
     prepareOutputFolder(spec.outputFolder, uid);
     const plan = () =>
       buildPlan({ ...spec, outputFolder: realpathSync(spec.outputFolder) }, interpreter, this.#options.extraBinds ?? [], existsSync('/etc/pip.conf'));
     const { running, exited } = await this.#start(interpreter, plan, uid, () => undefined, spec.onOutput);
-    let timedOut = false;
-    const timer = setTimeout(() => {
-      timedOut = true;
-      running.kill();
-    }, spec.timeoutMs);
-    const { code } = await exited;
-    clearTimeout(timer);
-    await running.output.drained;
+    const result = await superviseBuild({ ...running, exited }, spec);
     await removeTemporary(spec.outputFolder);
-    return { code: timedOut ? null : code, timedOut };
+    return result;
   }
 
   async close(): Promise<void> {

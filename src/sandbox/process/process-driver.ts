@@ -11,6 +11,7 @@ import { type Interpreter, inspectInterpreter, unsupportedVersion } from '../int
 import { LoopbackAddresses } from '../loopback-addresses.ts';
 import { DEFAULT_BOOT_TIMEOUT_MS, type DriverOptions, NETWORK_MODES, PRIVATE_STREAM_LISTEN } from '../options.ts';
 import { treeStats } from '../process-tree.ts';
+import { NOT_STARTED, superviseBuild } from '../supervise-build.ts';
 import { makePrivateFolder, sweepPrivateFolders } from './private-folders.ts';
 import { type ProcessStart, type RunningProcess, startProcess } from './start-process.ts';
 
@@ -111,6 +112,7 @@ class ProcessDriver implements SandboxDriver {
 
   /** /build and /input don't exist here: where an argument or a variable begins with them, or has them behind a `=`, the host's folders stand in. */
   async build(spec: BuildSpec): Promise<BuildResult> {
+    if (spec.signal?.aborted) return NOT_STARTED;
     const interpreter = await this.#inspect();
     const privateFolder = await this.#privateFolder();
     const inputFolder = join(privateFolder, 'input');
@@ -138,15 +140,7 @@ class ProcessDriver implements SandboxDriver {
       privateFolder,
     });
     running.output.listen((_, chunk) => spec.onOutput(chunk));
-    let timedOut = false;
-    const timer = setTimeout(() => {
-      timedOut = true;
-      running.kill();
-    }, spec.timeoutMs);
-    const { code } = await running.exited;
-    clearTimeout(timer);
-    await running.output.drained;
-    return { code: timedOut ? null : code, timedOut };
+    return superviseBuild(running, spec);
   }
 
   async close(): Promise<void> {

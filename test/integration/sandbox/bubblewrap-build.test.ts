@@ -81,6 +81,21 @@ describe.each([
     expect(processesOfUsers(BASE - 1, BASE)).toEqual([]);
   });
 
+  it('is killed when it is aborted', async () => {
+    const abort = new AbortController();
+    // Aborts once the command has said that it runs.
+    const onOutput = () => abort.abort();
+    const argv = ['python', '-c', 'import time; print("running", flush=True); time.sleep(1000)'];
+    expect(await build(argv, { signal: abort.signal, onOutput })).toMatchObject({ code: null, timedOut: false });
+    expect(processesOfUsers(BASE - 1, BASE)).toEqual([]);
+  });
+
+  it('starts nothing when it is aborted already', async () => {
+    const built = await build(['python', '-c', 'print("running")'], { signal: AbortSignal.abort() });
+    expect(built).toMatchObject({ code: null, timedOut: false, output: '' });
+    expect(existsSync(built.outputFolder)).toBe(false);
+  });
+
   it('has the environment that was asked for', async () => {
     const built = await build(['python', '-c', 'import os; print(os.environ["GREETING"], "VITEST" in os.environ)'], {
       environment: { GREETING: 'hello' },
