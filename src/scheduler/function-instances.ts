@@ -54,6 +54,8 @@ export class FunctionInstances implements InstanceOwner {
   #failedStarts = 0;
   #lastStartError: HearthError | null = null;
   #nextStartTick = 0;
+  /** Those who wait for a ready instance without work for it. */
+  #warmers: { resolve(): void; reject(error: HearthError): void }[] = [];
 
   constructor(parts: InstanceParts, machine: Machine, version: FunctionVersion, predecessor: FunctionInstances | undefined) {
     this.#parts = parts;
@@ -114,8 +116,20 @@ export class FunctionInstances implements InstanceOwner {
     this.#checkGone();
   }
 
+  /** Resolves once there is a ready instance; starts one when there is none. @throws HearthError why it could not be started */
+  warm(): Promise<void> {
+    if (this.#ready > 0) return Promise.resolve();
+    if (this.#lastStartError && performance.now() < this.#nextStartTick) return Promise.reject(this.#lastStartError);
+    return new Promise((resolve, reject) => {
+      this.#warmers.push({ resolve, reject });
+      // Without room now, `onRoom` starts it.
+      if (this.#starting === 0) this.#startOne();
+    });
+  }
+
   /** The machine has room for an instance that was refused before. */
   onRoom(): void {
+    if (this.#warmers.length > 0 && this.#instances.size === 0) this.#startOne();
     this.#startForLine();
   }
 
@@ -135,6 +149,7 @@ export class FunctionInstances implements InstanceOwner {
     this.#lastStartError = null;
     this.#nextStartTick = 0;
     this.#startMs = mean(this.#startMs, instance.bootMs + instance.initMs);
+    for (const warmer of this.#warmers.splice(0)) warmer.resolve();
     this.#machine.onInstanceChanged(instance);
     this.#list(instance);
     this.#pump();
@@ -160,7 +175,10 @@ export class FunctionInstances implements InstanceOwner {
     for (const invocation of orphans) this.#machine.onInvocationOver(invocation);
     this.#machine.giveRoom(instance);
     // Those who wait would wait for nothing: with no other instance there or coming, they learn at once why.
-    if (startError && this.#instances.size === 0) for (const invocation of this.#queue.drain()) this.#failWaiting(invocation, startError);
+    if (startError && this.#instances.size === 0) {
+      for (const invocation of this.#queue.drain()) this.#failWaiting(invocation, startError);
+      for (const warmer of this.#warmers.splice(0)) warmer.reject(startError);
+    }
     this.#startForLine();
     this.#checkGone();
   }
@@ -256,6 +274,8 @@ export class FunctionInstances implements InstanceOwner {
     if (!this.#retired || this.#gone || this.#instances.size > 0 || this.#queue.length > 0) return;
     this.#gone = true;
     this.#clearRecheck();
+    const replaced = new HearthError('sandbox_unavailable', 'The version was replaced before it was ready.');
+    for (const warmer of this.#warmers.splice(0)) warmer.reject(replaced);
     this.#machine.onGone(this);
   }
 }

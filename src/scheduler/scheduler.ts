@@ -36,8 +36,10 @@ export interface SchedulerParts extends InstanceParts {
 export class Scheduler implements Machine {
   readonly #parts: SchedulerParts;
   readonly #functions = new Map<FunctionVersion, FunctionInstances>();
-  /** Of each function name, the version that is current. */
-  readonly #current = new Map<string, FunctionInstances>();
+  /** By function name, the oldest first. */
+  readonly #byName = new Map<string, Set<FunctionInstances>>();
+  /** By function name, the versions that new work may come for. */
+  readonly #inService = new Map<string, readonly FunctionVersion[]>();
   readonly #open = new Set<Invocation>();
   readonly #hungry = new Set<FunctionInstances>();
   readonly #sweeper: NodeJS.Timeout;
@@ -58,7 +60,8 @@ export class Scheduler implements Machine {
 
   /** Runs one function version once. What comes of it, failures too, goes to the sink. */
   submit(input: InvocationInput, version: FunctionVersion, sink: ReplySink): Invocation {
-    const functionInstances = this.#functions.get(version) ?? this.#add(version);
+    const known = this.#functions.get(version);
+    const functionInstances = known ?? this.#add(version);
     const invocation = new Invocation(input, version, sink, functionInstances.isWarm ? 'warm' : 'cold');
     this.#open.add(invocation);
     invocation.deadlineTimer = setTimeout(() => this.#pastDeadline(invocation), version.timeoutMs);
@@ -78,6 +81,8 @@ export class Scheduler implements Machine {
       invocation.error = error;
       this.onInvocationOver(invocation);
     }
+    // It was routed before a switch and its body came after it: it is served, and nothing more is kept for it.
+    if (!known && !this.#isInService(version)) functionInstances.retire('the version was replaced');
     return invocation;
   }
 
@@ -88,17 +93,38 @@ export class Scheduler implements Machine {
     this.#abandon(invocation, new HearthError('client_gone', 'The caller closed the connection before the answer.'), 'client_gone');
   }
 
-  /** A version became current: an older one of the same name serves what it has accepted, then goes. */
+  /** New work of a function comes for these versions from now on: others of its name serve what they have accepted, then go. */
+  onInService(functionName: string, versions: readonly FunctionVersion[]): void {
+    this.#inService.set(functionName, versions);
+    this.#retireOthers(functionName, versions, 'the version was replaced');
+  }
+
   replace(version: FunctionVersion): void {
-    const before = this.#current.get(version.functionName);
-    if (before?.version !== version) before?.retire('the version was replaced');
+    this.onInService(version.functionName, [version]);
   }
 
   /** A function was deleted. */
   remove(functionName: string): void {
-    const before = this.#current.get(functionName);
-    this.#current.delete(functionName);
-    before?.retire('the function was deleted');
+    this.#inService.delete(functionName);
+    this.#retireOthers(functionName, [], 'the function was deleted');
+  }
+
+  /** Whether the function has instances, of any version in service. */
+  isLive(functionName: string): boolean {
+    for (const functionInstances of this.#byName.get(functionName) ?? []) {
+      if (functionInstances.instances.size > 0 && this.#isInService(functionInstances.version)) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Resolves once the version has a ready instance, starting one if there is none. It needn't be in service yet.
+   * @throws HearthError why it could not be started
+   */
+  async warm(version: FunctionVersion): Promise<void> {
+    if (this.#draining) throw new HearthError('draining', 'The platform is shutting down and starts no more instances.');
+    const functionInstances = this.#functions.get(version) ?? this.#add(version);
+    await functionInstances.warm();
   }
 
   /** Of everything alive, newest first. */
@@ -168,16 +194,29 @@ export class Scheduler implements Machine {
   onGone(functionInstances: FunctionInstances): void {
     this.#functions.delete(functionInstances.version);
     this.#hungry.delete(functionInstances);
-    if (this.#current.get(functionInstances.version.functionName) === functionInstances) this.#current.delete(functionInstances.version.functionName);
+    const { functionName } = functionInstances.version;
+    const siblings = this.#byName.get(functionName);
+    siblings?.delete(functionInstances);
+    if (siblings?.size === 0) this.#byName.delete(functionName);
   }
 
   #add(version: FunctionVersion): FunctionInstances {
-    const predecessor = this.#current.get(version.functionName);
-    const functionInstances = new FunctionInstances(this.#parts, this, version, predecessor);
+    const siblings = this.#byName.get(version.functionName) ?? new Set();
+    this.#byName.set(version.functionName, siblings);
+    const functionInstances = new FunctionInstances(this.#parts, this, version, [...siblings].at(-1));
     this.#functions.set(version, functionInstances);
-    this.#current.set(version.functionName, functionInstances);
-    if (predecessor) predecessor.retire('the version was replaced');
+    siblings.add(functionInstances);
     return functionInstances;
+  }
+
+  #isInService(version: FunctionVersion): boolean {
+    return this.#inService.get(version.functionName)?.includes(version) ?? false;
+  }
+
+  #retireOthers(functionName: string, versions: readonly FunctionVersion[], reason: string): void {
+    for (const functionInstances of [...(this.#byName.get(functionName) ?? [])]) {
+      if (!versions.includes(functionInstances.version)) functionInstances.retire(reason);
+    }
   }
 
   #waiting(): number {
