@@ -1,5 +1,6 @@
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { InstanceRecord, InvocationRecord, InvocationState, LayerRecord } from '../schemas/records.ts';
+import type { TrafficSplit } from '../schemas/traffic.ts';
 
 /**
  * What must survive a restart. Every method is asynchronous, so that a database elsewhere can implement it; none is on the way of a synchronous
@@ -16,8 +17,20 @@ export interface Store {
   /** Newest first. Empty when there never was such a function; versions outlive the function's deletion. */
   versions(functionName: string): Promise<FunctionVersion[]>;
   version(functionName: string, number: number): Promise<FunctionVersion | undefined>;
-  /** Whether there was one. Its versions and records stay. */
+  /**
+   * Makes a version current that exists already, and ends the function's traffic split, in one transaction. Undefined, and nothing changes, when there
+   * is no such function or version.
+   */
+  makeCurrent(functionName: string, number: number): Promise<FunctionVersion | undefined>;
+  /** Whether there was one. Its versions and records stay, its traffic split goes. */
   deleteFunction(functionName: string): Promise<boolean>;
+
+  /** By function name. */
+  trafficSplits(): Promise<TrafficSplit[]>;
+  /** Inserts or replaces the one of that function, which must exist. */
+  putTrafficSplit(split: TrafficSplit): Promise<void>;
+  /** Whether there was one. */
+  deleteTrafficSplit(functionName: string): Promise<boolean>;
 
   /** Inserts or replaces, all in one transaction. */
   writeInvocations(records: readonly InvocationRecord[]): Promise<void>;

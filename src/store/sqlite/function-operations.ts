@@ -4,7 +4,7 @@ import type { Database } from './database.ts';
 import type { BlockingStore } from './requests.ts';
 import { VERSION_INSERT, VERSION_SELECT, versionFromRow, versionValues } from './rows.ts';
 
-type FunctionOperations = Pick<BlockingStore, 'currentVersions' | 'putVersion' | 'versions' | 'version' | 'deleteFunction'>;
+export type FunctionOperations = Pick<BlockingStore, 'currentVersions' | 'putVersion' | 'versions' | 'version' | 'makeCurrent' | 'deleteFunction'>;
 
 const CURRENT = `${VERSION_SELECT} JOIN functions f ON f.name = v.function_name AND f.current_number = v.number`;
 
@@ -37,6 +37,15 @@ export function functionOperations(db: Database): FunctionOperations {
       const row = db.statement(`${VERSION_SELECT} WHERE v.function_name = ? AND v.number = ?`).get(functionName, number);
       return row === undefined ? undefined : versionFromRow(row);
     },
+
+    makeCurrent: (functionName, number) =>
+      db.transaction('full', () => {
+        const row = db.statement(`${VERSION_SELECT} WHERE v.function_name = ? AND v.number = ?`).get(functionName, number);
+        if (row === undefined) return undefined;
+        if (db.statement('UPDATE functions SET current_number = ? WHERE name = ?').run(number, functionName).changes === 0) return undefined;
+        db.statement('DELETE FROM traffic_splits WHERE function_name = ?').run(functionName);
+        return versionFromRow(row);
+      }),
 
     deleteFunction: (functionName) =>
       db.transaction('full', () => db.statement('DELETE FROM functions WHERE name = ?').run(functionName).changes === 1),

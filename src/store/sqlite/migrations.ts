@@ -103,7 +103,23 @@ const initial = `
   ) STRICT;
 `;
 
-export const MIGRATIONS: readonly Migration[] = [{ number: 1, name: 'initial', sql: initial }];
+/** A split lives as long as its function, whatever happens to the versions that it names, which are never deleted. */
+const trafficSplits = `
+  CREATE TABLE traffic_splits (
+    function_name TEXT PRIMARY KEY REFERENCES functions (name) ON DELETE CASCADE,
+    weights TEXT NOT NULL,
+    sticky_header TEXT,
+    rollback_on TEXT,
+    state TEXT NOT NULL,
+    rolled_back TEXT,
+    created_at REAL NOT NULL
+  ) STRICT;
+`;
+
+export const MIGRATIONS: readonly Migration[] = [
+  { number: 1, name: 'initial', sql: initial },
+  { number: 2, name: 'traffic splits', sql: trafficSplits },
+];
 
 export function checksum(migration: Migration): string {
   return createHash('sha256').update(migration.sql).digest('hex');

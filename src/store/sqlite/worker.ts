@@ -5,6 +5,7 @@ import { functionOperations } from './function-operations.ts';
 import { recordOperations } from './record-operations.ts';
 import type { BlockingStore, StoreOpening, StoreRequest, StoreResponse, StoreWorkerData, WireError } from './requests.ts';
 import { toStoreError } from './sqlite-errors.ts';
+import { trafficOperations } from './traffic-operations.ts';
 
 /** The thread in which SQLite may block. Answers requests one after another, in the order in which they came. */
 
@@ -20,6 +21,7 @@ function wireError(error: HearthError): WireError {
 function serve(db: Database): void {
   const store: BlockingStore = {
     ...functionOperations(db),
+    ...trafficOperations(db),
     ...recordOperations(db),
     close: () => db.close(),
   };

@@ -1,5 +1,6 @@
 import type { FunctionVersion } from '../../../src/schemas/function.ts';
 import type { InstanceRecord, InvocationRecord, LayerRecord } from '../../../src/schemas/records.ts';
+import type { TrafficSplit } from '../../../src/schemas/traffic.ts';
 
 /** Complete records for tests; name only what the test is about. */
 
@@ -77,6 +78,19 @@ export function layerRecord(members: Partial<LayerRecord> = {}): LayerRecord {
     createdAt: 1000,
     readyAt: 2000,
     sizeBytes: 4096,
+    ...members,
+  };
+}
+
+export function trafficSplit(members: Partial<TrafficSplit> = {}): TrafficSplit {
+  return {
+    functionName: 'echo',
+    weights: { 1: 90, 2: 10 },
+    stickyHeader: 'x-user',
+    rollbackOn: { errorRate: 0.2, minimumCalls: 20, windowMs: 60_000 },
+    state: 'active',
+    rolledBack: null,
+    createdAt: 1000,
     ...members,
   };
 }

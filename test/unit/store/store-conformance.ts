@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../../src/store/store.ts';
-import { instanceRecord, invocationRecord, layerRecord, versionDraft } from './records.ts';
+import { instanceRecord, invocationRecord, layerRecord, trafficSplit, versionDraft } from './records.ts';
 
 /** A store under test, empty at first. */
 export interface OpenedStore {
@@ -82,6 +82,28 @@ export function storeConformance(open: () => Promise<OpenedStore>): void {
       expect(await store.versions('echo')).toEqual([first]);
       const second = await store.putVersion(versionDraft());
       expect(second).toMatchObject({ created: true, version: { number: 2 } });
+    });
+
+    it('makes an older version current again under its own number, and goes on counting from the newest', async () => {
+      const first = (await store.putVersion(versionDraft({ hash: 'a' }))).version;
+      const second = (await store.putVersion(versionDraft({ hash: 'b' }))).version;
+      expect(await store.makeCurrent('echo', 1)).toEqual(first);
+      expect(await store.currentVersions()).toEqual([first]);
+      expect(await store.versions('echo')).toEqual([second, first]);
+      expect(await store.putVersion(versionDraft({ hash: 'a' }))).toEqual({ version: first, created: false });
+      expect((await store.putVersion(versionDraft({ hash: 'b' }))).version.number).toBe(3);
+    });
+
+    it('makes nothing current that is not there', async () => {
+      expect(await store.makeCurrent('echo', 1)).toBeUndefined();
+      const { version } = await store.putVersion(versionDraft());
+      await store.putTrafficSplit(trafficSplit());
+      expect(await store.makeCurrent('echo', 2)).toBeUndefined();
+      expect(await store.currentVersions()).toEqual([version]);
+      expect(await store.trafficSplits()).toEqual([trafficSplit()]);
+      await store.deleteFunction('echo');
+      expect(await store.makeCurrent('echo', 1)).toBeUndefined();
+      expect(await store.currentVersions()).toEqual([]);
     });
 
     it('says whether there was a function to delete', async () => {
@@ -174,6 +196,50 @@ export function storeConformance(open: () => Promise<OpenedStore>): void {
       expect(await ids({ limit: 10, state: 'failed' })).toEqual(['3', '2']);
       expect(await ids({ limit: 10, before: 300 })).toEqual(['2', '1']);
       expect(await ids({ limit: 10, before: 301, state: 'failed', functionName: 'b' })).toEqual(['2']);
+    });
+  });
+
+  describe('traffic splits', () => {
+    it('puts one, replaces it, and has it after reopening', async () => {
+      expect(await store.trafficSplits()).toEqual([]);
+      await store.putVersion(versionDraft());
+      const plain = trafficSplit({ stickyHeader: null, rollbackOn: null });
+      await store.putTrafficSplit(plain);
+      expect(await store.trafficSplits()).toEqual([plain]);
+      const rolledBack = trafficSplit({ state: 'rolled_back', rolledBack: { version: 2, at: 1234.5, reason: 'it failed' } });
+      await store.putTrafficSplit(rolledBack);
+      expect(await store.trafficSplits()).toEqual([rolledBack]);
+      expect(await (await opened.reopen()).trafficSplits()).toEqual([rolledBack]);
+    });
+
+    it('lists by function name, and deletes one alone', async () => {
+      for (const functionName of ['b', 'a']) {
+        await store.putVersion(versionDraft({ functionName }));
+        await store.putTrafficSplit(trafficSplit({ functionName }));
+      }
+      expect((await store.trafficSplits()).map(({ functionName }) => functionName)).toEqual(['a', 'b']);
+      expect(await store.deleteTrafficSplit('a')).toBe(true);
+      expect(await store.deleteTrafficSplit('a')).toBe(false);
+      expect((await store.trafficSplits()).map(({ functionName }) => functionName)).toEqual(['b']);
+    });
+
+    it('keeps it through a new version, ends it with a return to an older one, and with the function', async () => {
+      await store.putVersion(versionDraft());
+      await store.putTrafficSplit(trafficSplit());
+      await store.putVersion(versionDraft({ hash: 'b' }));
+      expect(await store.trafficSplits()).toEqual([trafficSplit()]);
+      await store.makeCurrent('echo', 1);
+      expect(await store.trafficSplits()).toEqual([]);
+      await store.putTrafficSplit(trafficSplit());
+      await store.deleteFunction('echo');
+      expect(await store.trafficSplits()).toEqual([]);
+      await store.putVersion(versionDraft());
+      expect(await store.trafficSplits()).toEqual([]);
+    });
+
+    it('refuses one of a function that is not there', async () => {
+      await expect(store.putTrafficSplit(trafficSplit({ functionName: 'nobody' }))).rejects.toMatchObject({ name: 'HearthError' });
+      expect(await store.trafficSplits()).toEqual([]);
     });
   });
 
