@@ -166,7 +166,7 @@ function readInit(status: Readable): Promise<NamespaceInit | undefined> {
 }
 
 /** bwrap reports a child that a signal ended as 128 + its number. */
-function exitOf(code: number | null, signal: NodeJS.Signals | null): SandboxExit {
+export function exitOf(code: number | null, signal: NodeJS.Signals | null): SandboxExit {
   if (code === null || code <= 128) return { code, signal };
   const name = Object.entries(osConstants.signals).find(([, number]) => number === code - 128)?.[0];
   return name === undefined ? { code, signal: null } : { code: null, signal: name };

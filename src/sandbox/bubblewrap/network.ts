@@ -11,7 +11,7 @@ import type { NamespaceInit } from './launch.ts';
 import type { EtcFiles } from './root-filesystem.ts';
 
 /** slirp4netns' own resolver inside the sandbox's network; it forwards to the host's. */
-const RESOLVER = '10.0.2.3';
+export const RESOLVER = '10.0.2.3';
 
 const PATIENCE_MS = 10_000;
 
@@ -35,9 +35,15 @@ export interface Egress {
 /**
  * Gives a sandbox the outside world: slirp4netns carries its connections, and routes in its namespace shut what slirp4netns alone would
  * leave open: the host's own addresses, link-local ones (cloud metadata), and every port but DNS on the forwarding resolver.
+ * `holes`: `closed` when the sandbox has set these routes itself already.
  * @throws HearthError network_unavailable; then nothing is left running
  */
-export async function startEgress(tools: EgressTools, init: NamespaceInit, uid: number | undefined): Promise<Egress> {
+export async function startEgress(
+  tools: EgressTools,
+  init: NamespaceInit,
+  uid: number | undefined,
+  holes: 'open' | 'closed' = 'open',
+): Promise<Egress> {
   const opened: number[] = [];
   let slirp: Slirp | undefined;
   try {
@@ -47,7 +53,7 @@ export async function startEgress(tools: EgressTools, init: NamespaceInit, uid: 
     if (fstatSync(network).ino === statSync('/proc/self/ns/net').ino) throw new Error("the sandbox has the host's network namespace");
     const user = tools.runAs === 'sandbox' ? openNamespace(init, 'user', opened) : undefined;
     slirp = spawnSlirp(tools, network, user, uid);
-    const [ready, closed] = await Promise.allSettled([slirp.ready, closeHoles(tools, network, user)]);
+    const [ready, closed] = await Promise.allSettled([slirp.ready, holes === 'closed' ? undefined : closeHoles(tools, network, user)]);
     if (ready.status === 'rejected') throw ready.reason;
     if (closed.status === 'rejected') throw closed.reason;
     return slirp;
@@ -176,7 +182,7 @@ export function closingBatch(addresses: readonly string[]): string {
 }
 
 /** IPv4 addresses of this machine that aren't loopback or link-local; IPv6 doesn't leave the sandbox. */
-function hostAddresses(): string[] {
+export function hostAddresses(): string[] {
   const addresses = Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])
     .filter(({ family, address }) => family === 'IPv4' && !address.startsWith('127.') && !address.startsWith('169.254.'))

@@ -53,15 +53,16 @@ type Instruction = readonly [code: number, jumpTrue: number, jumpFalse: number, 
 
 /**
  * The filter for an architecture as Node.js names it (`process.arch`): struct sock_filter[], as bwrap's --seccomp reads it.
- * Undefined when the filter isn't known for it.
+ * Undefined when the filter isn't known for it. `zygote`: for the process that makes sandboxes itself; it may clone into namespaces and
+ * mount, and is otherwise held as sandboxes are.
  */
-export function seccompProgram(arch: string): Buffer | undefined {
+export function seccompProgram(arch: string, whom: 'sandbox' | 'zygote' = 'sandbox'): Buffer | undefined {
   const architecture = ARCHITECTURES[arch];
-  return architecture === undefined ? undefined : encode(assemble(architecture));
+  return architecture === undefined ? undefined : encode(assemble(architecture, whom === 'zygote' ? ['clone', 'mount'] : []));
 }
 
-function assemble({ audit, foreignBit, syscalls }: Architecture): Instruction[] {
-  const numberOf = (name: string) => syscalls[name];
+function assemble({ audit, foreignBit, syscalls }: Architecture, exempt: readonly string[]): Instruction[] {
+  const numberOf = (name: string) => (exempt.includes(name) ? undefined : syscalls[name]);
   const program: Instruction[] = [
     [LOAD, 0, 0, OFFSET_ARCH],
     [JUMP_EQUAL, 1, 0, audit],

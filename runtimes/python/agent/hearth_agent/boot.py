@@ -15,7 +15,7 @@ def run():
         environment.add_site_builtins()
         channel = Channel()
         os.set_inheritable(channel.sock.fileno(), False)  # programs that the function runs have no business with it
-        _prepare()
+        prepare()
         load, source = _read_load(channel)
         _load(channel, load, source)
     except ChannelClosed:
@@ -28,7 +28,7 @@ def run():
         errors.fatal("the runtime broke:\n%s" % traceback.format_exc(), 71)
 
 
-def _prepare():
+def prepare():
     """Imports what loading needs, while nobody waits."""
     import ctypes  # noqa: F401
     import gc  # noqa: F401
