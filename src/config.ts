@@ -61,6 +61,14 @@ export const ConfigSchema = Type.Object(
       },
       strict,
     ),
+    pool: Type.Object(
+      {
+        minimum: Type.Integer({ minimum: 0, maximum: 64, default: 1, description: 'Booted sandboxes of each kind in use, at least; 0: no pool.' }),
+        maximum: Type.Integer({ minimum: 0, default: 32, description: 'Booted sandboxes of all kinds together, at most.' }),
+        forget_ms: millis(10 * 60_000, 'A kind that nobody asks for is kept for.'),
+      },
+      strict,
+    ),
     limits: Type.Object(
       {
         max_instances: Type.Integer({ minimum: 1, default: defaultMaxInstances(), description: 'Instances at a time on this machine.' }),

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createApi } from './api/create-api.ts';
@@ -17,6 +18,7 @@ import { createBubblewrapDriver } from './sandbox/bubblewrap/bubblewrap-driver.t
 import type { NetworkMode, Probe, SandboxDriver } from './sandbox/driver.ts';
 import { inspectInterpreter } from './sandbox/interpreter.ts';
 import type { DriverOptions } from './sandbox/options.ts';
+import { SandboxPool } from './sandbox/pool.ts';
 import { selectDriver } from './sandbox/select-driver.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { trigger } from './scheduler/trigger.ts';
@@ -90,8 +92,16 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   const replyEndpoint = createReplyEndpoint({ maxMessageBytes: config.gateway.max_reply_bytes, maxConnectionsPerInbox: 64 }, log);
   undo.defer(() => replyEndpoint.close());
 
+  const pool = new SandboxPool(
+    driver,
+    { minimum: config.pool.minimum, maximum: config.pool.maximum, refills: Math.max(1, availableParallelism()), forgetMs: config.pool.forget_ms },
+    log,
+  );
+  undo.defer(() => pool.close());
+
   const scheduler = new Scheduler({
     driver,
+    pool,
     replyEndpoint,
     layers,
     log,
@@ -122,6 +132,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     networks: driver.networks(),
     onRegistered: (version) => {
       router.put(version);
+      scheduler.prepare(version);
       scheduler.replace(version);
     },
     onRemoved: (functionName) => {

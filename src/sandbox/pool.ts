@@ -24,7 +24,7 @@ export interface PoolCounts {
 
 /** Of the rate of takes: after so long a past take counts for 1/e. Milliseconds. */
 const RATE_WINDOW_MS = 5_000;
-/** A refill waits for so long after a take, so that it doesn't compete with the start that took; not when the shelf is empty. Milliseconds. */
+/** A refill waits for so long after a take, so that it doesn't compete with the start that took: a spawn holds up the event loop. Milliseconds. */
 const REFILL_DELAY_MS = 10;
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 30_000;
@@ -93,7 +93,7 @@ export class SandboxPool {
     const sandbox = shelf.stocked.pop();
     if (sandbox) this.#hits++;
     else this.#misses++;
-    this.#refillSoon(shelf.stocked.length === 0 ? 0 : REFILL_DELAY_MS);
+    this.#refillSoon(REFILL_DELAY_MS);
     return sandbox;
   }
 

@@ -7,6 +7,7 @@ import { RuntimeChannel, type RuntimeListener } from '../protocol/runtime-channe
 import { StreamTunnel } from '../protocol/stream-tunnel.ts';
 import type { ReplyEndpoint, ReplyInbox, ReplyMessage } from '../reply/endpoint.ts';
 import type { Sandbox, SandboxDriver, SandboxExit } from '../sandbox/driver.ts';
+import type { SandboxKind, SandboxPool } from '../sandbox/pool.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { InstanceRecord, InstanceState } from '../schemas/records.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -31,7 +32,8 @@ export interface InstanceSettings {
 }
 
 export interface InstanceParts {
-  driver: SandboxDriver;
+  driver: Pick<SandboxDriver, 'name' | 'create'>;
+  pool: Pick<SandboxPool, 'take' | 'stock'>;
   replyEndpoint: ReplyEndpoint;
   layers: Pick<Layers, 'byId'>;
   log: Logger;
@@ -60,7 +62,8 @@ interface Running {
  * by the sandbox's own end or by a protocol error. All invocations that it still had when it stopped are failed by it.
  */
 export class Instance implements RuntimeListener, ReplyInbox {
-  readonly id = randomUUID();
+  /** That of its sandbox. */
+  readonly id: string;
   readonly version: FunctionVersion;
   readonly startedAt = Date.now();
   /** Where it stands in its owner's list of those with room; the owner's to use. */
@@ -78,7 +81,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
   readonly #logs = new TailBuffer(LOG_TAIL_BYTES);
   readonly #startTick = performance.now();
   #phase: 'starting' | 'ready' | 'draining' | 'stopped' = 'starting';
-  #sandbox: Sandbox | null = null;
+  #sandbox: Sandbox | null;
   #channel: RuntimeChannel | null = null;
   #concurrency = 1;
   #served = 0;
@@ -94,6 +97,10 @@ export class Instance implements RuntimeListener, ReplyInbox {
     this.#parts = parts;
     this.version = version;
     this.#owner = owner;
+    // A layer that is gone is told by the boot, to all who wait.
+    const kind = kindOf(parts, version);
+    this.#sandbox = (kind && parts.pool.take(kind)) ?? null;
+    this.id = this.#sandbox?.id ?? randomUUID();
   }
 
   /** Boots and loads; how it went is told to the owner. */
@@ -106,7 +113,8 @@ export class Instance implements RuntimeListener, ReplyInbox {
         ),
       );
     }, this.#parts.settings.startTimeoutMs);
-    this.#boot().catch((error: unknown) => this.#failStart(asStartError(error)));
+    if (this.#sandbox) this.#attach(this.#sandbox);
+    else this.#boot().catch((error: unknown) => this.#failStart(asStartError(error)));
   }
 
   get state(): InstanceState {
@@ -349,24 +357,18 @@ export class Instance implements RuntimeListener, ReplyInbox {
   }
 
   async #boot(): Promise<void> {
-    const { driver, layers, settings } = this.#parts;
-    const paths = this.version.layers.map((id) => {
-      const layer = layers.byId(id);
-      if (!layer)
-        throw new HearthError(
-          'function_load_failed',
-          `The layer ${id} of the function ${this.version.functionName} is gone. Register the function again to have it rebuilt.`,
-        );
-      return layer.path;
-    });
-    const sandbox = await driver.create({
-      id: this.id,
-      runtime: this.version.runtime,
-      layers: paths,
-      network: this.version.network,
-      tmpBytes: settings.tmpBytes,
-    });
-    this.#sandbox = sandbox;
+    const kind = kindOf(this.#parts, this.version);
+    if (!kind) {
+      throw new HearthError(
+        'function_load_failed',
+        `A layer of the function ${this.version.functionName} is gone. Register the function again to have it rebuilt.`,
+      );
+    }
+    this.#sandbox = await this.#parts.driver.create({ ...kind, id: this.id });
+    this.#attach(this.#sandbox);
+  }
+
+  #attach(sandbox: Sandbox): void {
     sandbox.onOutput((_stream, chunk) => {
       this.#logs.push(chunk);
       // With one invocation at a time there is no doubt whose it is.
@@ -509,6 +511,17 @@ export class Instance implements RuntimeListener, ReplyInbox {
     if (this.#startTimer) clearTimeout(this.#startTimer);
     this.#startTimer = null;
   }
+}
+
+/** What its sandboxes have in common; undefined when one of its layers is gone. */
+export function kindOf(parts: Pick<InstanceParts, 'layers' | 'settings'>, version: FunctionVersion): SandboxKind | undefined {
+  const layers: string[] = [];
+  for (const id of version.layers) {
+    const layer = parts.layers.byId(id);
+    if (!layer) return undefined;
+    layers.push(layer.path);
+  }
+  return { runtime: version.runtime, layers, network: version.network, tmpBytes: parts.settings.tmpBytes };
 }
 
 function asStartError(error: unknown): HearthError {

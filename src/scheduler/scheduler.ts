@@ -2,7 +2,7 @@ import { HearthError } from '../errors.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { InstanceRecord, InvocationRecord } from '../schemas/records.ts';
 import { FunctionInstances, type Machine } from './function-instances.ts';
-import type { Instance, InstanceParts } from './instance.ts';
+import { type Instance, type InstanceParts, kindOf } from './instance.ts';
 import { Invocation, type InvocationInput, type ReplySink } from './invocation.ts';
 import { recordOf } from './invocation-record.ts';
 import { failInvocation } from './reply-assembly.ts';
@@ -91,6 +91,12 @@ export class Scheduler implements Machine {
     if (invocation.answered) return;
     invocation.state = 'cancelled';
     this.#abandon(invocation, new HearthError('client_gone', 'The caller closed the connection before the answer.'), 'client_gone');
+  }
+
+  /** A function version is registered: its kind of sandbox is kept in stock from now on. */
+  prepare(version: FunctionVersion): void {
+    const kind = kindOf(this.#parts, version);
+    if (kind) this.#parts.pool.stock(kind);
   }
 
   /** New work of a function comes for these versions from now on: others of its name serve what they have accepted, then go. */

@@ -48,7 +48,7 @@ export class Hearth {
 
   static async start(options: HearthOptions = {}): Promise<Hearth> {
     const dataFolder = options.dataFolder ?? (await mkdtemp(join(tmpdir(), 'hearth-data-')));
-    const requirements = join(await mkdtemp(join(tmpdir(), 'hearth-requirements-')), 'requirements.txt');
+    const requirements = join(dataFolder, 'requirements.txt');
     await writeFile(requirements, options.requirements ?? '');
     const child = spawn(process.execPath, [BIN, 'up'], {
       stdio: ['ignore', 'pipe', 'pipe'],
