@@ -15,6 +15,7 @@ export const CATALOGUE = {
   not_found: { status: 404, title: 'There is no such resource', fault: 'caller' },
   conflict: { status: 409, title: 'The request conflicts with the state of the resource', fault: 'caller' },
   no_function: { status: 404, title: 'No function is registered for this event key', fault: 'caller' },
+  unknown_version: { status: 404, title: 'The function has no version of that number in service', fault: 'caller' },
   method_not_allowed: { status: 405, title: 'The path has functions for other methods only', fault: 'caller' },
   request_timeout: { status: 408, title: 'The request did not arrive in time', fault: 'caller' },
   body_too_large: { status: 413, title: 'The request body is too large', fault: 'caller' },

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { HearthError, toHearthError } from '../errors.ts';
+import { chooseVersions, isSplit } from '../router/choose-versions.ts';
 import type { Router, RouteTarget } from '../router/router.ts';
 import type { Invocation, InvocationInput, ReplySink } from '../scheduler/invocation.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
@@ -9,7 +10,7 @@ import type { Logger } from '../telemetry/log.ts';
 import { FanOut } from './fan-out.ts';
 import { HttpReply } from './http-reply.ts';
 import { rawProblem, sendProblem } from './problem.ts';
-import { callerRequestId, functionHeaders, hasBody, parseTarget, readBody, type Target } from './request.ts';
+import { callerRequestId, functionHeaders, hasBody, headerOf, parseTarget, readBody, type Target, versionOverride } from './request.ts';
 
 export interface GatewaySettings {
   host: string;
@@ -131,14 +132,18 @@ export class Gateway {
         allow: match.allow,
       });
     }
+    const override = versionOverride(request.rawHeaders);
+    // Whoever has a choice of versions is told which one it was.
+    const chosen = override !== undefined || isSplit(match.targets);
+    const targets = chosen ? chooseVersions(match.targets, override, (name) => headerOf(request, name)) : match.targets;
     if (!hasBody(request)) {
-      this.#invoke(request, response, target, match.targets, NO_BODY);
+      this.#invoke(request, response, target, targets, chosen, NO_BODY);
       return;
     }
     readBody(request, this.#settings.maxBodyBytes, (error, body) => {
       try {
         if (error) throw error;
-        this.#invoke(request, response, target, match.targets, body);
+        this.#invoke(request, response, target, targets, chosen, body);
       } catch (cause) {
         this.#refuse(request, response, cause);
       }
@@ -147,9 +152,16 @@ export class Gateway {
     if (request.headers.expect !== undefined && !response.headersSent) response.writeContinue();
   }
 
-  #invoke(request: IncomingMessage, response: ServerResponse, target: Target, targets: readonly RouteTarget[], body: Buffer | null): void {
+  #invoke(
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: Target,
+    targets: readonly RouteTarget[],
+    chosen: boolean,
+    body: Buffer | null,
+  ): void {
     const requestId = callerRequestId(request);
-    const reply = new HttpReply(response, requestId, () => this.#draining);
+    const reply = new HttpReply(response, requestId, chosen, () => this.#draining);
     const fanOut = targets.length > 1 ? new FanOut(reply, targets.length) : null;
     const invocations: Invocation[] = [];
     response.on('close', () => {

@@ -7,12 +7,14 @@ import { sendProblem } from './problem.ts';
 export class HttpReply implements ReplySink {
   readonly #response: ServerResponse;
   readonly #requestId: string | null;
+  readonly #showVersion: boolean;
   /** The connection is to be closed after this answer. */
   readonly #close: () => boolean;
 
-  constructor(response: ServerResponse, requestId: string | null, close: () => boolean) {
+  constructor(response: ServerResponse, requestId: string | null, showVersion: boolean, close: () => boolean) {
     this.#response = response;
     this.#requestId = requestId;
+    this.#showVersion = showVersion;
     this.#close = close;
   }
 
@@ -65,6 +67,7 @@ export class HttpReply implements ReplySink {
       'Server-Timing',
       `queue;dur=${timings.queue.toFixed(2)}, start;dur=${timings.start.toFixed(2)}, init;dur=${timings.init.toFixed(2)}, run;dur=${timings.run.toFixed(2)}`,
     );
+    if (this.#showVersion) head.push('X-Hearth-Version', String(invocation.version.number));
     if (this.#requestId !== null) head.push('X-Request-Id', this.#requestId);
     if (this.#close()) head.push('Connection', 'close');
     return head;

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { HearthError } from '../errors.ts';
 import { canonicalPath } from '../router/canonical-path.ts';
+import { VERSION_HEADER } from '../router/choose-versions.ts';
 
 /** The request target, taken apart. */
 export interface Target {
@@ -43,6 +44,21 @@ export function functionHeaders(raw: readonly string[], correlationId: string): 
 export function callerRequestId(request: IncomingMessage): string | null {
   const id = request.headers['x-request-id'] ?? request.headers['x-correlation-id'];
   return typeof id === 'string' && /^[\u0021-\u007e]{1,200}$/.test(id) ? id : null;
+}
+
+/** Value of X-Hearth-Version. From the raw headers, whose names need no parsing. */
+export function versionOverride(raw: readonly string[]): string | undefined {
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] as string;
+    if (name.length === VERSION_HEADER.length && name.toLowerCase() === VERSION_HEADER) return raw[index + 1];
+  }
+  return undefined;
+}
+
+/** By its lower-case name; of a repeated header the values as Node.js joins them. */
+export function headerOf(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
 }
 
 /** Whether a body may follow (RFC 9112 §6.3). */

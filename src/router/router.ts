@@ -1,5 +1,6 @@
 import type { FunctionVersion } from '../schemas/function.ts';
 import { parseEventKey, type Segment } from './event-key.ts';
+import type { VersionChooser } from './version-chooser.ts';
 
 /** What a request leads to. */
 export type RouteMatch =
@@ -9,7 +10,10 @@ export type RouteMatch =
   | { kind: 'none' };
 
 export interface RouteTarget {
+  /** The current one; `chooseVersions` tells which a call gets. */
   version: FunctionVersion;
+  /** Only of a function whose calls are split between versions. */
+  chooser: VersionChooser | null;
   params: Readonly<Record<string, string>>;
 }
 
@@ -43,15 +47,15 @@ export class Router {
   /** By function name, to take out what a new version replaces. */
   readonly #current = new Map<string, FunctionVersion>();
 
-  /** Adds a function, or puts a new version in the place of the one before, in one step. @throws HearthError invalid_request */
-  put(version: FunctionVersion): void {
+  /** Adds a function, or puts what is current now in the place of what was before, in one step. @throws HearthError invalid_request */
+  put(version: FunctionVersion, chooser: VersionChooser | null = null): void {
     const key = parseEventKey(version.eventKey);
     const before = this.#current.get(version.functionName);
     if (before) this.remove(before.functionName);
     const names = key.segments.flatMap((segment) => (segment.kind === 'param' ? [segment.name] : segment.kind === 'rest' ? ['*'] : []));
     const leaf = this.#leafFor(key.path, key.segments);
     const targets = leaf.verbs.get(key.verb) ?? [];
-    targets.push({ version, params: NO_PARAMS, names });
+    targets.push({ version, chooser, params: NO_PARAMS, names });
     leaf.verbs.set(key.verb, targets);
     this.#current.set(version.functionName, version);
   }
@@ -171,8 +175,9 @@ function found(targets: readonly Target[], values: readonly string[]): RouteMatc
   if (values.length === 0) return { kind: 'found', targets };
   return {
     kind: 'found',
-    targets: targets.map(({ version, names }) => ({
+    targets: targets.map(({ version, chooser, names }) => ({
       version,
+      chooser,
       params: Object.fromEntries(names.map((name, index) => [name, decode(values[index] ?? '')])),
     })),
   };
