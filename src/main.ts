@@ -15,6 +15,7 @@ import { createReplyEndpoint } from './reply/create-reply-endpoint.ts';
 import { canonicalPath } from './router/canonical-path.ts';
 import { Router } from './router/router.ts';
 import { createBubblewrapDriver } from './sandbox/bubblewrap/bubblewrap-driver.ts';
+import { compileAgent } from './sandbox/compile-agent.ts';
 import type { NetworkMode, Probe, SandboxDriver } from './sandbox/driver.ts';
 import { inspectInterpreter } from './sandbox/interpreter.ts';
 import type { DriverOptions } from './sandbox/options.ts';
@@ -30,6 +31,7 @@ import { createLog, type Logger } from './telemetry/log.ts';
 const PRUNE_INTERVAL_MS = 3600_000;
 /** What comes with the platform: one level above src/ and dist/ alike. */
 const PACKAGE_FOLDER = fileURLToPath(new URL('..', import.meta.url));
+const AGENT_FOLDER = join(PACKAGE_FOLDER, 'runtimes/python/agent');
 
 /** A running platform. */
 export interface Platform {
@@ -66,7 +68,9 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   const closed = await store.closeOpenRecords('the platform ended without stopping it', Date.now());
   if (closed > 0) log.warn({ records: closed }, 'the platform had not been stopped cleanly; records that it had left open are closed');
 
-  const driver = await selectDriver(config.sandbox.driver, driverOptions(config, log));
+  const python = await inspectInterpreter(pythonOf(config), config.toolPath);
+  const agentFolder = await compileAgent(AGENT_FOLDER, join(config.data_dir, 'runtime'), python);
+  const driver = await selectDriver(config.sandbox.driver, driverOptions(config, agentFolder, log));
   undo.defer(() => driver.close());
   for (const warning of driver.warnings) log.warn({ driver: driver.name }, warning);
   const network = defaultNetwork(config, driver, log);
@@ -74,7 +78,6 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   const recorder = createRecordWriter(store, { intervalMs: 50, maxBatch: 1000, maxPending: 100_000, log });
   undo.defer(() => recorder.close());
 
-  const python = await inspectInterpreter(pythonOf(config), config.toolPath);
   const layers = createLayers({
     store,
     builder: driver,
@@ -212,7 +215,7 @@ export interface Examination {
 /** Checks what this machine can do for the platform, without starting it. */
 export async function examineMachine(config: Config): Promise<Examination> {
   const { log } = createLog({ level: 'silent', format: 'json' }, false);
-  const driver = createBubblewrapDriver(driverOptions(config, log));
+  const driver = createBubblewrapDriver(driverOptions(config, AGENT_FOLDER, log));
   try {
     const probes = await driver.probe();
     return { driver: driver.name, networks: driver.networks(), probes };
@@ -221,10 +224,10 @@ export async function examineMachine(config: Config): Promise<Examination> {
   }
 }
 
-function driverOptions(config: Config, log: Logger): DriverOptions {
+function driverOptions(config: Config, agentFolder: string, log: Logger): DriverOptions {
   return {
     python: pythonOf(config),
-    agentFolder: join(PACKAGE_FOLDER, 'runtimes/python/agent'),
+    agentFolder,
     agentEntry: '__main__.py',
     path: config.toolPath,
     uidBase: config.sandbox.uid_base,
