@@ -11,8 +11,10 @@ import { createLayers } from './layers/create-layers.ts';
 import { FUNCTION_DEFAULTS } from './registry/defaults.ts';
 import { createCodeInspector } from './registry/inspect-code.ts';
 import { createRegistry } from './registry/registry.ts';
+import { TrafficMonitor } from './registry/traffic-monitor.ts';
 import { createReplyEndpoint } from './reply/create-reply-endpoint.ts';
 import { canonicalPath } from './router/canonical-path.ts';
+import { chooseVersions, VERSION_HEADER } from './router/choose-versions.ts';
 import { Router } from './router/router.ts';
 import { createBubblewrapDriver } from './sandbox/bubblewrap/bubblewrap-driver.ts';
 import { compileAgent } from './sandbox/compile-agent.ts';
@@ -22,7 +24,7 @@ import type { DriverOptions } from './sandbox/options.ts';
 import { SandboxPool } from './sandbox/pool.ts';
 import { selectDriver } from './sandbox/select-driver.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
-import { trigger } from './scheduler/trigger.ts';
+import { headerOfLines, trigger } from './scheduler/trigger.ts';
 import { lockFolder } from './store/lock-folder.ts';
 import { createRecordWriter } from './store/record-writer.ts';
 import { openSqliteStore } from './store/sqlite/open-sqlite-store.ts';
@@ -102,13 +104,20 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   );
   undo.defer(() => pool.close());
 
+  const monitor = new TrafficMonitor(() => performance.now());
   const scheduler = new Scheduler({
     driver,
     pool,
     replyEndpoint,
     layers,
     log,
-    recorder,
+    recorder: {
+      invocation(record) {
+        monitor.observe(record);
+        recorder.invocation(record);
+      },
+      instance: (record) => recorder.instance(record),
+    },
     settings: {
       startTimeoutMs: config.limits.start_timeout_ms,
       cancelGraceMs: config.limits.cancel_grace_ms,
@@ -133,10 +142,15 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     }),
     defaults: { ...FUNCTION_DEFAULTS, network },
     networks: driver.networks(),
-    onRegistered: (version) => {
-      router.put(version);
-      scheduler.prepare(version);
-      scheduler.replace(version);
+    monitor,
+    warmer: scheduler,
+    clock: Date.now,
+    random: Math.random,
+    log,
+    onInService: ({ current, versions, chooser }) => {
+      router.put(current, chooser);
+      for (const version of versions) scheduler.prepare(version);
+      scheduler.onInService(current.functionName, versions);
     },
     onRemoved: (functionName) => {
       router.remove(functionName);
@@ -159,7 +173,9 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       const question = request.path.indexOf('?');
       const path = canonicalPath(question < 0 ? request.path : request.path.slice(0, question));
       const match = path === undefined ? undefined : router.match(request.verb.toUpperCase(), path);
-      return trigger(scheduler, match?.kind === 'found' ? match.targets : [], request);
+      const header = (name: string) => headerOfLines(request.headerLines, name);
+      const targets = match?.kind === 'found' ? chooseVersions(match.targets, header(VERSION_HEADER), header) : [];
+      return trigger(scheduler, targets, request);
     },
     liveInstances: () => scheduler.instances(),
     instanceLogs: (id) => scheduler.instanceLogs(id),

@@ -5,53 +5,104 @@ import type { NetworkMode } from '../sandbox/driver.ts';
 import type { FunctionDefinition, FunctionVersion } from '../schemas/function.ts';
 import type { Store } from '../store/store.ts';
 import { checkDefinition } from './check-definition.ts';
+import { sameEventKey } from './check-traffic.ts';
 import type { FunctionDefaults } from './defaults.ts';
+import { type FunctionState, type InService, inService } from './in-service.ts';
 import type { CodeInspection } from './inspect-code.ts';
 import { Sequence } from './sequence.ts';
+import { createTrafficControl, type TrafficControl, type TrafficControlParts } from './traffic-control.ts';
+import type { TrafficMonitor } from './traffic-monitor.ts';
 import { versionHash } from './version-hash.ts';
+import { type Warmer, warmUp } from './warm-up.ts';
+
+/** Milliseconds that a switch waits for a new version's first instance. */
+const WARM_TIMEOUT_MS = 10_000;
 
 export interface RegistryOptions {
-  store: Pick<Store, 'currentVersions' | 'putVersion' | 'deleteFunction'>;
-  layers: Pick<Layers, 'ensure' | 'default' | 'named'>;
+  store: Pick<Store, 'currentVersions' | 'putVersion' | 'deleteFunction'> & TrafficControlParts['store'];
+  layers: Pick<Layers, 'ensure' | 'default' | 'named' | 'byId'>;
   /** @throws HearthError invalid_code, with the line */
   inspectCode(code: string): Promise<CodeInspection>;
   defaults: FunctionDefaults;
   /** Networks that can be had on this machine: others are refused. When left out, none is refused here. */
   networks?: readonly NetworkMode[];
-  /** A version became current: at the start, or because it was registered. Must not throw. */
-  onRegistered(version: FunctionVersion): void;
+  /** Is told what comes of calls. */
+  monitor: TrafficMonitor;
+  warmer: Warmer;
+  /** Milliseconds since the epoch. */
+  clock: () => number;
+  /** 0 to below 1, for the choice between versions. */
+  random: () => number;
+  log: TrafficControlParts['log'];
+  /** What is in service of a function has changed, or is known now, at the start. Must not throw. */
+  onInService(service: InService): void;
   /** A function is gone. Must not throw. */
   onRemoved(functionName: string): void;
 }
 
-/** The current version of every function, in memory; the store has the same and more. */
-export interface Registry {
+/** The current version of every function and those of its traffic split, in memory; the store has the same and more. */
+export interface Registry extends TrafficControl {
   /** Loads what the store has. Before that the registry is empty. @throws HearthError store_unavailable */
   start(): Promise<void>;
   /**
    * Makes a version current; all or nothing. `created` is false when it was current already. Builds the layers that it needs first, which may take minutes.
-   * Registrations and removals of one name take effect in the order in which they were asked for.
-   * @throws HearthError invalid_request, invalid_code, network_unavailable, unknown_layer, layer_build_failed, store_unavailable
+   * Changes of one name take effect in the order in which they were asked for. A function that is being called gets an instance of the new version before
+   * the switch; a traffic split stays in force. `warnings` says in words what went otherwise than one might expect.
+   * @throws HearthError invalid_request, invalid_code, network_unavailable, unknown_layer, layer_build_failed, conflict, store_unavailable
    */
-  register(definition: FunctionDefinition): Promise<{ version: FunctionVersion; created: boolean }>;
+  register(definition: FunctionDefinition): Promise<Registration>;
   /** Whether there was one. @throws HearthError store_unavailable */
   remove(functionName: string): Promise<boolean>;
   /** By name. */
   list(): readonly FunctionVersion[];
   get(functionName: string): FunctionVersion | undefined;
-  /** Names of the functions whose current version has that layer, and of those under registration that have got hold of it. */
+  /** Names of the functions that have a version with that layer in service, and of those under registration that have got hold of it. */
   usersOfLayer(layerId: string): string[];
 }
 
+export interface Registration {
+  version: FunctionVersion;
+  created: boolean;
+  warnings: string[];
+}
+
 export function createRegistry(options: RegistryOptions): Registry {
-  const { store, layers, inspectCode, defaults, networks, onRegistered, onRemoved } = options;
-  let current = new Map<string, FunctionVersion>();
+  const { store, layers, inspectCode, defaults, networks, monitor, onInService, onRemoved } = options;
+  const states = new Map<string, FunctionState>();
   const sequence = new Sequence();
   /** Registrations under way and the layers that they have so far. */
   const underWay = new Set<{ functionName: string; layerIds: string[] }>();
 
+  const warm = (versions: readonly FunctionVersion[]) => warmUp(options.warmer, versions, WARM_TIMEOUT_MS);
+
+  function apply(functionName: string, state: FunctionState): void {
+    states.set(functionName, state);
+    onInService(inService(state, options.random));
+  }
+
+  const traffic = createTrafficControl({
+    store,
+    monitor,
+    sequence,
+    states,
+    clock: options.clock,
+    log: options.log,
+    apply,
+    warmUp: warm,
+    async holdingLayers(versions, task) {
+      const holds = versions.map(({ functionName, layers: layerIds }) => ({ functionName, layerIds: [...layerIds] }));
+      for (const hold of holds) underWay.add(hold);
+      try {
+        for (const version of versions) checkLayers(version, layers);
+        return await task();
+      } finally {
+        for (const hold of holds) underWay.delete(hold);
+      }
+    },
+  });
+
   function list(): FunctionVersion[] {
-    return [...current.values()].sort((a, b) => (a.functionName < b.functionName ? -1 : 1));
+    return [...states.values()].map(({ current }) => current).sort((a, b) => (a.functionName < b.functionName ? -1 : 1));
   }
 
   /** In search order: the function's own requirements, the named layers, the default one. */
@@ -66,16 +117,25 @@ export function createRegistry(options: RegistryOptions): Registry {
     return [...held];
   }
 
-  async function register(definition: FunctionDefinition): Promise<{ version: FunctionVersion; created: boolean }> {
+  async function register(definition: FunctionDefinition): Promise<Registration> {
+    checkAgainstSplit(definition, states.get(definition.function_name));
     const { style, asynchronous } = await inspectCode(definition.function_code);
     const registration = { functionName: definition.function_name, layerIds: [] as string[] };
     underWay.add(registration);
     try {
       const draft = draftOf(definition, await resolveLayers(definition, registration.layerIds), definition.style ?? style, asynchronous, defaults);
       const { version, created } = await store.putVersion({ ...draft, hash: versionHash(draft) });
-      current.set(version.functionName, version);
-      if (created) onRegistered(version);
-      return { version, created };
+      const { functionName } = version;
+      if (!created && states.has(functionName)) return { version, created, warnings: [] };
+      const warnings = states.get(functionName)?.traffic ? [] : await warm([version]);
+      const before = states.get(functionName);
+      if (before?.traffic) {
+        warnings.push(
+          `The traffic split stays in force: version ${version.number} is current, but gets no calls until the split names it or is ended.`,
+        );
+      }
+      apply(functionName, { current: version, traffic: before?.traffic ?? null });
+      return { version, created, warnings };
     } finally {
       underWay.delete(registration);
     }
@@ -83,8 +143,8 @@ export function createRegistry(options: RegistryOptions): Registry {
 
   return {
     async start() {
-      current = new Map((await store.currentVersions()).map((version) => [version.functionName, version]));
-      for (const version of list()) onRegistered(version);
+      for (const version of await store.currentVersions()) apply(version.functionName, { current: version, traffic: null });
+      await traffic.load();
     },
     async register(definition) {
       checkDefinition(definition);
@@ -98,19 +158,40 @@ export function createRegistry(options: RegistryOptions): Registry {
     remove: (functionName) =>
       sequence.run(functionName, async () => {
         const existed = await store.deleteFunction(functionName);
-        if (current.delete(functionName)) onRemoved(functionName);
+        monitor.unwatch(functionName);
+        if (states.delete(functionName)) onRemoved(functionName);
         return existed;
       }),
     list,
-    get: (functionName) => current.get(functionName),
+    get: (functionName) => states.get(functionName)?.current,
+    ...traffic.control,
     usersOfLayer(layerId) {
-      const users = list()
-        .filter((version) => version.layers.includes(layerId))
-        .map((version) => version.functionName);
+      const users = [...states]
+        .filter(([, { current, traffic }]) => [current, ...(traffic?.versions ?? [])].some((version) => version.layers.includes(layerId)))
+        .map(([functionName]) => functionName)
+        .sort();
       for (const { functionName, layerIds } of underWay) if (layerIds.includes(layerId)) users.push(functionName);
       return [...new Set(users)];
     },
   };
+}
+
+/** All versions of a split share an event key, so a new one can't take the function elsewhere. @throws HearthError conflict */
+function checkAgainstSplit({ event_type: eventKey, function_name: functionName }: FunctionDefinition, state: FunctionState | undefined): void {
+  if (!state?.traffic || sameEventKey(eventKey, state.current.eventKey)) return;
+  throw new HearthError(
+    'conflict',
+    `The calls of "${functionName}" are split between versions under ${state.current.eventKey}; end the split (DELETE /functions/${functionName}/traffic) before you register it under ${eventKey}.`,
+  );
+}
+
+/** @throws HearthError conflict */
+function checkLayers(version: FunctionVersion, layers: Pick<Layers, 'byId'>): void {
+  if (version.layers.every((id) => layers.byId(id) !== undefined)) return;
+  throw new HearthError(
+    'conflict',
+    `A layer of version ${version.number} of "${version.functionName}" was deleted. Register its code again to have the layer rebuilt.`,
+  );
 }
 
 /** Blank text asks for nothing. */

@@ -105,10 +105,6 @@ export class Scheduler implements Machine {
     this.#retireOthers(functionName, versions, 'the version was replaced');
   }
 
-  replace(version: FunctionVersion): void {
-    this.onInService(version.functionName, [version]);
-  }
-
   /** A function was deleted. */
   remove(functionName: string): void {
     this.#inService.delete(functionName);

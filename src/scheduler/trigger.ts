@@ -58,6 +58,15 @@ export async function trigger(
   return { correlationId, instanceIds };
 }
 
+/** Value of the first header of that name, in lower case, as the request gives them. */
+export function headerOfLines(lines: string, name: string): string | undefined {
+  for (const line of lines.split(/\r?\n/)) {
+    const colon = line.indexOf(':');
+    if (colon > 0 && line.slice(0, colon).trim().toLowerCase() === name) return line.slice(colon + 1).trim();
+  }
+  return undefined;
+}
+
 /** Names and values in turn, with exactly one X-Correlation-Id, last. */
 function parseHeaderLines(lines: string): { headers: string[]; correlationId: string } {
   const headers: string[] = [];

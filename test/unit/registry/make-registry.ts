@@ -1,6 +1,7 @@
 import { HearthError } from '../../../src/errors.ts';
 import { FUNCTION_DEFAULTS } from '../../../src/registry/defaults.ts';
 import { createRegistry, type Registry, type RegistryOptions } from '../../../src/registry/registry.ts';
+import { TrafficMonitor } from '../../../src/registry/traffic-monitor.ts';
 import type { FunctionDefinition } from '../../../src/schemas/function.ts';
 import type { Store } from '../../../src/store/store.ts';
 import type { MemoryLayers } from './memory-layers.ts';
@@ -17,7 +18,12 @@ export function makeRegistry(store: Store, layers: MemoryLayers, options: Partia
     layers,
     inspectCode: inspectByText,
     defaults: { ...FUNCTION_DEFAULTS, network: 'egress' },
-    onRegistered() {},
+    monitor: new TrafficMonitor(() => performance.now()),
+    warmer: { isLive: () => false, warm: async () => {} },
+    clock: Date.now,
+    random: Math.random,
+    log: { warn() {}, error() {} },
+    onInService() {},
     onRemoved() {},
     ...options,
   });

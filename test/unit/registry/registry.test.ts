@@ -11,7 +11,7 @@ describe('the registry', () => {
   let told: string[];
 
   const telling: Partial<RegistryOptions> = {
-    onRegistered: (version) => told.push(`+${version.functionName}@${version.number}`),
+    onInService: ({ current }) => told.push(`+${current.functionName}@${current.number}`),
     onRemoved: (name) => told.push(`-${name}`),
   };
 
@@ -99,7 +99,7 @@ describe('the registry', () => {
   it('changes nothing when the same is registered again, whatever the order of the environment', async () => {
     const first = await registry.register(definition({ environment: { A: '1', B: '2' } }));
     const second = await registry.register(definition({ environment: { B: '2', A: '1' } }));
-    expect(second).toEqual({ version: first.version, created: false });
+    expect(second).toEqual({ version: first.version, created: false, warnings: [] });
     expect(told).toEqual(['+echo@1']);
   });
 
