@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import type { Bench, Case, Row, Section } from '../lib/case.ts';
 import { Child, listening } from '../lib/child.ts';
 import { Client } from '../lib/client.ts';
@@ -11,6 +12,7 @@ import { startUvicorn } from '../lib/uvicorn.ts';
 import { type Load, load } from '../lib/wrk.ts';
 
 const CONCURRENCIES = [1, 32] as const;
+const NODE_SERVER = fileURLToPath(new URL('../programs/hello-node.ts', import.meta.url));
 const BODY = '{"name": "Valera"}';
 
 interface Server {
@@ -28,7 +30,7 @@ export const warm: Case = {
     const { options, say } = bench;
     await using cleanUp = new AsyncDisposableStack();
     const port = await freePort();
-    const node = cleanUp.use(new Child(process.execPath, [`${PROGRAMS}hello-node.ts`, String(port)]));
+    const node = cleanUp.use(new Child(process.execPath, [NODE_SERVER, String(port)]));
     await listening(node, port);
     say('starting uvicorn');
     const uvicorn = await startUvicorn();

@@ -98,9 +98,14 @@ export class BenchPlatform implements AsyncDisposable {
     return `${this.gateway}/${name}`;
   }
 
+  /** SIGTERM, and the end of everything it started. @throws Error with the end of its log when it had ended by itself */
   async [Symbol.asyncDispose](): Promise<void> {
+    const { running } = this.#child;
     await this.#child[Symbol.asyncDispose]();
+    const log = running ? '' : await readFile(join(this.#folder, 'log'), 'utf8');
     await rm(this.#folder, { recursive: true, force: true });
+    const { exitCode, signalCode } = this.#child.process;
+    if (!running) throw new Error(`the platform ended by itself (${signalCode ?? exitCode}); the end of its log:\n${log.slice(-3000)}`);
   }
 }
 
