@@ -12,6 +12,7 @@ import { instanceRoutes } from './routes/instances.ts';
 import { invocationRoutes } from './routes/invocations.ts';
 import { layerRoutes } from './routes/layers.ts';
 import { platformRoutes } from './routes/platform.ts';
+import { trafficRoutes } from './routes/traffic.ts';
 import { triggerRoutes } from './routes/trigger.ts';
 import { versionRoutes } from './routes/versions.ts';
 import { validatorCompiler } from './validation.ts';
@@ -62,6 +63,7 @@ export function createApi(deps: ApiDependencies, { closeGraceMs = 5_000 }: ApiOp
     triggerRoutes(scope, deps);
     instanceRoutes(scope, deps);
     versionRoutes(scope, deps);
+    trafficRoutes(scope, deps);
     invocationRoutes(scope, deps);
     layerRoutes(scope, deps);
   });

@@ -17,7 +17,7 @@ export function describeApi(app: Api): void {
       },
       tags: [
         { name: 'functions', description: 'What is registered, and under which event keys.' },
-        { name: 'versions', description: 'Immutable snapshots of functions.' },
+        { name: 'versions', description: 'Immutable snapshots of functions, and which of them get the calls.' },
         { name: 'instances', description: 'Sandboxes that have loaded a function.' },
         { name: 'invocations', description: 'What ran, and how it ended.' },
         { name: 'layers', description: 'Libraries for functions.' },

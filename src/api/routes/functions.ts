@@ -12,7 +12,9 @@ export function functionRoutes(app: Api, { registry }: Pick<ApiDependencies, 're
     {
       schema: {
         summary: 'Register a function, or a new version of one',
-        description: 'Builds the layers that it needs first and answers when it can be called.',
+        description:
+          'Builds the layers that it needs first and answers when it can be called. A function that is being called gets an instance of the new version ' +
+          'before the switch; one that can not be started within 10 s is named in `warnings`, and the switch is made all the same.',
         tags: ['functions'],
         body: Type.Object(FunctionDefinition.properties, {
           additionalProperties: false,
@@ -27,6 +29,7 @@ export function functionRoutes(app: Api, { registry }: Pick<ApiDependencies, 're
             'body_too_large',
             'unsupported_media_type',
             'invalid_request',
+            'conflict',
             'invalid_code',
             'unknown_layer',
             'layer_build_failed',
@@ -38,8 +41,8 @@ export function functionRoutes(app: Api, { registry }: Pick<ApiDependencies, 're
       },
     },
     async (request) => {
-      const { version, created } = await registry.register(request.body);
-      return { status: 'ok' as const, ...functionSummary(version), created };
+      const { version, created, warnings } = await registry.register(request.body);
+      return { status: 'ok' as const, ...functionSummary(version), created, warnings };
     },
   );
 

@@ -47,6 +47,7 @@ export function triggerRoutes(app: Api, deps: Pick<ApiDependencies, 'trigger'>):
             'body_too_large',
             'unsupported_media_type',
             'invalid_request',
+            'unknown_version',
             'queue_full',
             'function_load_failed',
             'sandbox_unavailable',

@@ -15,6 +15,11 @@ export function OneOf<const T extends readonly string[]>(values: T, options: Rec
 export const Instant = Type.Number({ description: 'Milliseconds since 1970-01-01 UTC.', examples: [1_764_000_000_000] });
 export const Duration = Type.Number({ description: 'Milliseconds.' });
 
+export const Warnings = Type.Array(Type.String(), {
+  description: 'What went otherwise than one might expect; none of it kept the change from being made.',
+  examples: [[]],
+});
+
 const Problem = Type.Object(
   {
     type: Type.String({ description: '`urn:hearth:error:` and the code.' }),

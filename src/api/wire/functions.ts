@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { EventKey, FunctionName, type FunctionVersion } from '../../schemas/function.ts';
-import { Instant, Nullable, OneOf } from './common.ts';
+import { Instant, Nullable, OneOf, Warnings } from './common.ts';
 
 const members = {
   event_type: EventKey,
@@ -32,6 +32,14 @@ export const Registered = Type.Object({
   status: Type.Literal('ok'),
   ...members,
   created: Type.Boolean({ description: 'False when exactly this was registered already.' }),
+  warnings: Warnings,
+});
+
+export const RolledBack = Type.Object({
+  status: Type.Literal('ok'),
+  ...members,
+  rolled_back_from: Type.Integer({ description: 'What was current before.', examples: [4] }),
+  warnings: Warnings,
 });
 
 export function functionSummary(version: FunctionVersion): FunctionSummary {

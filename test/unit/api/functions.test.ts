@@ -33,6 +33,7 @@ describe('functions over the API', () => {
       max_queue: 256,
       created_at: expect.any(Number),
       created: true,
+      warnings: [],
     });
     expect(
       (await api.request('POST', '/functions', { event_type: 'http|GET|/api/cats', function_code: 'import this', function_name: 'cats' })).json(),

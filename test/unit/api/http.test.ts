@@ -47,6 +47,10 @@ describe('the control plane as an HTTP server', () => {
         'delete /functions/{function_name}',
         'get /functions/{function_name}/versions',
         'get /functions/{function_name}/versions/{number}',
+        'post /functions/{function_name}/rollback',
+        'get /functions/{function_name}/traffic',
+        'put /functions/{function_name}/traffic',
+        'delete /functions/{function_name}/traffic',
         'get /invocations',
         'get /invocations/{id}',
         'get /layers',
@@ -90,6 +94,8 @@ describe('the control plane as an HTTP server', () => {
     ['/functions/trigger', 'POST, OPTIONS'],
     ['/functions/instances?all=true', 'GET, HEAD, OPTIONS'],
     ['/functions/echo', 'DELETE, GET, HEAD, OPTIONS'],
+    ['/functions/echo/traffic', 'DELETE, GET, HEAD, PUT, OPTIONS'],
+    ['/functions/echo/rollback', 'POST, OPTIONS'],
     ['/layers/science', 'DELETE, OPTIONS'],
   ])('tells the methods of %s', async ([url, allow]) => {
     const options = await api.request('OPTIONS', url as string);
