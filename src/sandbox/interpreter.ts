@@ -28,7 +28,7 @@ export interface Interpreter {
 }
 
 /** The versions that the agent is written for and tested on. */
-export const SUPPORTED_PYTHON = { from: [3, 9], to: [3, 14] } as const;
+const SUPPORTED_PYTHON = { from: [3, 9], to: [3, 14] } as const;
 
 const FACTS = String.raw`
 import glob, importlib, json, os, re, struct, sys, sysconfig

@@ -78,7 +78,7 @@ export function stage(steps: readonly Step[], command: readonly string[], uid: n
 }
 
 /** True when every folder above the path lets others pass. */
-export function reachableByOthers(path: string): boolean {
+function reachableByOthers(path: string): boolean {
   let folder = realpathSync(path);
   while (folder !== '/') {
     folder = dirname(folder);

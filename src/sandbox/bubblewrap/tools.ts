@@ -29,7 +29,7 @@ export function stageTools({ unshare, setpriv }: Tools): StageTools | undefined 
   return unshare === undefined || setpriv === undefined ? undefined : { unshare, setpriv };
 }
 
-export const TUN = '/dev/net/tun';
+const TUN = '/dev/net/tun';
 
 /** The tools of network mode egress, or why it can't be had and what to do. */
 export function egressTools({ slirp4netns, nsenter, ip }: Tools, isRoot: boolean, python: string): EgressTools | string {
