@@ -2,10 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { createBubblewrapDriver } from '../../../src/sandbox/bubblewrap/bubblewrap-driver.ts';
 import type { NetworkMode, Sandbox, SandboxSpec } from '../../../src/sandbox/driver.ts';
+import { createNursery, type Nursery, type NurseryOptions } from '../../../src/sandbox/nursery/nursery-driver.ts';
 import type { DriverOptions } from '../../../src/sandbox/options.ts';
 
 export const AGENTS = fileURLToPath(new URL('fixtures/agent', import.meta.url));
+const ZYGOTE = fileURLToPath(new URL('../../../runtimes/python/zygote', import.meta.url));
 /** The system's, so that the tests don't depend on whose python3 comes first. */
 export const PYTHON = '/usr/bin/python3';
 export const IS_ROOT = process.getuid?.() === 0;
@@ -13,6 +16,12 @@ export const IS_ROOT = process.getuid?.() === 0;
 export function driverOptions(options: Partial<DriverOptions> = {}): DriverOptions {
   const quiet = { warn: () => undefined, debug: () => undefined };
   return { python: PYTHON, agentFolder: AGENTS, agentEntry: 'eval.py', path: '/usr/sbin:/usr/bin:/sbin:/bin', log: quiet, ...options };
+}
+
+/** A nursery over bubblewrap; zygotes have user ids of their own range. */
+export function nurseryWith(options: Partial<NurseryOptions> = {}): Nursery {
+  const all = { ...driverOptions(options), ...options, zygoteFolder: ZYGOTE };
+  return createNursery(all, createBubblewrapDriver(all));
 }
 
 let count = 0;
