@@ -9,7 +9,7 @@ export class OutcomeWindow {
   readonly #calls = new Array<number>(BUCKETS).fill(0);
   readonly #errors = new Array<number>(BUCKETS).fill(0);
   /** The bucket that is filled now, counted from time 0. */
-  #current = Number.NEGATIVE_INFINITY;
+  #current = -1;
   #callSum = 0;
   #errorSum = 0;
 
@@ -25,7 +25,7 @@ export class OutcomeWindow {
     return this.#errorSum;
   }
 
-  /** @param now milliseconds, not before that of the call before */
+  /** @param now milliseconds, not below 0, not before that of the call before */
   add(now: number, failed: boolean): void {
     const bucket = Math.floor(now / this.#bucketMs);
     for (let passed = Math.max(this.#current + 1, bucket - BUCKETS + 1); passed <= bucket; passed++) this.#empty(passed % BUCKETS);

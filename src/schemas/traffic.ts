@@ -17,6 +17,7 @@ const RollbackBound = Type.Object(
 export const TrafficDefinition = Type.Object(
   {
     weights: Type.Record(Type.String({ pattern: '^[1-9][0-9]{0,14}$' }), Type.Integer({ minimum: 0, maximum: 100 }), {
+      additionalProperties: false,
       minProperties: 1,
       maxProperties: MAX_VERSIONS,
       description: 'Percent of calls by version number; they sum to 100. A version with 0 is reached by `X-Hearth-Version` only.',

@@ -2,7 +2,7 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import { pino } from 'pino';
 import { type ApiOptions, createApi } from '../../../src/api/create-api.ts';
 import type { ApiDependencies } from '../../../src/api/dependencies.ts';
-import type { Registry } from '../../../src/registry/registry.ts';
+import type { Registry, RegistryOptions } from '../../../src/registry/registry.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { makeRegistry } from '../registry/make-registry.ts';
 import { MemoryLayers } from '../registry/memory-layers.ts';
@@ -23,11 +23,11 @@ export interface TestApi {
 type Parts = Partial<Pick<ApiDependencies, 'trigger' | 'liveInstances' | 'instanceLogs'>>;
 
 /** The control plane over a real store and registry; what runs functions is given by the test. */
-export async function makeApi(parts: Parts = {}, options: ApiOptions = {}): Promise<TestApi> {
+export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, registryOptions: Partial<RegistryOptions> = {}): Promise<TestApi> {
   const opened = await openTemporaryStore();
   const { store } = opened;
   const layers = new MemoryLayers();
-  const registry = makeRegistry(store, layers);
+  const registry = makeRegistry(store, layers, registryOptions);
   await registry.start();
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) });
