@@ -115,6 +115,10 @@ class NurseryDriver implements Nursery {
       throw error;
     }
     setImmediate(() => output.release());
+    // As child processes' streams: what nobody reads is dropped at the end, or its descriptor would stay open.
+    void exited.then(() => {
+      if (channel.listenerCount('readable') + channel.listenerCount('data') === 0) channel.resume();
+    });
     return new NurserySandbox({ spec, driver: NAME, zygote, newborn, output, exited });
   }
 

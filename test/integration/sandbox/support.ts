@@ -19,8 +19,8 @@ export function driverOptions(options: Partial<DriverOptions> = {}): DriverOptio
 }
 
 /** A nursery over bubblewrap; zygotes have user ids of their own range. */
-export function nurseryWith(options: Partial<NurseryOptions> = {}): Nursery {
-  const all = { ...driverOptions(options), ...options, zygoteFolder: ZYGOTE };
+export function nurseryWith(options: Partial<NurseryOptions> = {}, zygoteFolder = ZYGOTE): Nursery {
+  const all = { ...driverOptions(options), ...options, zygoteFolder };
   return createNursery(all, createBubblewrapDriver(all));
 }
 

@@ -6,6 +6,7 @@ import sys
 
 #: An import that takes longer is left to the functions.
 IMPORT_SECONDS = 20
+_FINE = b"fine"
 
 
 def requested(layers):
@@ -64,20 +65,26 @@ def import_all(modules, exclude):
 def _rehearse(module):
     from hearth_agent.preload import preload
 
+    read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        status = 1
         try:
             os.close(3)  # the control channel
+            os.setsid()  # what it does to its process group doesn't reach the zygote
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
             signal.alarm(IMPORT_SECONDS)
             _, excluded, spoilt = preload([(module, (), False)], lambda _: None)
-            status = 1 if excluded or spoilt else 0
+            if not excluded and not spoilt:
+                os.write(write, _FINE)
         finally:
-            os._exit(status)
-    _, status = os.waitpid(pid, 0)
-    _end_strays()
-    return status == 0
+            os._exit(0)
+    os.close(write)
+    os.waitpid(pid, 0)
+    _end_strays()  # before reading: they hold the pipe open too
+    # Said, not told by the exit status: the import itself may end the process with any.
+    said = os.read(read, len(_FINE))
+    os.close(read)
+    return said == _FINE
 
 
 def _end_strays():
