@@ -232,7 +232,7 @@ describe('a switch under load', () => {
     await until(async () => (await hearth.instances('late')).every((instance) => instance.version === 2));
     socket.write('x');
     await closed;
-    expect(received).toMatch(/\r\n\r\nHTTP\/1\.1 200 OK\r\n(.|\n)*v1$/);
+    expect(received).toMatch(/\r\n\r\nHTTP\/1\.1 200 OK\r\n[\s\S]*v1$/);
     expect(await texts('late', 1)).toEqual(['v2']);
     await until(async () => (await hearth.instances('late')).every((instance) => instance.version === 2));
   });
