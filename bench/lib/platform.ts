@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -79,6 +79,7 @@ export class BenchPlatform implements AsyncDisposable {
     try {
       const platform = await BenchPlatform.#startIn(folder, data, { libraries: true });
       await platform.#child[Symbol.asyncDispose]();
+      if ((await readdir(join(data, 'layers'))).length === 0) throw new Error('the platform came up without the default libraries');
       await runCommand('cp', ['-a', data, `${destination}.part`]);
       await rename(`${destination}.part`, destination);
     } finally {
