@@ -11,6 +11,12 @@ export interface Machine {
   /** Everything about an instance that has stopped is cleared. */
   giveRoom(instance: Instance): void;
   onInstanceChanged(instance: Instance): void;
+  /** An invocation is given to it. */
+  onInstanceUsed(instance: Instance): void;
+  /** It has nothing to run. */
+  onInstanceIdle(instance: Instance): void;
+  /** Others wait for room, and this one has more than its share: the instance that frees up is to go. */
+  mustMakeRoom(holder: FunctionInstances): boolean;
   onInvocationOver(invocation: Invocation): void;
   /** Nothing is left of this version. */
   onGone(instances: FunctionInstances): void;
@@ -154,13 +160,16 @@ export class FunctionInstances implements InstanceOwner {
     this.#list(instance);
     this.#pump();
     if (this.#retired && this.#queue.length === 0) instance.retire('the version was replaced');
+    else if (instance.running === 0) this.#machine.onInstanceIdle(instance);
   }
 
   onOver(instance: Instance, invocation: Invocation): void {
     this.#runMs = mean(this.#runMs, performance.now() - invocation.dispatchedTick);
+    if (this.#machine.mustMakeRoom(this)) instance.retire('its room was needed by another function');
     if (instance.hasRoom) this.#list(instance);
     if (this.#queue.length > 0) this.#pump();
     else if (this.#retired) instance.retire('the version was replaced');
+    if (instance.state === 'idle') this.#machine.onInstanceIdle(instance);
     this.#machine.onInvocationOver(invocation);
   }
 
@@ -206,6 +215,7 @@ export class FunctionInstances implements InstanceOwner {
 
   #dispatch(instance: Instance, invocation: Invocation): void {
     instance.invoke(invocation);
+    this.#machine.onInstanceUsed(instance);
     if (instance.hasRoom) this.#list(instance);
   }
 

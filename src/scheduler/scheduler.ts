@@ -5,6 +5,7 @@ import { FunctionInstances, type Machine } from './function-instances.ts';
 import { type Instance, type InstanceParts, kindOf } from './instance.ts';
 import { Invocation, type InvocationInput, type ReplySink } from './invocation.ts';
 import { recordOf } from './invocation-record.ts';
+import { KeepAlive } from './keep-alive.ts';
 import { failInvocation } from './reply-assembly.ts';
 
 const SWEEP_INTERVAL_MS = 1000;
@@ -17,6 +18,11 @@ export interface SchedulerSettings {
   /** Milliseconds that an idle instance is kept for. */
   idleMs: number;
 }
+
+/** An invocation counts half in its function's frequency after so long. Milliseconds. */
+const FREQUENCY_HALF_LIFE_MS = 10 * 60_000;
+/** What an instance is taken to hold before it was measured. */
+const GUESSED_INSTANCE_BYTES = 16 * 1024 * 1024;
 
 /** Where records go; written behind, off the request's way. */
 export interface Recorder {
@@ -42,6 +48,8 @@ export class Scheduler implements Machine {
   readonly #inService = new Map<string, readonly FunctionVersion[]>();
   readonly #open = new Set<Invocation>();
   readonly #hungry = new Set<FunctionInstances>();
+  readonly #instances = new Map<string, Instance>();
+  readonly #keepAlive: KeepAlive;
   readonly #sweeper: NodeJS.Timeout;
   #instanceCount = 0;
   #draining = false;
@@ -49,6 +57,7 @@ export class Scheduler implements Machine {
 
   constructor(parts: SchedulerParts) {
     this.#parts = parts;
+    this.#keepAlive = new KeepAlive({ minIdleMs: 0, maxIdleMs: parts.schedule.idleMs, reserved: 0 }, FREQUENCY_HALF_LIFE_MS);
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS);
     this.#sweeper.unref();
   }
@@ -138,10 +147,8 @@ export class Scheduler implements Machine {
   }
 
   instanceLogs(id: string): string | undefined {
-    for (const functionInstances of this.#functions.values()) {
-      for (const instance of functionInstances.instances) if (instance.id === id) return instance.logs ?? '';
-    }
-    return undefined;
+    const instance = this.#instances.get(id);
+    return instance && (instance.logs ?? '');
   }
 
   /** Takes no more work, lets what runs end for at most so many milliseconds, then stops every instance. Resolves when all are gone. */
@@ -157,7 +164,7 @@ export class Scheduler implements Machine {
   takeRoom(asker: FunctionInstances): boolean {
     if (this.#instanceCount >= this.#parts.schedule.maxInstances) {
       this.#hungry.add(asker);
-      this.#evictIdle(asker);
+      for (const id of this.#keepAlive.victims(1, performance.now())) this.#instances.get(id)?.retire('its room was needed by another function');
       return false;
     }
     this.#hungry.delete(asker);
@@ -168,15 +175,42 @@ export class Scheduler implements Machine {
   giveRoom(instance: Instance): void {
     this.#instanceCount--;
     this.onInstanceChanged(instance);
-    for (const functionInstances of [...this.#hungry]) {
-      if (this.#instanceCount >= this.#parts.schedule.maxInstances) break;
-      this.#hungry.delete(functionInstances);
-      functionInstances.onRoom();
+    this.#instances.delete(instance.id);
+    this.#keepAlive.gone(instance.id);
+    const asked = this.#hungry.size;
+    for (let n = 0; n < asked && this.#instanceCount < this.#parts.schedule.maxInstances; n++) {
+      const poorest = this.#poorestHungry();
+      if (!poorest) break;
+      this.#hungry.delete(poorest);
+      poorest.onRoom();
     }
     this.#checkIdle();
   }
 
+  onInstanceUsed(instance: Instance): void {
+    this.#keepAlive.used(keyOf(instance.version), instance.id, performance.now());
+  }
+
+  onInstanceIdle(instance: Instance): void {
+    this.#keepAlive.idle({
+      id: instance.id,
+      functionKey: keyOf(instance.version),
+      memoryBytes: GUESSED_INSTANCE_BYTES,
+      startCostMs: instance.bootMs + instance.initMs,
+      idleSince: performance.now(),
+    });
+  }
+
+  mustMakeRoom(holder: FunctionInstances): boolean {
+    const poorest = this.#poorestHungry();
+    if (!poorest || poorest === holder) return false;
+    // A fair share: as much as everybody who has or wants instances would get. Never the last one, and nothing goes to one that has as much.
+    const share = Math.max(1, this.#parts.schedule.maxInstances / this.#functions.size);
+    return holder.instances.size > share && holder.instances.size > poorest.instances.size + 1;
+  }
+
   onInstanceChanged(instance: Instance): void {
+    this.#instances.set(instance.id, instance);
     this.#parts.recorder.instance(instance.record());
   }
 
@@ -195,6 +229,7 @@ export class Scheduler implements Machine {
 
   onGone(functionInstances: FunctionInstances): void {
     this.#functions.delete(functionInstances.version);
+    this.#keepAlive.forget(keyOf(functionInstances.version));
     this.#hungry.delete(functionInstances);
     const { functionName } = functionInstances.version;
     const siblings = this.#byName.get(functionName);
@@ -261,24 +296,15 @@ export class Scheduler implements Machine {
     for (const instance of functionInstances?.instances ?? []) if (instance.id === invocation.instanceId) instance.cancel(invocation, reason);
   }
 
-  #evictIdle(asker: FunctionInstances): void {
-    let victim: Instance | undefined;
-    for (const functionInstances of this.#functions.values()) {
-      if (functionInstances === asker) continue;
-      for (const instance of functionInstances.instances) {
-        if (instance.state === 'idle' && (!victim || instance.idleSince < victim.idleSince)) victim = instance;
-      }
-    }
-    victim?.retire('its room was needed by another function');
+  /** Of those that want room, the one that has least; of equals the one that has waited longest. */
+  #poorestHungry(): FunctionInstances | undefined {
+    let poorest: FunctionInstances | undefined;
+    for (const candidate of this.#hungry) if (!poorest || candidate.instances.size < poorest.instances.size) poorest = candidate;
+    return poorest;
   }
 
   #sweep(): void {
-    const before = performance.now() - this.#parts.schedule.idleMs;
-    for (const functionInstances of this.#functions.values()) {
-      for (const instance of functionInstances.instances) {
-        if (instance.state === 'idle' && instance.idleSince < before) instance.retire('it was idle for too long');
-      }
-    }
+    for (const id of this.#keepAlive.expired(performance.now())) this.#instances.get(id)?.retire('it was idle for too long');
   }
 
   #logLine(invocation: Invocation, record: InvocationRecord): void {
@@ -318,4 +344,8 @@ export class Scheduler implements Machine {
     });
     this.#onIdle = null;
   }
+}
+
+function keyOf(version: FunctionVersion): string {
+  return `${version.functionName}@${version.number}`;
 }

@@ -104,14 +104,32 @@ describe('instances', () => {
     expect((await hearth.call('/idle')).headers.get('x-hearth-start')).toBe('cold');
   });
 
-  it('give way to other functions when the machine is full, the longest idle one first', async () => {
+  it('give way to other functions when the machine is full, the one that is cheapest to start again first', async () => {
     await using hearth = await Hearth.start({ settings: { HEARTH_LIMITS_MAX_INSTANCES: '2' } });
-    for (const name of ['one', 'two', 'three']) {
-      await hearth.define(name, HELLO);
-      expect((await hearth.call(`/${name}`)).status).toBe(200);
-    }
-    await until(async () => (await hearth.instances()).every((instance) => instance.function_name !== 'one'));
-    expect((await hearth.call('/two')).headers.get('x-hearth-start')).toBe('warm');
+    await hearth.define('dear', `import time\ntime.sleep(4)\n${HELLO}`);
+    await hearth.define('cheap', HELLO);
+    await hearth.define('third', HELLO);
+    for (const name of ['dear', 'cheap', 'third']) expect((await hearth.call(`/${name}`)).status).toBe(200);
+    await until(async () => {
+      const names = (await hearth.instances()).map((instance) => instance.function_name).sort();
+      return names.join() === 'dear,third';
+    });
+    expect((await hearth.call('/dear')).headers.get('x-hearth-start')).toBe('warm');
+  });
+
+  it('of a function that has more than its share make room for one that has none', async () => {
+    await using hearth = await Hearth.start({ settings: { HEARTH_LIMITS_MAX_INSTANCES: '3' } });
+    await hearth.define('greedy', SLEEPER);
+    await hearth.define('modest', HELLO);
+    await hearth.call('/greedy?s=0.3');
+    let done = false;
+    const flood = Array.from({ length: 12 }, async () => {
+      while (!done) await (await hearth.call('/greedy?s=0.3')).text();
+    });
+    await until(async () => (await hearth.instances('greedy')).filter((instance) => instance.state === 'busy').length === 3);
+    expect((await hearth.call('/modest')).status).toBe(200);
+    done = true;
+    await Promise.all(flood);
   });
 
   it('of a busy machine let the next one wait for room', async () => {
