@@ -35,35 +35,43 @@ else await profile();
 async function profile(): Promise<void> {
   const folder = values.keep ?? (await mkdtemp(join(tmpdir(), 'hearth-profile-')));
   try {
-    const skipMs = await loadUnderProfiler(folder);
-    const files = (await readdir(folder)).filter((name) => name.endsWith('.cpuprofile'));
-    const profiles = await Promise.all(files.map(async (name) => JSON.parse(await readFile(join(folder, name), 'utf8')) as CpuProfile));
-    // A file for each thread; the main thread's is the one that was there first.
-    profiles
-      // The main thread was there first; other threads (the store's) start later, so their boot is in their figures.
-      .toSorted((a, b) => a.startTime - b.startTime)
-      .forEach((one, index) => {
-        const skip = index === 0 ? skipMs : 0;
-        report(`Thread ${index}, by function`, accountTimes(one, 'self', skip));
-        report(`Thread ${index}, by function of the project, with what it calls in Node.js and libraries`, accountTimes(one, 'own', skip));
-      });
+    const loadedMs = await loadUnderProfiler(folder);
+    // Names end in the thread's number and the order of writing; 0 is the main thread.
+    const files = (await readdir(folder)).filter((name) => name.endsWith('.cpuprofile')).toSorted((a, b) => threadOf(a) - threadOf(b));
+    for (const file of files) {
+      const profile = JSON.parse(await readFile(join(folder, file), 'utf8')) as CpuProfile;
+      // Boot and warm-up are not what is asked about. Profiles end when the process does, so their end is what all clocks have in common.
+      const skipMs = (profile.endTime - profile.startTime) / 1000 - loadedMs;
+      report(`Thread ${threadOf(file)}, by function`, accountTimes(profile, 'self', skipMs));
+      report(
+        `Thread ${threadOf(file)}, by function of the project, with what it calls in Node.js and libraries`,
+        accountTimes(profile, 'own', skipMs),
+      );
+    }
   } finally {
     if (values.keep === undefined) await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** @returns milliseconds from the start of the platform to that of the load: its boot is not what is asked about */
+/** @returns milliseconds from the start of the load to the end of the platform */
 async function loadUnderProfiler(folder: string): Promise<number> {
-  const start = performance.now();
   const nodeArguments = ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', folder];
-  // Its end writes the profile.
-  await using platform = await BenchPlatform.start({ libraries: values.function === 'echo.py', nodeArguments });
-  const request = { url: await platform.define('profiled', await readFile(`${PROGRAMS}${values.function}`, 'utf8')), body: '{"name": "Valera"}' };
-  await load(request, Number(values.connections), 2);
-  const skipMs = performance.now() - start;
-  const { p50, p99, requestsPerSecond } = await load(request, Number(values.connections), Number(values.seconds));
-  process.stdout.write(`${requestsPerSecond.toFixed(0)} requests/s, p50 ${p50} ms, p99 ${p99} ms, under the profiler\n\n`);
-  return skipMs;
+  let start = 0;
+  {
+    // Its end writes the profile.
+    await using platform = await BenchPlatform.start({ libraries: values.function === 'echo.py', nodeArguments });
+    const request = { url: await platform.define('profiled', await readFile(`${PROGRAMS}${values.function}`, 'utf8')), body: '{"name": "Valera"}' };
+    await load(request, Number(values.connections), 2);
+    start = performance.now();
+    const { p50, p99, requestsPerSecond } = await load(request, Number(values.connections), Number(values.seconds));
+    process.stdout.write(`${requestsPerSecond.toFixed(0)} requests/s, p50 ${p50} ms, p99 ${p99} ms, under the profiler\n\n`);
+  }
+  return performance.now() - start;
+}
+
+/** CPU.<date>.<time>.<pid>.<thread>.<sequence>.cpuprofile */
+function threadOf(file: string): number {
+  return Number(file.split('.').at(-3));
 }
 
 function report(title: string, times: readonly Time[]): void {

@@ -1,7 +1,8 @@
 /** The parts of V8's .cpuprofile that are used here. */
 export interface CpuProfile {
-  /** Microseconds of the system's monotonic clock. */
+  /** Microseconds of the process's monotonic clock. */
   startTime: number;
+  endTime: number;
   nodes: readonly ProfileNode[];
   /** Id of the node that was on top, per sample. */
   samples: readonly number[];
