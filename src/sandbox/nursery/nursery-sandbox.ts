@@ -5,6 +5,7 @@ import type { Sandbox, SandboxExit, SandboxSpec, SandboxStats } from '../driver.
 import { PRIVATE_STREAM_LISTEN } from '../options.ts';
 import type { OutputListener, OutputRelay } from '../output-relay.ts';
 import { treeStats } from '../process-tree.ts';
+import { childrenOf } from './host-pids.ts';
 import type { Newborn, Zygote } from './zygote.ts';
 
 export interface NurserySandboxParts {
@@ -49,12 +50,26 @@ export class NurserySandbox implements Sandbox {
   /** Without the namespace's first process, which is none of the function's. */
   async stats(): Promise<SandboxStats> {
     const pid = this.#ended ? undefined : await this.#zygote.hostPid(this.#newborn.pid);
-    const { pssBytes, processes } = pid === undefined ? { pssBytes: 0, processes: 0 } : await treeStats(pid);
-    if (processes === 0 || this.#ended) throw new HearthError('not_found', `Sandbox ${this.id} has ended.`);
-    return { pssBytes, processes: processes - 1 };
+    const stats = pid === undefined ? undefined : await this.#statsBelow(pid);
+    if (stats === undefined || stats.processes === 0 || this.#ended) throw new HearthError('not_found', `Sandbox ${this.id} has ended.`);
+    return stats;
+  }
+
+  async #statsBelow(init: number): Promise<SandboxStats> {
+    if (!this.#zygote.sharesMemory) {
+      const { pssBytes, processes } = await treeStats(init);
+      return { pssBytes, processes: Math.max(0, processes - 1) };
+    }
+    // The memory of init is the agent's, and must not be counted twice.
+    const trees = await Promise.all((await childrenOf(init)).map(treeStats));
+    return { pssBytes: sum(trees.map((tree) => tree.pssBytes)), processes: sum(trees.map((tree) => tree.processes)) };
   }
 
   kill(): void {
     this.#newborn.kill();
   }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

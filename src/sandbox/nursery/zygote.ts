@@ -30,6 +30,8 @@ export interface ZygoteStart {
 export interface ReadyReport {
   imported: string[];
   excluded: string[];
+  /** Whether a sandbox's first process is over the agent's memory and has none of its own. */
+  sharesMemory: boolean;
 }
 
 /** A sandbox's process tree, just forked. */
@@ -66,6 +68,7 @@ export class Zygote {
   readonly #children = new Map<string, Child>();
   #pids: HostPids | undefined;
   #reason = '';
+  #sharesMemory = false;
 
   private constructor(door: Door, start: ZygoteStart) {
     this.#door = door;
@@ -138,6 +141,11 @@ export class Zygote {
     }
   }
 
+  /** See ReadyReport. */
+  get sharesMemory(): boolean {
+    return this.#sharesMemory;
+  }
+
   /** The host's id of one of its sandboxes' first process. */
   async hostPid(inside: number): Promise<number | undefined> {
     return this.#pids?.of(inside);
@@ -196,6 +204,7 @@ export class Zygote {
     const [zygote] = await childrenOf(init.pid);
     if (zygote === undefined) return;
     this.#pids = new HostPids(zygote);
+    this.#sharesMemory = report.sharesMemory;
     this.#ready.resolve(report);
   }
 

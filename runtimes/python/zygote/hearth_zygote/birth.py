@@ -10,7 +10,7 @@ from _socket import AF_INET, AF_NETLINK, AF_UNIX, SOCK_DGRAM, SOCK_RAW, SOCK_STR
 from struct import pack, unpack_from
 from types import ModuleType
 
-from . import kernel
+from . import kernel, split
 
 DOOR = "/tmp/.zygote/door"
 _ROLES = (b"\0", b"\1", b"\2")  # channel, standard output, standard error
@@ -35,6 +35,15 @@ class Birth:
         self._entry = entry
         self._privileges = kernel.Privileges(seccomp)
         self._own_modules = own_modules
+        try:
+            self._split = split.Split()
+        except (NotImplementedError, OSError):
+            self._split = None
+
+    @property
+    def shares_memory(self):
+        """Whether a sandbox's first process and its agent are over the same memory."""
+        return self._split is not None
 
     def fork(self, token, tmp_bytes, routes):
         """A sandbox with connections to the platform; its process id. Raises OSError when the kernel has none to give."""
@@ -45,6 +54,13 @@ class Birth:
 
     def rehearse(self):
         """Everything but connections and agent, to see whether this kernel allows it. Returns what went wrong, or None."""
+        trouble = self._rehearse()
+        if trouble is not None and self._split is not None:
+            self._split = None
+            trouble = self._rehearse()
+        return trouble
+
+    def _rehearse(self):
         read, write = os.pipe()
         try:
             pid = kernel.clone_into_namespaces()
@@ -77,7 +93,11 @@ class Birth:
             _mount(tmp_bytes)
             os.chdir("/tmp")
             self._privileges.drop(signal.SIGKILL)
-            pid = os.fork()
+            if self._split is not None:
+                self._split.split()
+                pid = 0
+            else:
+                pid = os.fork()
         except BaseException as error:
             os.write(2, ("hearth: the sandbox could not be set up: %s\n" % error).encode())
             os._exit(71)

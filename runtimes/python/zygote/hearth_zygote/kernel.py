@@ -1,6 +1,7 @@
 """System calls that Python has no functions for. Each raises OSError."""
 
 import ctypes
+import mmap
 import os
 from struct import pack
 
@@ -62,6 +63,52 @@ def signalfd(number):
     if descriptor < 0:
         raise _failed("signalfd")
     return descriptor
+
+
+def call(number, *arguments):
+    """A system call by its number, with four arguments."""
+    if _syscall(number, *arguments, 0) < 0:
+        raise _failed("system call %d" % number)
+
+
+def executable(code):
+    """The address of a copy of these instructions that can be run and not be written; it stays for the life of the process."""
+    _libc.mmap.restype = ctypes.c_void_p
+    _libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long)
+    _libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    size = mmap.PAGESIZE
+    address = _libc.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
+    if address in (None, ctypes.c_void_p(-1).value):
+        raise _failed("mmap")
+    ctypes.memmove(address, code, len(code))
+    if _libc.mprotect(address, size, mmap.PROT_READ | mmap.PROT_EXEC) != 0:
+        raise _failed("mprotect")
+    return address
+
+
+def tid_address(option):
+    """prctl(PR_GET_TID_ADDRESS): where the C library keeps the thread's id."""
+    address = ctypes.c_void_p()
+    if _prctl(option, ctypes.addressof(address), 0, 0, 0) != 0 or not address.value:
+        raise _failed("prctl(PR_GET_TID_ADDRESS)")
+    return address.value
+
+
+def robust_list(number):
+    """get_robust_list(2) of this thread: (address, bytes)."""
+    head, size = ctypes.c_void_p(), ctypes.c_size_t()
+    call(number, 0, ctypes.addressof(head), ctypes.addressof(size), 0)
+    return head.value or 0, size.value
+
+
+def rseq_address(thread_pointer):
+    """Where the C library has registered restartable sequences (rseq(2)); 0 when it hasn't."""
+    try:
+        if not ctypes.c_uint.in_dll(_libc, "__rseq_size").value:
+            return 0
+        return thread_pointer + ctypes.c_ssize_t.in_dll(_libc, "__rseq_offset").value
+    except ValueError:
+        return 0
 
 
 class Privileges:

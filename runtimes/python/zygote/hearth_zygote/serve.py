@@ -33,7 +33,7 @@ def run():
     trouble = newborn.rehearse()
     if trouble is not None:
         _give_up(control, trouble, excluded)
-    _Loop(control, decoder, newborn).run({"imported": imported, "excluded": excluded})
+    _Loop(control, decoder, newborn).run({"imported": imported, "excluded": excluded, "sharesMemory": newborn.shares_memory})
 
 
 def _receive_start(control, decoder):

@@ -13,7 +13,7 @@ KILL = 0x03
 
 #: The zygote runs and holds the door open by its own mount.
 BOOTED = 0x81
-#: JSON: imported, excluded.
+#: JSON: imported, excluded, sharesMemory.
 READY = 0x82
 #: u32 process id as the zygote sees it, u64 inode of the network namespace.
 FORKED = 0x83
