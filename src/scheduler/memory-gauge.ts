@@ -40,8 +40,12 @@ interface Gauged {
 /**
  * Measures what sandboxes hold and what the machine has left, a little at a time, and says how much must go.
  *
- * A sandbox's memory is its proportional set size. To find it the kernel walks all page tables of every process of the tree, so each tick measures a few
- * sandboxes only, in turn; those of a version of which none has been measured come first. Others are reckoned with their version's mean.
+ * A sandbox's memory is its proportional set size. To find it the kernel walks all page tables of every process of the tree: some 0.5 ms of CPU for a small
+ * Python sandbox, a second for 2,000 of them. So each tick measures a few only, in turn, which at 8 a second costs 0.4 % of a core and comes round to each of
+ * 2,000 in four minutes; those of a version of which none has been measured come first. Others are reckoned with their version's mean.
+ *
+ * What is shared counts in parts, so of forks of one process each holds less the more there are, and the sum is right. Ending one frees less than its part while
+ * others share it; the next reading of the machine tells.
  *
  * How to wire it: `add` a sandbox once it has loaded its function, `remove` it when its processes are gone, `forget` versions that are gone; ask `pressure`
  * after starts and every so often, and hand it to KeepAlive.victims. Whoever makes it calls `start`, and `close` at the end.
