@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { createBubblewrapDriver } from '../src/sandbox/bubblewrap/bubblewrap-driver.ts';
 import type { NetworkMode, Sandbox, SandboxDriver } from '../src/sandbox/driver.ts';
 import { createNursery } from '../src/sandbox/nursery/nursery-driver.ts';
+import { processTree } from '../src/sandbox/process-tree.ts';
 
 const [layer, count = '200'] = process.argv.slice(2);
 const layers = layer === undefined ? [] : [layer];
@@ -26,11 +27,14 @@ const options = {
   maxZygotes: 2,
 };
 
-/** Seconds that all processors together have spent on work, the whole machine over. */
-function busySeconds(): number {
-  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] =
-    readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]?.split(/\s+/).slice(1).map(Number) ?? [];
-  return (user + nice + system + irq + softirq) / 100;
+/** Seconds of CPU that this process and everything below it have used so far, what has ended included (proc(5): utime, stime, cutime, cstime). */
+async function cpuSeconds(): Promise<number> {
+  const tree = await processTree(process.pid);
+  const ticks = tree.map((pid) => {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ').slice(11, 15).map(Number) ?? [];
+    return fields.reduce((sum, field) => sum + field, 0);
+  });
+  return ticks.reduce((sum, each) => sum + each, 0) / 100;
 }
 
 function percentile(sorted: readonly number[], share: number): string {
@@ -62,15 +66,15 @@ async function latency(driver: SandboxDriver, network: NetworkMode, times: numbe
 /** Creates and ends, `lanes` at a time. */
 async function rate(driver: SandboxDriver, network: NetworkMode, lanes: number, times: number): Promise<string> {
   let left = times;
-  const busy = busySeconds();
+  const before = await cpuSeconds();
   const began = performance.now();
   const lane = async () => {
     while (left-- > 0) await end(await driver.create(spec(network)));
   };
   await Promise.all(Array.from({ length: lanes }, lane));
   const seconds = (performance.now() - began) / 1000;
-  const cpu = ((busySeconds() - busy) * 1000) / times;
-  return `${lanes} at a time: ${(times / seconds).toFixed(0)}/s, ${cpu.toFixed(2)} ms of CPU each (machine-wide)`;
+  const cpu = (((await cpuSeconds()) - before) * 1000) / times;
+  return `${lanes} at a time: ${(times / seconds).toFixed(0)}/s, ${cpu.toFixed(2)} ms of CPU each (platform and sandboxes; not the kernel's own threads)`;
 }
 
 async function memory(driver: SandboxDriver, times: number): Promise<string> {

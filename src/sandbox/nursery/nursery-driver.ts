@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { HearthError } from '../../errors.ts';
-import { type Egress, hostAddresses, startEgress } from '../bubblewrap/network.ts';
+import { type Egress, type EgressTools, hostAddresses, startEgress } from '../bubblewrap/network.ts';
 import { egressTools, findTools } from '../bubblewrap/tools.ts';
 import type { BuildResult, BuildSpec, NetworkMode, Probe, Sandbox, SandboxDriver, SandboxExit, SandboxSpec } from '../driver.ts';
 import { firstByte } from '../first-byte.ts';
@@ -80,9 +80,11 @@ class NurseryDriver implements Nursery {
   async create(spec: SandboxSpec): Promise<Sandbox> {
     if (spec.network === 'host') return this.#bubblewrap.create(spec);
     const zygote = this.#zygotes.take(spec.layers);
-    if (zygote === undefined) return this.#bubblewrap.create(spec);
+    const tools = spec.network === 'egress' && zygote !== undefined ? await this.#egressTools() : undefined;
+    // Where egress can't be had, bubblewrap says so.
+    if (zygote === undefined || typeof tools === 'string') return this.#bubblewrap.create(spec);
     try {
-      return await this.#fork(spec, zygote);
+      return await this.#fork(spec, zygote, tools);
     } catch (error) {
       this.#options.log.warn({ sandbox: spec.id, error: messageOf(error) }, 'A sandbox could not be forked; bubblewrap starts one instead');
       return this.#bubblewrap.create(spec);
@@ -98,13 +100,13 @@ class NurseryDriver implements Nursery {
   }
 
   /** @throws HearthError; then nothing of it is left */
-  async #fork(spec: SandboxSpec, zygote: Zygote): Promise<Sandbox> {
+  async #fork(spec: SandboxSpec, zygote: Zygote, egress: EgressTools | undefined): Promise<Sandbox> {
     const limitMs = this.#options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS;
-    const routes = spec.network === 'egress' ? closingMessages(hostAddresses()) : Buffer.alloc(0);
+    const routes = egress === undefined ? Buffer.alloc(0) : closingMessages(hostAddresses());
     const newborn = await zygote.fork(spec.tmpBytes, routes, limitMs);
     const { channel, stdout, stderr } = newborn.connections;
     const output = new OutputRelay(stdout, stderr);
-    const network = spec.network === 'egress' ? this.#egress(newborn, zygote) : Promise.resolve(undefined);
+    const network = egress === undefined ? Promise.resolve(undefined) : this.#connect(newborn, zygote, egress);
     const exited = end(newborn, network);
     try {
       await Promise.all([network, firstByte({ channel, output, exited, limitMs })]);
@@ -122,9 +124,13 @@ class NurseryDriver implements Nursery {
     return new NurserySandbox({ spec, driver: NAME, zygote, newborn, output, exited });
   }
 
-  async #egress(newborn: Newborn, zygote: Zygote): Promise<Egress> {
-    const tools = egressTools(findTools(this.#options.path), this.#isRoot, (await this.#zygotes.interpreter()).executable);
-    if (typeof tools === 'string') throw new HearthError('network_unavailable', `Network mode egress can not be had here: ${tools}.`);
+  /** Or why there are none. */
+  async #egressTools(): Promise<EgressTools | string> {
+    const interpreter = await this.#zygotes.interpreter();
+    return egressTools(findTools(this.#options.path), this.#isRoot, interpreter.executable);
+  }
+
+  async #connect(newborn: Newborn, zygote: Zygote, tools: EgressTools): Promise<Egress> {
     const pid = await zygote.hostPid(newborn.pid);
     if (pid === undefined || newborn.networkNamespace === undefined) throw new HearthError('network_unavailable', 'The sandbox is gone.');
     const init = { pid, startTime: (await startTime(pid)) ?? '', networkNamespace: newborn.networkNamespace };

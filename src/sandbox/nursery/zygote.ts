@@ -47,6 +47,8 @@ export interface Newborn {
 interface Child {
   forked: PromiseWithResolvers<{ pid: number; networkNamespace: number | undefined }>;
   exited: PromiseWithResolvers<SandboxExit>;
+  /** As the zygote sees it. */
+  pid: number | undefined;
   patience: NodeJS.Timeout | undefined;
 }
 
@@ -117,8 +119,7 @@ export class Zygote {
   async fork(tmpBytes: number, routes: Buffer, limitMs: number): Promise<Newborn> {
     const token = randomBytes(16);
     const name = token.toString('hex');
-    const child: Child = { forked: Promise.withResolvers(), exited: Promise.withResolvers(), patience: undefined };
-    child.forked.promise.catch(() => undefined);
+    const child: Child = { forked: Promise.withResolvers(), exited: Promise.withResolvers(), pid: undefined, patience: undefined };
     this.#children.set(name, child);
     const kill = () => this.#killChild(token, name, child);
     const connected = this.#door.expect(name);
@@ -128,8 +129,10 @@ export class Zygote {
       const late = new Promise<never>((_, reject) => {
         timer = setTimeout(() => reject(new HearthError('sandbox_unavailable', `The sandbox did not connect within ${limitMs} ms.`)), limitMs);
       });
-      const early = child.exited.promise.then(() => Promise.reject(unborn(this.#door.complaint(name) || this.#reason)));
-      const [connections, forked] = await Promise.race([Promise.all([connected, child.forked.promise]), early, late]);
+      const early = child.exited.promise.then(() => undefined);
+      const born = await Promise.race([Promise.all([connected, child.forked.promise]), early, late]);
+      if (born === undefined) throw unborn(this.#door.complaint(name) || this.#reason);
+      const [connections, forked] = born;
       return { connections, ...forked, exited: child.exited.promise, kill };
     } catch (error) {
       kill();
@@ -181,7 +184,10 @@ export class Zygote {
         break;
       }
       case KIND.forked:
-        child?.forked.resolve({ pid: payload.readUInt32BE(0), networkNamespace: Number(payload.readBigUInt64BE(4)) || undefined });
+        if (child !== undefined) {
+          child.pid = payload.readUInt32BE(0);
+          child.forked.resolve({ pid: child.pid, networkNamespace: Number(payload.readBigUInt64BE(4)) || undefined });
+        }
         break;
       case KIND.refused:
         this.#reason = payload.toString();
@@ -221,11 +227,7 @@ export class Zygote {
   #endChild(name: string, child: Child, exit: SandboxExit): void {
     clearTimeout(child.patience);
     this.#children.delete(name);
-    void child.forked.promise.then(
-      ({ pid }) => this.#pids?.forget(pid),
-      () => undefined,
-    );
-    child.forked.reject(unborn(this.#reason));
+    if (child.pid !== undefined) this.#pids?.forget(child.pid);
     child.exited.resolve(exit);
   }
 

@@ -7,7 +7,7 @@ import { IS_ROOT } from './support.ts';
 const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
 
 /** Runs the platform fixture in a world of its own, as root or as an ordinary user, and returns what its sandbox reached. */
-async function inWorld(tun: 'open' | 'closed', user: 'root' | 'ordinary'): Promise<Record<string, unknown>> {
+async function inWorld(driver: 'bubblewrap' | 'nursery', tun: 'open' | 'closed', user: 'root' | 'ordinary'): Promise<Record<string, unknown>> {
   const as = user === 'root' ? [] : ['setpriv', '--reuid', '1001', '--regid', '1001', '--clear-groups', 'env', 'HOME=/tmp'];
   const argv = [
     '--net',
@@ -19,6 +19,7 @@ async function inWorld(tun: 'open' | 'closed', user: 'root' | 'ordinary'): Promi
     ...as,
     process.execPath,
     fixture('egress-platform.ts'),
+    driver,
   ];
   const { stdout } = await promisify(execFile)('unshare', argv, { timeout: 50_000 });
   return JSON.parse(stdout);
@@ -26,14 +27,15 @@ async function inWorld(tun: 'open' | 'closed', user: 'root' | 'ordinary'): Promi
 
 const SHUT = /Error$|^$/;
 
-describe.runIf(IS_ROOT)('a sandbox with egress', () => {
+describe.runIf(IS_ROOT).each(['bubblewrap', 'nursery'] as const)('a %s sandbox with egress', (driver) => {
   it.each([
     ['root, where only root may open tun', 'closed', 'root', 'as root'],
     ["the sandbox's user, where all may open tun", 'open', 'root', "as the sandbox's user"],
     ['an ordinary user', 'open', 'ordinary', "as the sandbox's user"],
   ] as const)('reaches the outside but nothing of the host, with slirp4netns run by %s', async (_, tun, user, detail) => {
-    const found = await inWorld(tun, user);
+    const found = await inWorld(driver, tun, user);
     expect(found.egress).toContain(detail);
+    expect(found.driver).toBe(driver);
     expect(found.networks).toEqual(['none', 'egress', 'host']);
     expect(found.outside).toBe('outside');
     for (const way of ['address', 'loopback', 'gateway', 'resolver, other port', 'link-local']) expect(found[way], way).toMatch(SHUT);
@@ -43,7 +45,8 @@ describe.runIf(IS_ROOT)('a sandbox with egress', () => {
   });
 
   it('is not promised to an ordinary user who may not open tun, who still gets the rest', async () => {
-    const found = await inWorld('closed', 'ordinary');
+    const found = await inWorld(driver, 'closed', 'ordinary');
+    expect(found.driver).toBe(driver);
     expect(found.networks).toEqual(['none', 'host']);
     expect(found.egress).toMatch(/\/dev\/net\/tun may be opened by root only; chmod 0666/);
     expect(found.refusal).toBe('network_unavailable');
