@@ -237,6 +237,16 @@ describe('a switch under load', () => {
     await until(async () => (await hearth.instances('late')).every((instance) => instance.version === 2));
   });
 
+  it('is made also on a machine that has room for one instance, which the old version holds', async () => {
+    await using narrow = await Hearth.start({ settings: { HEARTH_LIMITS_MAX_INSTANCES: '1' } });
+    await narrow.define('narrow', version(1));
+    await narrow.call('/narrow');
+    const body = await narrow.register({ event_type: 'http|*|/narrow', function_name: 'narrow', function_code: version(2) });
+    expect(body.warnings).toEqual([]);
+    const response = await narrow.call('/narrow');
+    expect([await response.text(), response.headers.get('x-hearth-start')]).toEqual(['v2', 'warm']);
+  });
+
   it('to a version that can not be loaded is made all the same, and the answer says why', async () => {
     await versions('unwarmed', version(1));
     await hearth.call('/unwarmed');
