@@ -98,3 +98,17 @@ describe('seccompProgram', () => {
     expect(seccompProgram('mips')).toBeUndefined();
   });
 });
+
+it.each(['x64', 'arm64'])(
+  'the filter of zygotes on %s lets namespaces be cloned and mounts be made, and nothing else that sandboxes may not',
+  (name) => {
+    const [sandbox, zygote] = [seccompProgram(name), seccompProgram(name, 'zygote')] as [Buffer, Buffer];
+    const { audit: arch, syscalls } = ARCHITECTURES[name] as NonNullable<(typeof ARCHITECTURES)[string]>;
+    for (const [call, nr] of Object.entries(syscalls)) {
+      const args = call === 'clone' ? [0x10000011] : [];
+      const [inside, outside] = [verdict(sandbox, { nr, arch, args }), verdict(zygote, { nr, arch, args })];
+      if (call === 'clone' || call === 'mount') expect([inside, outside], call).toEqual([errno(1), ALLOW]);
+      else expect(outside, call).toBe(inside);
+    }
+  },
+);

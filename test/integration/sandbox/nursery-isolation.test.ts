@@ -152,6 +152,29 @@ def handler(message, context): return [loaded, random.random(), ssl.RAND_bytes(8
     }
   });
 
+  it('count their processes apart, although the host knows them by one user id', async () => {
+    const limit = 'import resource; resource.setrlimit(resource.RLIMIT_NPROC, (6, 6))\n';
+    const fill = `${limit}
+import builtins, os, time
+builtins.kept = []
+result = 0
+try:
+    for _ in range(20):
+        pid = os.fork()
+        if pid == 0:
+            time.sleep(1000)
+        kept.append(pid)
+        result += 1
+except BlockingIOError:
+    pass
+`;
+    const filled = (await one.run(fill)) as number;
+    expect(filled).toBeGreaterThanOrEqual(3);
+    expect(filled).toBeLessThan(6);
+    expect(await other.run(`${limit}import os\npid = os.fork()\nif pid == 0: os._exit(7)\nresult = os.waitpid(pid, 0)[1] >> 8`)).toBe(7);
+    await one.run('import os\nfor pid in kept: os.kill(pid, 9); os.waitpid(pid, 0)');
+  });
+
   it('survive one that kills everything it can see', async () => {
     const driven = await driver.create(sandboxSpec());
     const inside = new Inside(driven);
