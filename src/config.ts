@@ -50,6 +50,10 @@ export const ConfigSchema = Type.Object(
           default: 'auto',
           description: 'Network of functions that name none. auto: egress where it works, else none.',
         }),
+        nursery: Type.Union([Type.Literal('auto'), Type.Literal('off')], {
+          default: 'auto',
+          description: 'Fork new sandboxes from processes that have interpreter and libraries in memory, where the kernel allows it; off: boot each.',
+        }),
         tmp_bytes: bytes(64 * MIB, 'Size of the private /tmp of a sandbox.'),
         uid_base: Type.Integer({
           minimum: 1,

@@ -20,9 +20,11 @@ import { createBubblewrapDriver } from './sandbox/bubblewrap/bubblewrap-driver.t
 import { compileAgent } from './sandbox/compile-agent.ts';
 import type { NetworkMode, Probe, SandboxDriver } from './sandbox/driver.ts';
 import { inspectInterpreter } from './sandbox/interpreter.ts';
+import { createNursery } from './sandbox/nursery/nursery-driver.ts';
 import type { DriverOptions } from './sandbox/options.ts';
 import { SandboxPool } from './sandbox/pool.ts';
 import { selectDriver } from './sandbox/select-driver.ts';
+import { CpuGauge } from './scheduler/cpu-gauge.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { headerOfLines, trigger } from './scheduler/trigger.ts';
 import { lockFolder } from './store/lock-folder.ts';
@@ -34,6 +36,7 @@ const PRUNE_INTERVAL_MS = 3600_000;
 /** What comes with the platform: one level above src/ and dist/ alike. */
 const PACKAGE_FOLDER = fileURLToPath(new URL('..', import.meta.url));
 const AGENT_FOLDER = join(PACKAGE_FOLDER, 'runtimes/python/agent');
+const ZYGOTE_FOLDER = join(PACKAGE_FOLDER, 'runtimes/python/zygote');
 
 /** A running platform. */
 export interface Platform {
@@ -72,7 +75,11 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
 
   const python = await inspectInterpreter(pythonOf(config), config.toolPath);
   const agentFolder = await compileAgent(AGENT_FOLDER, join(config.data_dir, 'runtime'), python);
-  const driver = await selectDriver(config.sandbox.driver, driverOptions(config, agentFolder, log));
+  const options = driverOptions(config, agentFolder, log);
+  const selected = await selectDriver(config.sandbox.driver, options);
+  const nursery =
+    selected.name === 'bubblewrap' && config.sandbox.nursery === 'auto' ? createNursery({ ...options, zygoteFolder: ZYGOTE_FOLDER }, selected) : null;
+  const driver: SandboxDriver = nursery ?? selected;
   undo.defer(() => driver.close());
   for (const warning of driver.warnings) log.warn({ driver: driver.name }, warning);
   const network = defaultNetwork(config, driver, log);
@@ -105,8 +112,12 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   undo.defer(() => pool.close());
 
   const monitor = new TrafficMonitor(() => performance.now());
+  const cpu = new CpuGauge();
+  undo.defer(() => cpu.close());
+
   const scheduler = new Scheduler({
     driver,
+    cpu,
     pool,
     replyEndpoint,
     layers,
@@ -124,6 +135,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       streamIdleMs: config.gateway.stream_idle_ms,
       maxReplyBytes: config.gateway.max_reply_bytes,
       tmpBytes: config.sandbox.tmp_bytes,
+      cores: availableParallelism(),
       rlimits: { openFiles: config.limits.open_files, fileBytes: config.limits.file_bytes, processes: config.limits.processes },
     },
     schedule: { maxInstances: config.limits.max_instances, maxQueue: config.limits.max_queue, idleMs: config.limits.idle_ms },
@@ -193,7 +205,9 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   const pruneTimer = setInterval(prune, PRUNE_INTERVAL_MS);
   prune();
 
-  const layersReady = layers.default().then(() => undefined);
+  const layersReady = layers.default().then(async (layer) => {
+    await nursery?.warm([layer.path]);
+  });
   // Whoever starts the platform may not care; the layers' own log line tells then.
   layersReady.catch(() => undefined);
 

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { HearthError, toHearthError } from '../errors.ts';
 import { chooseVersions, isSplit } from '../router/choose-versions.ts';
 import type { Router, RouteTarget } from '../router/router.ts';
 import type { Invocation, InvocationInput, ReplySink } from '../scheduler/invocation.ts';
+import { newInvocationId } from '../scheduler/invocation-id.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { FanOut } from './fan-out.ts';
@@ -168,7 +168,7 @@ export class Gateway {
       if (!response.writableFinished) for (const invocation of invocations) this.#invoker.cancel(invocation);
     });
     for (const { version, params } of targets) {
-      const id = randomUUID();
+      const id = newInvocationId();
       const input: InvocationInput = {
         id,
         correlationId: id,

@@ -3,6 +3,8 @@ import { type HearthError, toHearthError } from '../errors.ts';
 import type { Invocation, ReplySink } from '../scheduler/invocation.ts';
 import { sendProblem } from './problem.ts';
 
+const SMALL_BODY_BYTES = 16 * 1024;
+
 /** Writes an invocation's answer to the caller's connection: heads and framing are ours, bytes of bodies pass untouched. */
 export class HttpReply implements ReplySink {
   readonly #response: ServerResponse;
@@ -23,7 +25,9 @@ export class HttpReply implements ReplySink {
     if (status !== 204 && status !== 304) head.push('Content-Length', String(body.length));
     this.#response.writeHead(status, head);
     // Node leaves out the body of an answer to HEAD, of 204 and of 304.
-    this.#response.end(body);
+    // A short body goes out as a string, which Node writes together with the head; as bytes it would be a second buffer of a gathering write.
+    if (body.length <= SMALL_BODY_BYTES) this.#response.end(body.toString('latin1'), 'latin1');
+    else this.#response.end(body);
   }
 
   start(invocation: Invocation, status: number, headers: readonly string[]): void {

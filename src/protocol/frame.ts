@@ -59,6 +59,23 @@ export function encodeFrame(type: number, id: number, payload: Uint8Array | stri
   return frame;
 }
 
+/** A frame of text and one of bytes with the same id, as one buffer. Neither may be above MAX_PAYLOAD_BYTES. */
+export function encodeFramePair(headType: number, bodyType: number, id: number, head: string, body: Uint8Array): Buffer {
+  const headBytes = Buffer.byteLength(head);
+  if (headBytes > MAX_PAYLOAD_BYTES) throw new ProtocolError(`frame payload of ${headBytes} bytes is above ${MAX_PAYLOAD_BYTES}`);
+  const bodyAt = FRAME_HEADER_BYTES + headBytes;
+  const frames = Buffer.allocUnsafe(bodyAt + FRAME_HEADER_BYTES + body.byteLength);
+  frames.writeUInt32BE(headBytes, 0);
+  frames[4] = headType;
+  frames.writeUInt32BE(id, 5);
+  frames.write(head, FRAME_HEADER_BYTES);
+  frames.writeUInt32BE(body.byteLength, bodyAt);
+  frames[bodyAt + 4] = bodyType;
+  frames.writeUInt32BE(id, bodyAt + 5);
+  frames.set(body, bodyAt + FRAME_HEADER_BYTES);
+  return frames;
+}
+
 /** A raw body as as many frames as it takes; none for an empty body. */
 export function* encodeBody(type: number, id: number, body: Uint8Array): Generator<Buffer> {
   for (let offset = 0; offset < body.byteLength; offset += MAX_PAYLOAD_BYTES) {

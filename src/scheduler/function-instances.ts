@@ -18,6 +18,8 @@ export interface Machine {
   /** Others wait for room, and this one has more than its share: the instance that frees up is to go. */
   mustMakeRoom(holder: FunctionInstances): boolean;
   onInvocationOver(invocation: Invocation): void;
+  /** Whether the cores have been idle enough of late for more instances to bring something. */
+  hasIdleCpu(): boolean;
   /** Nothing is left of this version. */
   onGone(instances: FunctionInstances): void;
 }
@@ -25,6 +27,10 @@ export interface Machine {
 /** Before the first start and the first run have been measured. Milliseconds. */
 const GUESSED_START_MS = 60;
 const MIN_RECHECK_MS = 5;
+/** Runs above this are long: those who wait get instances of their own without being made to wait first. Milliseconds. */
+const LONG_RUN_MS = 25;
+/** With all cores busy, one more is started all the same for a line whose head waits for so long. Milliseconds. */
+const LONG_WAIT_MS = 1000;
 /** After a start that failed; doubled with each further one. Milliseconds. */
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
@@ -34,9 +40,11 @@ const WEIGHT = 0.2;
  * The instances and the waiting line of one function version. One line for all: whichever frees up first, a warm instance or a starting one, takes the
  * invocation at its head.
  *
- * When it starts one more instance: at once when there is none, or when runs are known to take longer than a start; else when the head of the line has
- * waited as long as a start takes. Run times measured under load say little of what one more instance would bring (all share the same cores), so no
- * length of the line is extrapolated from them. Never more are started than invocations wait beyond what is starting already.
+ * When it starts more instances: one at once when there is none, and as many as are waited for when runs are known to be long; else when the head of the line
+ * has waited as long as a start takes, or the line hasn't emptied for as long: then up to the number of cores, and beyond that twice as many each time, if the
+ * head waits and the machine has idle cores. Instances
+ * that all cores are too busy for would only slow each other down, and a length of the line or a run time measured under load doesn't tell that apart
+ * from functions that wait for something. Never more are started than invocations wait beyond what is starting already.
  *
  * A function that can't be started is not tried again with every request: starts back off, and meanwhile its callers get the reason at once.
  */
@@ -242,7 +250,9 @@ export class FunctionInstances implements InstanceOwner {
         return;
       }
       this.#startOne();
-    } else if (this.#runMs > this.#startMs) this.#startMany(Math.ceil(uncovered / this.version.concurrency));
+    } else if (this.#runMs > Math.max(this.#startMs, LONG_RUN_MS) && this.#machine.hasIdleCpu()) {
+      this.#startMany(Math.ceil(uncovered / this.version.concurrency));
+    }
     this.#recheckTimer ??= setTimeout(() => this.#recheck(), Math.max(MIN_RECHECK_MS, this.#startMs));
   }
 
@@ -257,8 +267,18 @@ export class FunctionInstances implements InstanceOwner {
     const head = this.#queue.peek();
     if (!head) return;
     const uncovered = this.#queue.length - this.#starting * this.version.concurrency;
-    if (uncovered > 0 && performance.now() - head.acceptedTick >= this.#startMs) this.#startMany(Math.ceil(uncovered / this.version.concurrency));
+    const waited = performance.now() - head.acceptedTick;
+    const growth = waited >= this.#startMs ? this.#growth(waited) : Math.min(1, this.#parts.settings.cores - this.#instances.size);
+    if (uncovered > 0) this.#startMany(Math.min(Math.ceil(uncovered / this.version.concurrency), growth));
     this.#recheckTimer = setTimeout(() => this.#recheck(), Math.max(MIN_RECHECK_MS, this.#startMs));
+  }
+
+  /** How many more instances may be worth their while. */
+  #growth(waitedMs: number): number {
+    const { size } = this.#instances;
+    if (size < this.#parts.settings.cores) return this.#parts.settings.cores - size;
+    if (this.#machine.hasIdleCpu()) return size;
+    return waitedMs > LONG_WAIT_MS ? 1 : 0;
   }
 
   #startMany(count: number): void {

@@ -29,6 +29,8 @@ export interface InstanceSettings {
   /** Bytes of the private /tmp. */
   tmpBytes: number;
   rlimits: LoadMessage['limits'];
+  /** Of the machine: so many instances can run at once. */
+  cores: number;
 }
 
 export interface InstanceParts {
@@ -140,7 +142,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
       id: this.id,
       functionName: this.version.functionName,
       versionNumber: this.version.number,
-      driver: this.#parts.driver.name,
+      driver: this.#sandbox?.driver ?? this.#parts.driver.name,
       state: this.state,
       startedAt: this.startedAt,
       readyAt: this.#readyAt,

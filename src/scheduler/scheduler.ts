@@ -1,6 +1,7 @@
 import { HearthError } from '../errors.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { InstanceRecord, InvocationRecord } from '../schemas/records.ts';
+import type { CpuGauge } from './cpu-gauge.ts';
 import { FunctionInstances, type Machine } from './function-instances.ts';
 import { type Instance, type InstanceParts, kindOf } from './instance.ts';
 import { Invocation, type InvocationInput, type ReplySink } from './invocation.ts';
@@ -21,6 +22,8 @@ export interface SchedulerSettings {
 
 /** An invocation counts half in its function's frequency after so long. Milliseconds. */
 const FREQUENCY_HALF_LIFE_MS = 10 * 60_000;
+/** Below this the cores count as busy. */
+const IDLE_CPU_SHARE = 0.1;
 /** What an instance is taken to hold before it was measured. */
 const GUESSED_INSTANCE_BYTES = 16 * 1024 * 1024;
 
@@ -32,6 +35,7 @@ export interface Recorder {
 
 export interface SchedulerParts extends InstanceParts {
   recorder: Recorder;
+  cpu: Pick<CpuGauge, 'idleShare'>;
   schedule: SchedulerSettings;
 }
 
@@ -199,6 +203,10 @@ export class Scheduler implements Machine {
       startCostMs: instance.bootMs + instance.initMs,
       idleSince: performance.now(),
     });
+  }
+
+  hasIdleCpu(): boolean {
+    return this.#parts.cpu.idleShare > IDLE_CPU_SHARE;
   }
 
   mustMakeRoom(holder: FunctionInstances): boolean {

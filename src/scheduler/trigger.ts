@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { HearthError } from '../errors.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { Invocation, InvocationInput, ReplySink } from './invocation.ts';
+import { newInvocationId } from './invocation-id.ts';
 import type { Scheduler } from './scheduler.ts';
 
 /** The control plane's trigger, as the seed has it: everything is given as text, and passed on as it is. */
@@ -35,7 +35,7 @@ export async function trigger(
     ({ version, params }) =>
       new Promise<string>((resolve, reject) => {
         const input: InvocationInput = {
-          id: randomUUID(),
+          id: newInvocationId(),
           correlationId,
           trigger: 'api',
           verb: request.verb,
@@ -70,7 +70,7 @@ export function headerOfLines(lines: string, name: string): string | undefined {
 /** Names and values in turn, with exactly one X-Correlation-Id, last. */
 function parseHeaderLines(lines: string): { headers: string[]; correlationId: string } {
   const headers: string[] = [];
-  let correlationId: string = randomUUID();
+  let correlationId = newInvocationId();
   for (const line of lines.split(/\r?\n/)) {
     if (line.trim() === '') continue;
     const colon = line.indexOf(':');

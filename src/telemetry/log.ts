@@ -3,6 +3,10 @@ import { PinoPretty } from 'pino-pretty';
 
 export type { Logger } from 'pino';
 
+/** Lines are gathered up to so many bytes, or for so long. */
+const BUFFER_BYTES = 8 * 1024;
+const FLUSH_MS = 100;
+
 export interface LogSettings {
   level: string;
   format: 'auto' | 'json' | 'pretty';
@@ -17,7 +21,7 @@ export interface PlatformLog {
 
 /** Lines of JSON to standard output, or readable ones on a terminal. Written asynchronously: a line per invocation must not cost a system call each. */
 export function createLog(settings: LogSettings, isTerminal: boolean): PlatformLog {
-  const destination = pino.destination({ dest: 1, sync: false });
+  const destination = pino.destination({ dest: 1, sync: false, minLength: BUFFER_BYTES, periodicFlush: FLUSH_MS });
   // A reader that went away (`hearth up | head`) ends the log, not the platform.
   destination.on('error', () => undefined);
   const pretty = settings.format === 'pretty' || (settings.format === 'auto' && isTerminal);

@@ -145,9 +145,14 @@ function spawnBwrap(launcher: Launcher, plan: Plan, uid: number | undefined, hel
 function readInit(status: Readable): Promise<NamespaceInit | undefined> {
   return new Promise((resolve) => {
     let text = '';
-    status.on('error', () => resolve(undefined));
-    status.on('close', () => resolve(undefined));
-    status.on('end', () => resolve(undefined));
+    let told = false;
+    // A short command may have ended, and the documents with it, while its start time is still being read.
+    const over = () => {
+      if (!told) resolve(undefined);
+    };
+    status.on('error', over);
+    status.on('close', over);
+    status.on('end', over);
     status.on('data', (chunk: Buffer) => {
       text += chunk.toString();
       const lines = text.split('\n');
@@ -156,6 +161,7 @@ function readInit(status: Readable): Promise<NamespaceInit | undefined> {
         const found: Record<string, unknown> = JSON.parse(line);
         const pid = found['child-pid'];
         if (typeof pid !== 'number') continue;
+        told = true;
         const networkNamespace = found['net-namespace'];
         void startTime(pid).then((time) =>
           resolve({ pid, startTime: time ?? '', networkNamespace: typeof networkNamespace === 'number' ? networkNamespace : undefined }),

@@ -82,7 +82,7 @@ describe('a handler', () => {
   it('streams what a generator yields, as it yields it', async () => {
     await hearth.define(
       'stream',
-      'import asyncio\nasync def handler(m, c):\n    for i in range(3):\n        yield f"{i}\\n"\n        await asyncio.sleep(0.05)',
+      'import asyncio\nasync def handler(m, c):\n    for i in range(3):\n        yield f"{i}\\n"\n        await asyncio.sleep(0.3)',
     );
     const response = await hearth.call('/stream');
     const pieces: string[] = [];
