@@ -3,10 +3,14 @@
  * Usage: node bench/nursery-probe.ts [layer folder] [sandboxes per measurement]
  * The layer folder holds what requirements.functions.txt installs: pip install --target <folder> -r requirements.functions.txt
  */
-import { readFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createBubblewrapDriver } from '../src/sandbox/bubblewrap/bubblewrap-driver.ts';
+import { compileAgent } from '../src/sandbox/compile-agent.ts';
 import type { NetworkMode, Sandbox, SandboxDriver } from '../src/sandbox/driver.ts';
+import { inspectInterpreter } from '../src/sandbox/interpreter.ts';
 import { createNursery } from '../src/sandbox/nursery/nursery-driver.ts';
 import { processTree } from '../src/sandbox/process-tree.ts';
 
@@ -16,10 +20,13 @@ const repetitions = Number(count);
 const runtimes = (name: string) => fileURLToPath(new URL(`../runtimes/python/${name}`, import.meta.url));
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
+const python = await inspectInterpreter(process.env.HEARTH_PYTHON ?? 'python3', process.env.PATH ?? '');
+const folder = mkdtempSync(join(tmpdir(), 'hearth-probe-'));
+chmodSync(folder, 0o755);
 const log = { warn: (fields: object, message: string) => print(`${message} ${JSON.stringify(fields)}`), debug: () => undefined };
 const options = {
-  python: process.env.HEARTH_PYTHON ?? 'python3',
-  agentFolder: runtimes('agent'),
+  python: python.executable,
+  agentFolder: await compileAgent(runtimes('agent'), folder, python),
   agentEntry: '__main__.py',
   path: process.env.PATH ?? '',
   log,
@@ -111,3 +118,4 @@ print(`zygote ready after ${(performance.now() - began).toFixed(0)} ms`);
 await measure(nursery);
 await measure(bubblewrap);
 await nursery.close();
+rmSync(folder, { recursive: true });

@@ -85,9 +85,9 @@ export class Zygotes {
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#sweep);
-    for (const entry of this.#entries.values()) {
-      await entry.starting?.catch(() => undefined).finally(() => entry.zygote?.kill());
-    }
+    for (const { zygote } of this.#entries.values()) zygote?.kill();
+    // One that is just being started sees that we are closed, and is killed then.
+    await Promise.allSettled([...this.#entries.values()].map(({ starting }) => starting));
     await Promise.all(this.#ending);
   }
 
