@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -76,6 +76,7 @@ export const ConfigSchema = Type.Object(
     limits: Type.Object(
       {
         max_instances: Type.Integer({ minimum: 1, default: defaultMaxInstances(), description: 'Instances at a time on this machine.' }),
+        memory_bytes: bytes(Math.floor(totalmem() * 0.6), 'What all instances together may hold; idle ones go beyond that.'),
         max_queue: Type.Integer({ minimum: 1, default: 10_000, description: 'Invocations that wait at a time on this machine.' }),
         start_timeout_ms: millis(30_000, 'For an instance to boot and load its function.'),
         idle_ms: millis(10 * 60_000, 'An idle instance is kept for.'),
@@ -124,9 +125,9 @@ export interface Config extends ConfigFile {
   readonly pipEnvironment: Readonly<Record<string, string>>;
 }
 
-/** A sandbox with the default libraries loaded holds some 40 MiB; half the memory may go to them. */
+/** What they hold is measured and bounded by memory_bytes; this bounds their number. */
 function defaultMaxInstances(): number {
-  return Math.max(8, Math.min(512, Math.floor(totalmem() / 2 / (40 * MIB)), cpus().length * 128));
+  return Math.max(16, Math.min(4096, Math.floor(totalmem() / (8 * MIB))));
 }
 
 const validator = Compile(ConfigSchema);

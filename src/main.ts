@@ -25,6 +25,9 @@ import type { DriverOptions } from './sandbox/options.ts';
 import { SandboxPool } from './sandbox/pool.ts';
 import { selectDriver } from './sandbox/select-driver.ts';
 import { CpuGauge } from './scheduler/cpu-gauge.ts';
+import { createHostReader } from './scheduler/host-memory.ts';
+import { InstanceRoom } from './scheduler/instance-room.ts';
+import { MemoryGauge } from './scheduler/memory-gauge.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { headerOfLines, trigger } from './scheduler/trigger.ts';
 import { lockFolder } from './store/lock-folder.ts';
@@ -33,6 +36,8 @@ import { openSqliteStore } from './store/sqlite/open-sqlite-store.ts';
 import { createLog, type Logger } from './telemetry/log.ts';
 
 const PRUNE_INTERVAL_MS = 3600_000;
+/** A few sandboxes are measured each second, in turn (0.4 % of a core); 5 % of the machine's memory are to stay free. */
+const MEMORY_SETTINGS = { headroomShare: 0.05, maxStallPercent: 20, stallShare: 0.1, intervalMs: 1000, perTick: 8, guessBytes: 16 * 1024 * 1024 };
 /** What comes with the platform: one level above src/ and dist/ alike. */
 const PACKAGE_FOLDER = fileURLToPath(new URL('..', import.meta.url));
 const AGENT_FOLDER = join(PACKAGE_FOLDER, 'runtimes/python/agent');
@@ -115,8 +120,19 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   const cpu = new CpuGauge();
   undo.defer(() => cpu.close());
 
+  const memory = new MemoryGauge({
+    readHost: createHostReader((path) => readFile(path, 'utf8')),
+    settings: { ...MEMORY_SETTINGS, budgetBytes: config.limits.memory_bytes },
+    onMeasured: (id, bytes) => room.measured(id, bytes),
+    log,
+  });
+  const room = new InstanceRoom({ maxInstances: config.limits.max_instances, idleMs: config.limits.idle_ms }, memory);
+  memory.start();
+  undo.defer(() => memory.close());
+
   const scheduler = new Scheduler({
     driver,
+    room,
     cpu,
     pool,
     replyEndpoint,
@@ -138,7 +154,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       cores: availableParallelism(),
       rlimits: { openFiles: config.limits.open_files, fileBytes: config.limits.file_bytes, processes: config.limits.processes },
     },
-    schedule: { maxInstances: config.limits.max_instances, maxQueue: config.limits.max_queue, idleMs: config.limits.idle_ms },
+    schedule: { maxQueue: config.limits.max_queue },
   });
 
   const router = new Router();

@@ -10,7 +10,8 @@ export interface Machine {
   takeRoom(asker: FunctionInstances): boolean;
   /** Everything about an instance that has stopped is cleared. */
   giveRoom(instance: Instance): void;
-  onInstanceChanged(instance: Instance): void;
+  onInstanceStarted(instance: Instance): void;
+  onInstanceReady(instance: Instance): void;
   /** An invocation is given to it. */
   onInstanceUsed(instance: Instance): void;
   /** It has nothing to run. */
@@ -164,7 +165,7 @@ export class FunctionInstances implements InstanceOwner {
     this.#nextStartTick = 0;
     this.#startMs = mean(this.#startMs, instance.bootMs + instance.initMs);
     for (const warmer of this.#warmers.splice(0)) warmer.resolve();
-    this.#machine.onInstanceChanged(instance);
+    this.#machine.onInstanceReady(instance);
     this.#list(instance);
     this.#pump();
     if (this.#retired && this.#queue.length === 0) instance.retire('the version was replaced');
@@ -290,8 +291,8 @@ export class FunctionInstances implements InstanceOwner {
     const instance = new Instance(this.#parts, this.version, this);
     this.#instances.add(instance);
     this.#starting++;
+    this.#machine.onInstanceStarted(instance);
     instance.start();
-    this.#machine.onInstanceChanged(instance);
     return true;
   }
 

@@ -6,13 +6,15 @@ import type { ExitedMessage, HelloMessage, LoadMessage, ReadyMessage, ReplyHeadM
 import { RuntimeChannel, type RuntimeListener } from '../protocol/runtime-channel.ts';
 import { StreamTunnel } from '../protocol/stream-tunnel.ts';
 import type { ReplyEndpoint, ReplyInbox, ReplyMessage } from '../reply/endpoint.ts';
-import type { Sandbox, SandboxDriver, SandboxExit } from '../sandbox/driver.ts';
+import type { Sandbox, SandboxDriver, SandboxExit, SandboxStats } from '../sandbox/driver.ts';
 import type { SandboxKind, SandboxPool } from '../sandbox/pool.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { InstanceRecord, InstanceState } from '../schemas/records.ts';
 import type { Logger } from '../telemetry/log.ts';
+import * as errors from './instance-errors.ts';
 import type { Invocation } from './invocation.ts';
-import { failInvocation, ReplyAssembly } from './reply-assembly.ts';
+import { failInvocation } from './reply-assembly.ts';
+import { RunningInvocation } from './running-invocation.ts';
 import { TailBuffer } from './tail-buffer.ts';
 
 const LOG_TAIL_BYTES = 64 * 1024;
@@ -50,14 +52,6 @@ export interface InstanceOwner {
   onStopped(instance: Instance, startError: HearthError | null, orphans: readonly Invocation[]): void;
 }
 
-interface Running {
-  frameId: number;
-  invocation: Invocation;
-  assembly: ReplyAssembly;
-  idleTimer: NodeJS.Timeout | null;
-  graceTimer: NodeJS.Timeout | null;
-}
-
 /**
  * A sandbox that holds one function version: `starting → idle ⇄ busy → draining → stopped`.
  * starting: boot (until Hello), then load (until Ready). draining: takes nothing new, stops when what runs is over. From every state to stopped by `kill`,
@@ -77,8 +71,8 @@ export class Instance implements RuntimeListener, ReplyInbox {
 
   readonly #parts: InstanceParts;
   readonly #owner: InstanceOwner;
-  readonly #running = new Map<number, Running>();
-  readonly #byCorrelation = new Map<string, Running>();
+  readonly #running = new Map<number, RunningInvocation>();
+  readonly #byCorrelation = new Map<string, RunningInvocation>();
   readonly #tunnels = new Map<number, StreamTunnel>();
   readonly #logs = new TailBuffer(LOG_TAIL_BYTES);
   readonly #startTick = performance.now();
@@ -108,15 +102,10 @@ export class Instance implements RuntimeListener, ReplyInbox {
   /** Boots and loads; how it went is told to the owner. */
   start(): void {
     this.#startTimer = setTimeout(() => {
-      this.#failStart(
-        new HearthError(
-          'function_load_failed',
-          `The function ${this.version.functionName} was not loaded within ${this.#parts.settings.startTimeoutMs} ms. What its code does on import takes too long, or the machine is overloaded.`,
-        ),
-      );
+      this.#failStart(errors.loadTooSlow(this.version.functionName, this.#parts.settings.startTimeoutMs));
     }, this.#parts.settings.startTimeoutMs);
     if (this.#sandbox) this.#attach(this.#sandbox);
-    else this.#boot().catch((error: unknown) => this.#failStart(asStartError(error)));
+    else this.#boot().catch((error: unknown) => this.#failStart(errors.asStartError(error)));
   }
 
   get state(): InstanceState {
@@ -135,6 +124,12 @@ export class Instance implements RuntimeListener, ReplyInbox {
 
   get logs(): string | null {
     return this.#logs.text();
+  }
+
+  /** @throws Error when there is no sandbox, or none any more */
+  async stats(): Promise<SandboxStats> {
+    if (!this.#sandbox) throw new Error('the instance has no sandbox yet');
+    return this.#sandbox.stats();
   }
 
   record(): InstanceRecord {
@@ -182,8 +177,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
       },
       input.body,
     );
-    const assembly = new ReplyAssembly(invocation, this.#parts.settings.maxReplyBytes);
-    const entry: Running = { frameId, invocation, assembly, idleTimer: null, graceTimer: null };
+    const entry = new RunningInvocation(frameId, invocation, this.#parts.settings.maxReplyBytes);
     this.#running.set(frameId, entry);
     if (version.style === 'script') this.#byCorrelation.set(input.correlationId, entry);
     invocation.sink.dispatched?.(invocation);
@@ -195,8 +189,8 @@ export class Instance implements RuntimeListener, ReplyInbox {
    */
   cancel(invocation: Invocation, reason: 'deadline' | 'client_gone' | 'reply_refused'): void {
     const entry = [...this.#running.values()].find((running) => running.invocation === invocation);
-    if (!entry || entry.graceTimer) return;
-    this.#stopIdleClock(entry);
+    if (!entry || entry.isCancelled) return;
+    entry.stopClocks();
     if (this.version.style === 'handler' && reason === 'deadline' && this.#running.size === 1) {
       this.kill('an invocation passed its deadline');
       return;
@@ -204,7 +198,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
     this.#channel?.cancel(entry.frameId, reason);
     const grace =
       reason === 'client_gone' && this.version.style === 'handler' ? 4 * this.#parts.settings.cancelGraceMs : this.#parts.settings.cancelGraceMs;
-    entry.graceTimer = setTimeout(() => this.#condemn(), grace);
+    entry.startGrace(grace, () => this.#condemn());
   }
 
   /** Takes nothing new, and stops when it is empty. */
@@ -221,8 +215,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
     if (this.#phase === 'stopped') return;
     this.#stopReason ??= reason;
     this.#stopError ??= error;
-    if (this.#phase === 'starting')
-      this.#startError ??= error ?? new HearthError('sandbox_unavailable', `The instance was stopped before it was ready: ${reason}.`);
+    if (this.#phase === 'starting') this.#startError ??= error ?? errors.stoppedBeforeReady(reason);
     if (this.#phase !== 'draining') this.#phase = 'draining';
     if (this.#sandbox) this.#sandbox.kill();
   }
@@ -242,9 +235,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
     const sandbox = this.#sandbox as Sandbox;
     const { version } = this;
     if (message.runtime !== version.runtime) {
-      this.#failStart(
-        new HearthError('sandbox_unavailable', `The sandbox runs the runtime ${message.runtime}; the function needs ${version.runtime}.`),
-      );
+      this.#failStart(errors.wrongRuntime(message.runtime, version.runtime));
       return;
     }
     this.#channel?.load(
@@ -274,11 +265,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
   }
 
   onLoadFailed(error: RuntimeErrorMessage): void {
-    this.#failStart(
-      new HearthError('function_load_failed', `The function ${this.version.functionName} could not be loaded: ${error.type}: ${error.message}.`, {
-        extra: { function_error: error },
-      }),
-    );
+    this.#failStart(errors.loadFailed(this.version.functionName, error));
   }
 
   onLog(id: number, _stream: 'stdout' | 'stderr', chunk: Buffer): void {
@@ -296,7 +283,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
   onReplyBody(id: number, chunk: Buffer): void {
     const entry = this.#answerable(id);
     if (!entry) return;
-    entry.idleTimer?.refresh();
+    entry.refreshIdleClock();
     this.#guard(entry, () => {
       if (entry.assembly.body(chunk)) return;
       this.#channel?.pause();
@@ -314,12 +301,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
   onFailed(id: number, error: RuntimeErrorMessage): void {
     const entry = this.#running.get(id);
     if (!entry) return;
-    failInvocation(
-      entry.invocation,
-      new HearthError('function_failed', `The function ${this.version.functionName} failed: ${error.type}: ${error.message}`, {
-        extra: { function_error: error },
-      }),
-    );
+    failInvocation(entry.invocation, errors.failed(this.version.functionName, error));
     this.#over(entry);
   }
 
@@ -350,22 +332,14 @@ export class Instance implements RuntimeListener, ReplyInbox {
       { instance: this.id, function: this.version.functionName, reason: error.message },
       'a runtime broke the protocol; its sandbox is killed',
     );
-    const failure = new HearthError(
-      'runtime_protocol_error',
-      `The runtime of the function ${this.version.functionName} broke the protocol (${error.message}); its sandbox was killed. A function that writes to descriptor 3 does this.`,
-    );
+    const failure = errors.protocolBroken(this.version.functionName, error.message);
     if (this.#phase === 'starting') this.#failStart(failure);
     else this.kill(error.message, failure);
   }
 
   async #boot(): Promise<void> {
     const kind = kindOf(this.#parts, this.version);
-    if (!kind) {
-      throw new HearthError(
-        'function_load_failed',
-        `A layer of the function ${this.version.functionName} is gone. Register the function again to have it rebuilt.`,
-      );
-    }
+    if (!kind) throw errors.layerGone(this.version.functionName);
     this.#sandbox = await this.#parts.driver.create({ ...kind, id: this.id });
     this.#attach(this.#sandbox);
   }
@@ -394,56 +368,35 @@ export class Instance implements RuntimeListener, ReplyInbox {
     this.#phase = 'stopped';
     this.#stoppedAt = Date.now();
     this.#clearStartTimer();
-    const how = exit.signal ? `was ended by ${exit.signal}` : `exited with code ${exit.code}`;
-    this.#stopReason ??= `the sandbox ${how}`;
+    this.#stopReason ??= `the sandbox ${errors.howEnded(exit)}`;
     for (const tunnel of this.#tunnels.values()) tunnel.destroy();
     const orphans = [...this.#running.values()];
     this.#running.clear();
     this.#byCorrelation.clear();
     for (const entry of orphans) {
-      this.#stopClocks(entry);
-      failInvocation(
-        entry.invocation,
-        this.#stopError ??
-          new HearthError(
-            'function_crashed',
-            `The function ${this.version.functionName} ended its sandbox while it ran: it ${how}. What it printed is in the record of the invocation.`,
-          ),
-      );
+      entry.stopClocks();
+      failInvocation(entry.invocation, this.#stopError ?? errors.crashed(this.version.functionName, exit));
       entry.invocation.over = true;
     }
-    const crashed = new HearthError(
-      'function_load_failed',
-      `The sandbox of the function ${this.version.functionName} ${how} before the function was loaded.${tailOf(this.logs)}`,
-    );
     this.#owner.onStopped(
       this,
-      wasStarting ? (this.#startError ?? crashed) : null,
+      wasStarting ? (this.#startError ?? errors.endedBeforeLoad(this.version.functionName, exit, this.logs)) : null,
       orphans.map((entry) => entry.invocation),
     );
   }
 
-  #exited(entry: Running, exit: ExitedMessage): void {
+  #exited(entry: RunningInvocation, exit: ExitedMessage): void {
     if (!this.#running.has(entry.frameId)) return;
     const { invocation } = entry;
     if (!invocation.answered) {
       if (exit.signal === undefined && exit.code === 0) this.#guard(entry, () => entry.assembly.nothing());
-      else {
-        const how = exit.signal === undefined ? `exited with code ${exit.code}` : `was ended by ${exit.signal}`;
-        failInvocation(
-          invocation,
-          new HearthError(
-            'function_failed',
-            `The script of the function ${this.version.functionName} ${how} without an answer. What it printed is in the record of the invocation.`,
-          ),
-        );
-      }
+      else failInvocation(invocation, errors.scriptFailed(this.version.functionName, exit));
     }
     this.#over(entry);
   }
 
-  #over(entry: Running): void {
-    this.#stopClocks(entry);
+  #over(entry: RunningInvocation): void {
+    entry.stopClocks();
     this.#running.delete(entry.frameId);
     const { correlationId } = entry.invocation.input;
     // The control plane's trigger may name one id twice: the later run has it now.
@@ -462,17 +415,17 @@ export class Instance implements RuntimeListener, ReplyInbox {
   }
 
   #allCondemned(): boolean {
-    for (const entry of this.#running.values()) if (!entry.graceTimer) return false;
+    for (const entry of this.#running.values()) if (!entry.isCancelled) return false;
     return this.#phase === 'draining';
   }
 
-  #answerable(id: number): Running | undefined {
+  #answerable(id: number): RunningInvocation | undefined {
     const entry = this.#running.get(id);
     return entry && !entry.invocation.answered ? entry : undefined;
   }
 
   /** An answer that can't be sent fails its invocation, and nobody waits for the rest of it. */
-  #guard(entry: Running, act: () => void): void {
+  #guard(entry: RunningInvocation, act: () => void): void {
     try {
       act();
     } catch (error) {
@@ -482,31 +435,13 @@ export class Instance implements RuntimeListener, ReplyInbox {
     }
   }
 
-  #startIdleClock(entry: Running): void {
+  #startIdleClock(entry: RunningInvocation): void {
     const { streamIdleMs } = this.#parts.settings;
-    entry.idleTimer = setTimeout(() => {
-      failInvocation(
-        entry.invocation,
-        new HearthError(
-          'deadline_exceeded',
-          `The streamed answer of the function ${this.version.functionName} paused for more than ${streamIdleMs} ms.`,
-          { extra: { clock: 'stream' } },
-        ),
-      );
+    entry.startIdleClock(streamIdleMs, () => {
       entry.invocation.state = 'timed_out';
+      failInvocation(entry.invocation, errors.streamPaused(this.version.functionName, streamIdleMs));
       this.cancel(entry.invocation, 'deadline');
-    }, streamIdleMs);
-  }
-
-  #stopIdleClock(entry: Running): void {
-    if (entry.idleTimer) clearTimeout(entry.idleTimer);
-    entry.idleTimer = null;
-  }
-
-  #stopClocks(entry: Running): void {
-    this.#stopIdleClock(entry);
-    if (entry.graceTimer) clearTimeout(entry.graceTimer);
-    entry.graceTimer = null;
+    });
   }
 
   #clearStartTimer(): void {
@@ -524,13 +459,4 @@ export function kindOf(parts: Pick<InstanceParts, 'layers' | 'settings'>, versio
     layers.push(layer.path);
   }
   return { runtime: version.runtime, layers, network: version.network, tmpBytes: parts.settings.tmpBytes };
-}
-
-function asStartError(error: unknown): HearthError {
-  if (error instanceof HearthError) return error;
-  return new HearthError('sandbox_unavailable', `The sandbox could not be made: ${(error as Error).message}.`, { cause: error });
-}
-
-function tailOf(logs: string | null): string {
-  return logs === null ? '' : ` It printed: ${logs.trimEnd().slice(-500)}`;
 }

@@ -4,28 +4,20 @@ import type { InstanceRecord, InvocationRecord } from '../schemas/records.ts';
 import type { CpuGauge } from './cpu-gauge.ts';
 import { FunctionInstances, type Machine } from './function-instances.ts';
 import { type Instance, type InstanceParts, kindOf } from './instance.ts';
+import type { InstanceRoom } from './instance-room.ts';
 import { Invocation, type InvocationInput, type ReplySink } from './invocation.ts';
 import { recordOf } from './invocation-record.ts';
-import { KeepAlive } from './keep-alive.ts';
 import { failInvocation } from './reply-assembly.ts';
 
 const SWEEP_INTERVAL_MS = 1000;
 
 export interface SchedulerSettings {
-  /** Instances at a time on this machine. */
-  maxInstances: number;
   /** Invocations that wait at a time. */
   maxQueue: number;
-  /** Milliseconds that an idle instance is kept for. */
-  idleMs: number;
 }
 
-/** An invocation counts half in its function's frequency after so long. Milliseconds. */
-const FREQUENCY_HALF_LIFE_MS = 10 * 60_000;
 /** Below this the cores count as busy. */
 const IDLE_CPU_SHARE = 0.1;
-/** What an instance is taken to hold before it was measured. */
-const GUESSED_INSTANCE_BYTES = 16 * 1024 * 1024;
 
 /** Where records go; written behind, off the request's way. */
 export interface Recorder {
@@ -35,6 +27,7 @@ export interface Recorder {
 
 export interface SchedulerParts extends InstanceParts {
   recorder: Recorder;
+  room: InstanceRoom;
   cpu: Pick<CpuGauge, 'idleShare'>;
   schedule: SchedulerSettings;
 }
@@ -51,18 +44,13 @@ export class Scheduler implements Machine {
   /** By function name, the versions that new work may come for. */
   readonly #inService = new Map<string, readonly FunctionVersion[]>();
   readonly #open = new Set<Invocation>();
-  readonly #hungry = new Set<FunctionInstances>();
-  readonly #instances = new Map<string, Instance>();
-  readonly #keepAlive: KeepAlive;
   readonly #sweeper: NodeJS.Timeout;
-  #instanceCount = 0;
   #draining = false;
   #onIdle: (() => void) | null = null;
 
   constructor(parts: SchedulerParts) {
     this.#parts = parts;
-    this.#keepAlive = new KeepAlive({ minIdleMs: 0, maxIdleMs: parts.schedule.idleMs, reserved: 0 }, FREQUENCY_HALF_LIFE_MS);
-    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS);
+    this.#sweeper = setInterval(() => parts.room.sweep(), SWEEP_INTERVAL_MS);
     this.#sweeper.unref();
   }
 
@@ -151,7 +139,7 @@ export class Scheduler implements Machine {
   }
 
   instanceLogs(id: string): string | undefined {
-    const instance = this.#instances.get(id);
+    const instance = this.#parts.room.byId(id);
     return instance && (instance.logs ?? '');
   }
 
@@ -162,47 +150,30 @@ export class Scheduler implements Machine {
     clearInterval(this.#sweeper);
     const error = new HearthError('draining', 'The platform shut down before the function had answered.');
     for (const functionInstances of [...this.#functions.values()]) functionInstances.stop(error);
-    await this.#settled(() => this.#instanceCount === 0, 10_000);
+    await this.#settled(() => this.#parts.room.taken === 0, 10_000);
   }
 
   takeRoom(asker: FunctionInstances): boolean {
-    if (this.#instanceCount >= this.#parts.schedule.maxInstances) {
-      this.#hungry.add(asker);
-      for (const id of this.#keepAlive.victims(1, performance.now())) this.#instances.get(id)?.retire('its room was needed by another function');
-      return false;
-    }
-    this.#hungry.delete(asker);
-    this.#instanceCount++;
-    return true;
+    return this.#parts.room.take(asker);
   }
 
   giveRoom(instance: Instance): void {
-    this.#instanceCount--;
     this.onInstanceChanged(instance);
-    this.#instances.delete(instance.id);
-    this.#keepAlive.gone(instance.id);
-    const asked = this.#hungry.size;
-    for (let n = 0; n < asked && this.#instanceCount < this.#parts.schedule.maxInstances; n++) {
-      const poorest = this.#poorestHungry();
-      if (!poorest) break;
-      this.#hungry.delete(poorest);
-      poorest.onRoom();
-    }
+    this.#parts.room.giveBack(instance);
     this.#checkIdle();
   }
 
+  onInstanceReady(instance: Instance): void {
+    this.#parts.room.ready(instance);
+    this.onInstanceChanged(instance);
+  }
+
   onInstanceUsed(instance: Instance): void {
-    this.#keepAlive.used(keyOf(instance.version), instance.id, performance.now());
+    this.#parts.room.used(instance);
   }
 
   onInstanceIdle(instance: Instance): void {
-    this.#keepAlive.idle({
-      id: instance.id,
-      functionKey: keyOf(instance.version),
-      memoryBytes: GUESSED_INSTANCE_BYTES,
-      startCostMs: instance.bootMs + instance.initMs,
-      idleSince: performance.now(),
-    });
+    this.#parts.room.idle(instance);
   }
 
   hasIdleCpu(): boolean {
@@ -210,15 +181,15 @@ export class Scheduler implements Machine {
   }
 
   mustMakeRoom(holder: FunctionInstances): boolean {
-    const poorest = this.#poorestHungry();
-    if (!poorest || poorest === holder) return false;
-    // A fair share: as much as everybody who has or wants instances would get. Never the last one, and nothing goes to one that has as much.
-    const share = Math.max(1, this.#parts.schedule.maxInstances / this.#functions.size);
-    return holder.instances.size > share && holder.instances.size > poorest.instances.size + 1;
+    return this.#parts.room.mustGive(holder, this.#functions.size);
+  }
+
+  onInstanceStarted(instance: Instance): void {
+    this.#parts.room.started(instance);
+    this.onInstanceChanged(instance);
   }
 
   onInstanceChanged(instance: Instance): void {
-    this.#instances.set(instance.id, instance);
     this.#parts.recorder.instance(instance.record());
   }
 
@@ -237,8 +208,7 @@ export class Scheduler implements Machine {
 
   onGone(functionInstances: FunctionInstances): void {
     this.#functions.delete(functionInstances.version);
-    this.#keepAlive.forget(keyOf(functionInstances.version));
-    this.#hungry.delete(functionInstances);
+    this.#parts.room.forget(functionInstances);
     const { functionName } = functionInstances.version;
     const siblings = this.#byName.get(functionName);
     siblings?.delete(functionInstances);
@@ -304,17 +274,6 @@ export class Scheduler implements Machine {
     for (const instance of functionInstances?.instances ?? []) if (instance.id === invocation.instanceId) instance.cancel(invocation, reason);
   }
 
-  /** Of those that want room, the one that has least; of equals the one that has waited longest. */
-  #poorestHungry(): FunctionInstances | undefined {
-    let poorest: FunctionInstances | undefined;
-    for (const candidate of this.#hungry) if (!poorest || candidate.instances.size < poorest.instances.size) poorest = candidate;
-    return poorest;
-  }
-
-  #sweep(): void {
-    for (const id of this.#keepAlive.expired(performance.now())) this.#instances.get(id)?.retire('it was idle for too long');
-  }
-
   #logLine(invocation: Invocation, record: InvocationRecord): void {
     const { log } = this.#parts;
     const fields = {
@@ -352,8 +311,4 @@ export class Scheduler implements Machine {
     });
     this.#onIdle = null;
   }
-}
-
-function keyOf(version: FunctionVersion): string {
-  return `${version.functionName}@${version.number}`;
 }

@@ -1,0 +1,77 @@
+import { HearthError } from '../errors.ts';
+import type { ExitedMessage, RuntimeErrorMessage } from '../protocol/messages.ts';
+import type { SandboxExit } from '../sandbox/driver.ts';
+
+/** What can go wrong with an instance, in words for the function's author and its callers. `name` is the function's. */
+
+export function loadTooSlow(name: string, limitMs: number): HearthError {
+  return new HearthError(
+    'function_load_failed',
+    `The function ${name} was not loaded within ${limitMs} ms. What its code does on import takes too long, or the machine is overloaded.`,
+  );
+}
+
+export function loadFailed(name: string, error: RuntimeErrorMessage): HearthError {
+  return new HearthError('function_load_failed', `The function ${name} could not be loaded: ${error.type}: ${error.message}.`, {
+    extra: { function_error: error },
+  });
+}
+
+export function layerGone(name: string): HearthError {
+  return new HearthError('function_load_failed', `A layer of the function ${name} is gone. Register the function again to have it rebuilt.`);
+}
+
+export function endedBeforeLoad(name: string, exit: SandboxExit, logs: string | null): HearthError {
+  const printed = logs === null ? '' : ` It printed: ${logs.trimEnd().slice(-500)}`;
+  return new HearthError('function_load_failed', `The sandbox of the function ${name} ${howEnded(exit)} before the function was loaded.${printed}`);
+}
+
+export function wrongRuntime(found: string, needed: string): HearthError {
+  return new HearthError('sandbox_unavailable', `The sandbox runs the runtime ${found}; the function needs ${needed}.`);
+}
+
+export function stoppedBeforeReady(reason: string): HearthError {
+  return new HearthError('sandbox_unavailable', `The instance was stopped before it was ready: ${reason}.`);
+}
+
+/** Whatever made the making of a sandbox fail. */
+export function asStartError(error: unknown): HearthError {
+  if (error instanceof HearthError) return error;
+  return new HearthError('sandbox_unavailable', `The sandbox could not be made: ${(error as Error).message}.`, { cause: error });
+}
+
+export function failed(name: string, error: RuntimeErrorMessage): HearthError {
+  return new HearthError('function_failed', `The function ${name} failed: ${error.type}: ${error.message}`, { extra: { function_error: error } });
+}
+
+export function scriptFailed(name: string, exit: ExitedMessage): HearthError {
+  const how = exit.signal === undefined ? `exited with code ${exit.code}` : `was ended by ${exit.signal}`;
+  return new HearthError(
+    'function_failed',
+    `The script of the function ${name} ${how} without an answer. What it printed is in the record of the invocation.`,
+  );
+}
+
+export function crashed(name: string, exit: SandboxExit): HearthError {
+  return new HearthError(
+    'function_crashed',
+    `The function ${name} ended its sandbox while it ran: it ${howEnded(exit)}. What it printed is in the record of the invocation.`,
+  );
+}
+
+export function protocolBroken(name: string, reason: string): HearthError {
+  return new HearthError(
+    'runtime_protocol_error',
+    `The runtime of the function ${name} broke the protocol (${reason}); its sandbox was killed. A function that writes to descriptor 3 does this.`,
+  );
+}
+
+export function streamPaused(name: string, limitMs: number): HearthError {
+  return new HearthError('deadline_exceeded', `The streamed answer of the function ${name} paused for more than ${limitMs} ms.`, {
+    extra: { clock: 'stream' },
+  });
+}
+
+export function howEnded(exit: SandboxExit): string {
+  return exit.signal ? `was ended by ${exit.signal}` : `exited with code ${exit.code}`;
+}

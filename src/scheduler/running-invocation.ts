@@ -1,0 +1,46 @@
+import type { Invocation } from './invocation.ts';
+import { ReplyAssembly } from './reply-assembly.ts';
+
+/** An invocation that an instance has in hand, with the clocks that the instance keeps for it. */
+export class RunningInvocation {
+  readonly frameId: number;
+  readonly invocation: Invocation;
+  readonly assembly: ReplyAssembly;
+  #idleTimer: NodeJS.Timeout | null = null;
+  #graceTimer: NodeJS.Timeout | null = null;
+
+  /** @param maxReplyBytes of a buffered reply */
+  constructor(frameId: number, invocation: Invocation, maxReplyBytes: number) {
+    this.frameId = frameId;
+    this.invocation = invocation;
+    this.assembly = new ReplyAssembly(invocation, maxReplyBytes);
+  }
+
+  /** It was told to stop, and hasn't confirmed. */
+  get isCancelled(): boolean {
+    return this.#graceTimer !== null;
+  }
+
+  /** From now on its stream may pause for so long at most. */
+  startIdleClock(limitMs: number, onPaused: () => void): void {
+    this.#idleTimer = setTimeout(onPaused, limitMs);
+  }
+
+  /** A piece of its stream came. */
+  refreshIdleClock(): void {
+    this.#idleTimer?.refresh();
+  }
+
+  /** It was told to stop, and has so long to confirm. */
+  startGrace(limitMs: number, onOver: () => void): void {
+    this.stopClocks();
+    this.#graceTimer = setTimeout(onOver, limitMs);
+  }
+
+  stopClocks(): void {
+    if (this.#idleTimer) clearTimeout(this.#idleTimer);
+    if (this.#graceTimer) clearTimeout(this.#graceTimer);
+    this.#idleTimer = null;
+    this.#graceTimer = null;
+  }
+}
