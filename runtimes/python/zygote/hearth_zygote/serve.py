@@ -12,7 +12,7 @@ import sys
 from _socket import AF_UNIX, SOCK_STREAM, socket
 from select import POLLIN, poll
 
-from . import birth, kernel, libraries, wire
+from . import birth, kernel, lean, libraries, wire
 
 CONTROL = 3
 
@@ -30,10 +30,22 @@ def run():
     imported, excluded = _prepare(control, start)
     own = [name for name in sys.modules if name.partition(".")[0] == "hearth_zygote"]
     newborn = birth.Birth(start["entry"], base64.b64decode(start["seccomp"]), own)
+    _settle()
     trouble = newborn.rehearse()
     if trouble is not None:
         _give_up(control, trouble, excluded)
     _Loop(control, decoder, newborn).run({"imported": imported, "excluded": excluded, "sharesMemory": newborn.shares_memory})
+
+
+def _settle():
+    """Once everything is there that sandboxes are to share."""
+    if "_ssl" in sys.modules:
+        # So that its generator exists here, in pages that are shared, and only takes new seed in each sandbox.
+        sys.modules["_ssl"].RAND_bytes(1)
+    gc.disable()
+    gc.collect()
+    gc.freeze()
+    lean.settle()
 
 
 def _receive_start(control, decoder):
@@ -92,12 +104,6 @@ class _Loop:
         wait = poll()
         wait.register(CONTROL, POLLIN)
         wait.register(children, POLLIN)
-        if "_ssl" in sys.modules:
-            # So that its generator exists here, in pages that are shared, and only takes new seed in each sandbox.
-            sys.modules["_ssl"].RAND_bytes(1)
-        gc.disable()
-        gc.collect()
-        gc.freeze()
         self._send(wire.READY, wire.NO_TOKEN, json.dumps(ready).encode())
         while True:
             for descriptor, _ in wait.poll():
