@@ -130,6 +130,34 @@ for maps in glob.glob("/proc/[0-9]*/maps"):
     expect(await other.run(code)).toBe(false);
   });
 
+  it("can't change the memory that both came from", async () => {
+    const code = `
+import ctypes, glob, os
+libc = ctypes.CDLL(None, use_errno=True)
+libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+result = []
+for line in open("/proc/self/maps"):
+    if "memfd:hearth-zygote" in line:
+        start, end = (int(n, 16) for n in line.split()[0].split("-"))
+        removed = libc.madvise(start, 4096, 9)
+        try:
+            os.close(os.open("/proc/self/map_files/%x-%x" % (start, end), os.O_RDWR))
+            opened = "opened"
+        except OSError as e:
+            opened = e.errno
+        result.append([removed, line.split()[1], opened])
+`;
+    // MADV_REMOVE works on shared mappings only; these are private.
+    const found = (await one.run(code)) as unknown[][];
+    for (const [removed, rights, opened] of found) {
+      expect(removed).toBe(-1);
+      expect(rights).toMatch(/^r.-p$/);
+      expect(opened).toBe(1);
+    }
+    if (process.arch === 'x64') expect(found.length).toBeGreaterThan(0);
+    expect(await other.run('result = 1')).toBe(1);
+  });
+
   it('draw different random numbers, from Python and from OpenSSL, although the zygote has drawn some already', async () => {
     const layer = layerWith({ 'seeded.py': 'import random, ssl\nrandom.random(), ssl.RAND_bytes(8)\n' });
     const real = nurseryWith({ agentFolder: AGENT_FOLDER, agentEntry: '__main__.py' });
