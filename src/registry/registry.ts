@@ -222,5 +222,8 @@ function draftOf(
     concurrency: definition.concurrency ?? (style === 'script' ? script : asynchronous ? asyncHandler : handler),
     maxInstances: definition.max_instances ?? defaults.maxInstances,
     maxQueue: definition.max_queue ?? defaults.maxQueue,
+    reserved: definition.reserved ?? 0,
+    minIdleMs: definition.min_idle_ms ?? 0,
+    maxIdleMs: definition.max_idle_ms ?? null,
   };
 }

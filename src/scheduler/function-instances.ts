@@ -32,6 +32,8 @@ const MIN_RECHECK_MS = 5;
 const LONG_RUN_MS = 25;
 /** With all cores busy, one more is started all the same for a line whose head waits for so long. Milliseconds. */
 const LONG_WAIT_MS = 1000;
+/** Between two attempts to start a reserved instance that can't be had. Milliseconds. */
+const RESERVE_RETRY_MS = 1000;
 /** After a start that failed; doubled with each further one. Milliseconds. */
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
@@ -62,6 +64,7 @@ export class FunctionInstances implements InstanceOwner {
   #retired = false;
   #gone = false;
   #recheckTimer: NodeJS.Timeout | null = null;
+  #reserveTimer: NodeJS.Timeout | null = null;
   #startMs = GUESSED_START_MS;
   /** Mean time of a run; NaN before the first one ended. */
   #runMs = Number.NaN;
@@ -142,6 +145,20 @@ export class FunctionInstances implements InstanceOwner {
     });
   }
 
+  /** Starts what is missing of the instances that are always to be there, and goes on seeing to it. */
+  keepReserved(): void {
+    if (this.#retired) return;
+    while (this.#instances.size < this.version.reserved) {
+      if (this.#startOne()) continue;
+      // No room, or starts fail and back off: it is tried again, for no request will come to do so.
+      this.#reserveTimer ??= setTimeout(() => {
+        this.#reserveTimer = null;
+        this.keepReserved();
+      }, RESERVE_RETRY_MS);
+      return;
+    }
+  }
+
   /** The machine has room for an instance that was refused before. */
   onRoom(): void {
     if (this.#warmers.length > 0 && this.#instances.size === 0) this.#startOne();
@@ -198,6 +215,7 @@ export class FunctionInstances implements InstanceOwner {
       for (const warmer of this.#warmers.splice(0)) warmer.reject(startError);
     }
     this.#startForLine();
+    this.keepReserved();
     this.#checkGone();
   }
 
@@ -297,6 +315,7 @@ export class FunctionInstances implements InstanceOwner {
   }
 
   #clearRecheck(): void {
+    if (this.#retired && this.#reserveTimer) clearTimeout(this.#reserveTimer);
     if (this.#recheckTimer) clearTimeout(this.#recheckTimer);
     this.#recheckTimer = null;
   }

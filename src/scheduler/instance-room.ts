@@ -76,6 +76,12 @@ export class InstanceRoom {
     }
   }
 
+  /** What the function's author wants of its instances. */
+  configure({ version }: FunctionInstances): void {
+    const maxIdleMs = Math.max(version.minIdleMs, version.maxIdleMs ?? this.#settings.idleMs);
+    this.#keepAlive.configure(keyOf(version), { minIdleMs: version.minIdleMs, maxIdleMs, reserved: version.reserved });
+  }
+
   started(instance: Instance): void {
     this.#instances.set(instance.id, instance);
   }

@@ -103,6 +103,7 @@ export class Scheduler implements Machine {
   /** New work of a function comes for these versions from now on: others of its name serve what they have accepted, then go. */
   onInService(functionName: string, versions: readonly FunctionVersion[]): void {
     this.#inService.set(functionName, versions);
+    for (const version of versions) if (version.reserved > 0) (this.#functions.get(version) ?? this.#add(version)).keepReserved();
     this.#retireOthers(functionName, versions, 'the version was replaced');
   }
 
@@ -221,6 +222,7 @@ export class Scheduler implements Machine {
     const functionInstances = new FunctionInstances(this.#parts, this, version, [...siblings].at(-1));
     this.#functions.set(version, functionInstances);
     siblings.add(functionInstances);
+    this.#parts.room.configure(functionInstances);
     return functionInstances;
   }
 

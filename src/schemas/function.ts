@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox';
 /** Bounds of what a user may ask for; the operator's own bounds are in config.ts. */
 const MAX_CODE_CHARS = 1024 * 1024;
 const MAX_TIMEOUT_MS = 15 * 60_000;
+const MAX_IDLE_MS = 30 * 24 * 3600_000;
 
 export const FunctionName = Type.String({
   pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$',
@@ -53,6 +54,13 @@ export const FunctionDefinition = Type.Object(
       Type.Integer({ minimum: 1, maximum: 1000, description: 'Instances at a time. Default: as many as the machine bears.' }),
     ),
     max_queue: Type.Optional(Type.Integer({ minimum: 0, maximum: 100_000, description: 'Invocations that may wait for an instance. Default 256.' })),
+    reserved: Type.Optional(Type.Integer({ minimum: 0, maximum: 100, description: 'Instances that are always warm. Default 0.' })),
+    min_idle_ms: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: MAX_IDLE_MS, description: 'An idle instance is not taken away for others before this. Default 0.' }),
+    ),
+    max_idle_ms: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: MAX_IDLE_MS, description: "An idle instance goes after this. Default: the platform's limits.idle_ms." }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -78,6 +86,12 @@ export interface FunctionVersion {
   readonly concurrency: number;
   readonly maxInstances: number;
   readonly maxQueue: number;
+  /** Instances that are always warm. */
+  readonly reserved: number;
+  /** Milliseconds that an idle instance is kept for at least, even if others want its room. */
+  readonly minIdleMs: number;
+  /** Milliseconds that an idle instance is kept for at most; null: as long as the platform keeps any. */
+  readonly maxIdleMs: number | null;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
 }

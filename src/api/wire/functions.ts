@@ -15,6 +15,9 @@ const members = {
   concurrency: Type.Integer({ description: 'Invocations at a time in one instance.' }),
   max_instances: Type.Integer(),
   max_queue: Type.Integer(),
+  reserved: Type.Integer({ description: 'Instances that are always warm.' }),
+  min_idle_ms: Type.Integer(),
+  max_idle_ms: Nullable(Type.Integer()),
   created_at: Instant,
 };
 
@@ -56,6 +59,9 @@ export function functionSummary(version: FunctionVersion): FunctionSummary {
     concurrency: version.concurrency,
     max_instances: version.maxInstances,
     max_queue: version.maxQueue,
+    reserved: version.reserved,
+    min_idle_ms: version.minIdleMs,
+    max_idle_ms: version.maxIdleMs,
     created_at: version.createdAt,
   };
 }

@@ -116,9 +116,16 @@ const trafficSplits = `
   ) STRICT;
 `;
 
+const keepAliveSettings = `
+  ALTER TABLE function_versions ADD COLUMN reserved INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE function_versions ADD COLUMN min_idle_ms INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE function_versions ADD COLUMN max_idle_ms INTEGER;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'initial', sql: initial },
   { number: 2, name: 'traffic splits', sql: trafficSplits },
+  { number: 3, name: 'keep-alive settings', sql: keepAliveSettings },
 ];
 
 export function checksum(migration: Migration): string {

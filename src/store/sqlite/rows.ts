@@ -80,7 +80,7 @@ export const VERSION_SELECT = 'SELECT v.*, b.code AS code FROM function_versions
 
 export const VERSION_INSERT =
   'INSERT INTO function_versions (function_name, number, hash, event_key, runtime, style, code_hash, timeout_ms, network, layers, requirements, ' +
-  'environment, concurrency, max_instances, max_queue, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
 
 /** In the order of VERSION_INSERT. */
 export function versionValues(version: FunctionVersion, codeHash: string): SQLInputValue[] {
@@ -100,6 +100,9 @@ export function versionValues(version: FunctionVersion, codeHash: string): SQLIn
     version.concurrency,
     version.maxInstances,
     version.maxQueue,
+    version.reserved,
+    version.minIdleMs,
+    version.maxIdleMs,
     version.createdAt,
   ];
 }
@@ -122,6 +125,9 @@ export function versionFromRow(row: Row): FunctionVersion {
     concurrency: row.concurrency as number,
     maxInstances: row.max_instances as number,
     maxQueue: row.max_queue as number,
+    reserved: row.reserved as number,
+    minIdleMs: row.min_idle_ms as number,
+    maxIdleMs: row.max_idle_ms as number | null,
     createdAt: row.created_at as number,
   };
 }

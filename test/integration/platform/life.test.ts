@@ -144,6 +144,34 @@ describe('instances', () => {
   });
 });
 
+describe('reserved instances', () => {
+  it('are there before the first call, come back when they die, and outlast idleness and a restart', async () => {
+    await using first = await Hearth.start({ settings: { HEARTH_LIMITS_IDLE_MS: '300' } });
+    await first.define('ready', 'import os\ndef handler(m, c):\n    if m["query"].get("die"): os._exit(1)\n    return 1', { reserved: 2 });
+    const two = async (hearth: Hearth) => (await hearth.instances('ready')).filter((instance) => instance.state === 'idle').length === 2;
+    await until(() => two(first));
+    await sleep(1500);
+    expect(await two(first)).toBe(true);
+    expect((await first.call('/ready')).headers.get('x-hearth-start')).toBe('warm');
+    expect((await first.call('/ready?die=1')).status).toBe(502);
+    await until(() => two(first));
+    await first.stop();
+    await using second = await Hearth.start({ dataFolder: first.dataFolder });
+    await until(() => two(second));
+    expect((await second.call('/ready')).headers.get('x-hearth-start')).toBe('warm');
+  });
+
+  it('of a function that can not be loaded do not keep the machine busy, and do not keep it from stopping', async () => {
+    await using hearth = await Hearth.start();
+    await hearth.define('hopeless', 'raise RuntimeError("no")\ndef handler(m, c): pass', { reserved: 1 });
+    await sleep(2000);
+    const { instances } = (await hearth.get('/functions/instances?all=true&function_name=hopeless')) as { instances: unknown[] };
+    expect(instances.length).toBeGreaterThan(0);
+    expect(instances.length).toBeLessThan(8);
+    expect(await hearth.stop()).toBe(0);
+  });
+});
+
 describe('slow requests', () => {
   it('are answered 408 when headers or body do not come', async () => {
     await using hearth = await Hearth.start({ settings: { HEARTH_GATEWAY_HEADERS_TIMEOUT_MS: '300', HEARTH_GATEWAY_REQUEST_TIMEOUT_MS: '600' } });

@@ -43,6 +43,9 @@ describe('the registry', () => {
       concurrency: 8,
       maxInstances: 1000,
       maxQueue: 256,
+      reserved: 0,
+      minIdleMs: 0,
+      maxIdleMs: null,
       createdAt: expect.any(Number),
     });
     expect(registry.get('echo')).toEqual(version);
@@ -70,6 +73,9 @@ describe('the registry', () => {
       concurrency: 3,
       maxInstances: 2,
       maxQueue: 0,
+      reserved: 0,
+      minIdleMs: 0,
+      maxIdleMs: null,
     });
   });
 

@@ -20,6 +20,9 @@ export function versionDraft(members: Partial<FunctionVersion> = {}): Omit<Funct
     concurrency: 8,
     maxInstances: 1000,
     maxQueue: 256,
+    reserved: 1,
+    minIdleMs: 5000,
+    maxIdleMs: 60_000,
     ...members,
   };
 }

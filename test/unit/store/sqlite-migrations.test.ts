@@ -37,6 +37,7 @@ describe('migrations of the SQLite store', () => {
     expect(MIGRATIONS.map(checksum)).toEqual([
       '86695bebaa31f9e86b8237c7fd39020c910fa059d39cb9388b7a6b34614b02f2',
       '4544be918e73807e39539a763bbdd519a73529f51d3efa45c5211164983d2c6e',
+      '93f9e8f04ed4f535b4ea0a4815a6e9587ba87cd6d6251452db53679e567f9715',
     ]);
   });
 
