@@ -139,6 +139,7 @@ describe.runIf(IS_ROOT)('the processes of a forked sandbox', () => {
       files: readdirSync(folders.at(-1) as string),
     });
     const before = state();
+    expect(before.files).toEqual([]);
     const descriptors = openDescriptors();
     for (let round = 0; round < 25; round++) await Promise.all(Array.from({ length: 8 }, one));
     expect(state()).toEqual(before);
