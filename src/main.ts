@@ -152,6 +152,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       maxReplyBytes: config.gateway.max_reply_bytes,
       tmpBytes: config.sandbox.tmp_bytes,
       cores: availableParallelism(),
+      queueTargetMs: config.limits.queue_target_ms,
       rlimits: { openFiles: config.limits.open_files, fileBytes: config.limits.file_bytes, processes: config.limits.processes },
     },
     schedule: { maxQueue: config.limits.max_queue },

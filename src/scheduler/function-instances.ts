@@ -3,6 +3,7 @@ import type { FunctionVersion } from '../schemas/function.ts';
 import { Instance, type InstanceOwner, type InstanceParts } from './instance.ts';
 import type { Invocation } from './invocation.ts';
 import { InvocationQueue } from './invocation-queue.ts';
+import { OverloadDetector } from './overload.ts';
 
 /** What one function's instances need of the machine that they share with the others. */
 export interface Machine {
@@ -59,6 +60,7 @@ export class FunctionInstances implements InstanceOwner {
   readonly #instances = new Set<Instance>();
   /** Ready instances with room; the one used last is at the end, so that the others grow idle. May hold some that have none any more. */
   readonly #withRoom: Instance[] = [];
+  readonly #overload: OverloadDetector;
   #starting = 0;
   #ready = 0;
   #retired = false;
@@ -79,6 +81,7 @@ export class FunctionInstances implements InstanceOwner {
     this.#parts = parts;
     this.#machine = machine;
     this.version = version;
+    this.#overload = new OverloadDetector(parts.settings.queueTargetMs);
     if (predecessor) {
       this.#startMs = predecessor.#startMs;
       this.#runMs = predecessor.#runMs;
@@ -106,20 +109,35 @@ export class FunctionInstances implements InstanceOwner {
       return;
     }
     if (instance) this.#list(instance);
-    if (this.#queue.length >= this.version.maxQueue) {
-      const retryAfter = Math.max(1, Math.ceil(this.#expectedWaitMs() / 1000));
-      throw new HearthError(
-        'queue_full',
-        `${this.#queue.length} invocations of the function ${this.version.functionName} are waiting already, which is its bound. Try again in ${retryAfter} s.`,
-        {
-          retryAfter,
-          extra: { reason: 'function_queue_full' },
-        },
-      );
-    }
+    this.#refuseIfHopeless();
     this.#queue.push(invocation);
     this.#pump();
     this.#startForLine();
+  }
+
+  /** @throws HearthError queue_full */
+  #refuseIfHopeless(): void {
+    const { functionName, maxQueue, timeoutMs } = this.version;
+    const expected = this.#expectedWaitMs();
+    const refuse = (reason: string, why: string): never => {
+      const retryAfter = Math.max(1, Math.ceil(expected / 1000));
+      throw new HearthError('queue_full', `${why} Try again in ${retryAfter} s.`, { retryAfter, extra: { reason } });
+    };
+    if (this.#queue.length >= maxQueue) {
+      refuse('function_queue_full', `${this.#queue.length} invocations of the function ${functionName} are waiting already, which is its bound.`);
+    }
+    if (expected > timeoutMs) {
+      refuse(
+        'deadline_unreachable',
+        `The function ${functionName} would not come to this invocation within its ${timeoutMs} ms, so many are waiting.`,
+      );
+    }
+    if (this.#overload.refuses(expected, this.#runMs, performance.now())) {
+      refuse(
+        'function_overloaded',
+        `The function ${functionName} is overloaded: for a second everybody has had to wait, and this invocation would wait for ${Math.round(expected)} ms.`,
+      );
+    }
   }
 
   /** Takes a waiting invocation out of the line. @returns whether it was there */
@@ -235,9 +253,14 @@ export class FunctionInstances implements InstanceOwner {
     while (this.#queue.length > 0) {
       const instance = this.#takeInstance();
       if (!instance) break;
-      this.#dispatch(instance, this.#queue.shift() as Invocation);
+      const invocation = this.#queue.shift() as Invocation;
+      const now = performance.now();
+      this.#overload.left(now - invocation.acceptedTick, this.#runMs, now);
+      this.#dispatch(instance, invocation);
     }
-    if (this.#queue.length === 0) this.#clearRecheck();
+    if (this.#queue.length > 0) return;
+    this.#clearRecheck();
+    this.#overload.emptied();
   }
 
   #dispatch(instance: Instance, invocation: Invocation): void {

@@ -31,6 +31,8 @@ export interface InstanceSettings {
   /** Bytes of the private /tmp. */
   tmpBytes: number;
   rlimits: LoadMessage['limits'];
+  /** A wait below this is never too long for an invocation to be accepted. Milliseconds. */
+  queueTargetMs: number;
   /** Of the machine: so many instances can run at once. */
   cores: number;
 }
