@@ -7,10 +7,10 @@ import type { NetworkMode, Sandbox, SandboxSpec } from '../../../src/sandbox/dri
 import { createNursery, type Nursery, type NurseryOptions } from '../../../src/sandbox/nursery/nursery-driver.ts';
 import type { DriverOptions } from '../../../src/sandbox/options.ts';
 
-export const AGENTS = fileURLToPath(new URL('fixtures/agent', import.meta.url));
+const AGENTS = fileURLToPath(new URL('fixtures/agent', import.meta.url));
 const ZYGOTE = fileURLToPath(new URL('../../../runtimes/python/zygote', import.meta.url));
 /** The system's, so that the tests don't depend on whose python3 comes first. */
-export const PYTHON = '/usr/bin/python3';
+const PYTHON = '/usr/bin/python3';
 export const IS_ROOT = process.getuid?.() === 0;
 
 export function driverOptions(options: Partial<DriverOptions> = {}): DriverOptions {
