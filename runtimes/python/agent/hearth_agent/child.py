@@ -5,10 +5,16 @@ import io
 import os
 import signal
 import sys
+from marshal import loads
 from types import ModuleType
 
 from . import errors
 from .environment import limit_open_files
+
+#: Where a spare's socket is while it waits.
+_CONTROL = 3
+#: More than the template hands over.
+_MAX_ENVIRONMENT = 131072
 
 
 def prepare():
@@ -32,26 +38,43 @@ def run(code, environment, out, err, highest, open_files):
     """Never returns. `out` and `err` become descriptors 1 and 2, everything from 3 to `highest` is closed."""
     status = 1
     try:
-        os.setsid()
-        os.dup2(out, 1)
-        os.dup2(err, 2)
-        os.closerange(3, highest + 1)
-        if open_files is not None:
-            limit_open_files(open_files)
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for name, value in environment.items():
-            os.environ[name] = value
-        numpy_random = sys.modules.get("numpy.random")
-        if numpy_random is not None:
-            numpy_random.seed()
-        status = _run_main(code)
-        status = _finalize(status)
+        _settle_in(out, err, 3, highest, open_files)
+        status = _run(code, _fresh_main(), environment)
     finally:
         os._exit(status)
 
 
-def _run_main(code):
+def wait(code, control, out, err, highest, open_files):
+    """As `run`, with the environment marshalled in one packet of the socket `control`, which becomes descriptor 3 until then. Never returns."""
+    status = 0
+    try:
+        os.dup2(control, _CONTROL)
+        _settle_in(out, err, _CONTROL + 1, highest, open_files)
+        main = _fresh_main()
+        data = os.read(_CONTROL, _MAX_ENVIRONMENT)
+        if data:
+            status = 1
+            os.close(_CONTROL)
+            status = _run(code, main, loads(data))
+    finally:
+        os._exit(status)
+
+
+def _settle_in(out, err, lowest, highest, open_files):
+    """All that doesn't depend on the invocation."""
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    os.closerange(lowest, highest + 1)
+    if open_files is not None:
+        limit_open_files(open_files)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+
+
+def _fresh_main():
     main = ModuleType("__main__")
     template = sys.modules["__main__"]
     main.__file__ = template.__file__
@@ -59,6 +82,18 @@ def _run_main(code):
     if sys.version_info < (3, 14):
         main.__annotations__ = {}
     sys.modules["__main__"] = main
+    return main
+
+
+def _run(code, main, environment):
+    for name, value in environment.items():
+        os.environ[name] = value
+    # Last, because whoever finds this process ended takes it for the mark that the script has begun.
+    os.setsid()
+    return _finalize(_run_main(code, main))
+
+
+def _run_main(code, main):
     try:
         exec(code, main.__dict__)
     except SystemExit as error:

@@ -41,7 +41,10 @@ def kill_session(pid):
 
 
 def reap(running):
-    """Collects ended children. Returns [(value of `running`, wait status)] for those in it, which are taken out of it."""
+    """
+    Collects ended children: [(process id, value of `running` or None, wait status, whether it had become a session's leader)]. Those in
+    `running` are taken out of it.
+    """
     ended = []
     while True:
         try:
@@ -53,17 +56,17 @@ def reap(running):
             return ended
         pid = found.si_pid
         invocation = running.pop(pid, None)
+        leader = os.getsid(pid) == pid
         if invocation is not None:
             kill_session(pid)
         _, status = os.waitpid(pid, 0)
-        if invocation is not None:
-            ended.append((invocation, status))
+        ended.append((pid, invocation, status, leader))
 
 
-def kill_strays(running):
-    """Kills every child that is no invocation's process, with all its descendants, which come to us as it dies."""
+def kill_strays(running, spares=()):
+    """Kills every child that is no invocation's process and no spare, with all its descendants, which come to us as it dies."""
     for _ in range(_MAX_ROUNDS):
-        strays = [pid for pid in children() if pid not in running]
+        strays = [pid for pid in children() if pid not in running and pid not in spares]
         if not strays:
             return
         for pid in strays:

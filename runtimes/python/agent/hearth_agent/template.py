@@ -3,12 +3,12 @@
 import gc
 import json
 import os
-import signal
 from select import POLLIN, POLLOUT, poll
 
 from . import child, errors, frames, processes, resolve
 from .boot import parse_invoke
 from .channel import READ_BYTES, ChannelClosed, Outbox
+from .forks import Forks
 from .request import script_environment
 from .streams import Tunnel
 
@@ -18,7 +18,7 @@ MAX_LEFT = 16 * 1024 * 1024
 
 
 class Invocation:
-    __slots__ = ("ident", "invoke", "missing", "pieces", "pid", "status", "pipes", "carried")
+    __slots__ = ("ident", "invoke", "missing", "pieces", "pid", "handed", "status", "pipes", "carried")
 
     def __init__(self, ident, invoke):
         self.ident = ident
@@ -26,6 +26,8 @@ class Invocation:
         self.missing = invoke["bodyLength"]
         self.pieces = []
         self.pid = None
+        #: The environment that a spare was given for it and may not have taken; None once there is nothing to be run anew.
+        self.handed = None
         #: waitpid's, once the process has ended.
         self.status = None
         #: Descriptor → type of frame.
@@ -43,8 +45,6 @@ class Template:
     def __init__(self, channel, load, code, listener):
         self._channel = channel
         self._sock = channel.sock
-        self._code = code
-        self._open_files = load["limits"].get("openFiles")
         self._name = load["function"]
         self._poll = poll()
         self._callbacks = {}
@@ -59,6 +59,9 @@ class Template:
         self._list = processes.open_children()
         self._wake, self._wake_write = processes.notice_children()
         self._tunnel = None if listener is None else Tunnel(listener, self._watch, self._unwatch, self._outbox.send)
+        self._forks = Forks(code, load["limits"].get("openFiles"), self._highest_descriptor)
+        #: A spare is to be forked as soon as nothing else is to be done.
+        self._spare_due = True
         child.prepare()
         where = load.get("streamListen")
         if where is not None:
@@ -74,7 +77,11 @@ class Template:
             self._dispatch_received()
             while True:
                 self._settle()
-                for descriptor, events in self._poll.poll():
+                ready = self._poll.poll(0 if self._spare_due else None)
+                if not ready:
+                    self._spare_due = False
+                    self._forks.prepare()
+                for descriptor, events in ready:
                     callback = self._callbacks.get(descriptor)
                     if callback is not None:
                         callback(events)
@@ -161,6 +168,8 @@ class Template:
             self._cancel(ident)
         elif kind == frames.SHUTDOWN:
             self._closing = True
+            self._spare_due = False
+            self._forks.discard()
         else:
             raise frames.ProtocolError("type 0x%02x came after Ready" % kind)
 
@@ -169,34 +178,35 @@ class Template:
     def _start(self, invocation):
         environment = script_environment(invocation.invoke, b"".join(invocation.pieces))
         invocation.pieces = invocation.invoke = None
-        pipes = []
+        process = self._forks.hand_over(environment)
+        if process is None:
+            self._fork(invocation, environment)
+        else:
+            invocation.handed = environment
+            self._follow(invocation, process)
+        self._spare_due = not self._closing
+
+    def _fork(self, invocation, environment):
         try:
-            pipes += os.pipe()
-            pipes += os.pipe()
-            pid = os.fork()
+            process = self._forks.start(environment)
         except OSError as error:
-            for descriptor in pipes:
-                os.close(descriptor)
             self._fork_failed(invocation, error)
             return
-        out_read, out_write, err_read, err_write = pipes
-        if pid == 0:
-            child.run(self._code, environment, out_write, err_write, self._highest_descriptor(pipes), self._open_files)
-        os.close(out_write)
-        os.close(err_write)
-        os.set_blocking(out_read, False)
-        os.set_blocking(err_read, False)
-        invocation.pid = pid
-        invocation.pipes = {out_read: frames.LOG_OUT, err_read: frames.LOG_ERR}
-        self._running[pid] = invocation
+        invocation.handed = None
+        self._follow(invocation, process)
+
+    def _follow(self, invocation, process):
+        invocation.pid = process.pid
+        invocation.pipes = {process.out: frames.LOG_OUT, process.err: frames.LOG_ERR}
+        self._running[process.pid] = invocation
         self._watch_pipes(invocation)
 
     def _fork_failed(self, invocation, error):
         payload = json.dumps({"type": "ForkFailed", "message": "no process could be made for the invocation: %s" % error}).encode()
         self._outbox.send(frames.encode(frames.FAILED, invocation.ident, payload))
 
-    def _highest_descriptor(self, pipes):
-        known = [*self._callbacks, *pipes, self._wake, self._wake_write, self._sock.fileno(), self._list or 0]
+    def _highest_descriptor(self):
+        known = [*self._callbacks, self._wake, self._wake_write, self._sock.fileno(), self._list or 0]
         if self._tunnel is not None:
             known += self._tunnel.descriptors()
         for invocation in (*self._running.values(), *self._finishing):
@@ -231,6 +241,7 @@ class Template:
             return
         for pid, running in self._running.items():
             if running.ident == ident:
+                running.handed = None
                 processes.kill_session(pid)
 
     def _children_ended(self, _events):
@@ -239,14 +250,28 @@ class Template:
         except BlockingIOError:
             pass
         ended = processes.reap(self._running)
+        for pid, _, _, _ in ended:
+            self._forks.ended(pid)
+        ended = [end for end in ended if end[1] is not None]
         if not ended:
             return
-        processes.kill_strays(self._running)
-        for invocation, status in ended:
+        processes.kill_strays(self._running, self._forks.spares)
+        for _, invocation, status, begun in ended:
+            if invocation.handed is not None and not begun:
+                # The spare was killed before it had begun with it.
+                self._forget_pipes(invocation)
+                self._fork(invocation, invocation.handed)
+                continue
             invocation.status = status
             for descriptor in invocation.pipes:
                 self._unwatch(descriptor)
             self._finishing.append(invocation)
+
+    def _forget_pipes(self, invocation):
+        for descriptor in invocation.pipes:
+            self._unwatch(descriptor)
+            os.close(descriptor)
+        invocation.pipes = {}
 
     def _finish(self, invocation):
         """True once everything that the invocation's processes wrote is on its way, and Exited behind it."""
@@ -256,9 +281,7 @@ class Template:
             while self._read_pipe(invocation, descriptor):
                 if self._outbox.full:
                     return False
-        for descriptor in invocation.pipes:
-            os.close(descriptor)
-        invocation.pipes = {}
+        self._forget_pipes(invocation)
         self._outbox.send(frames.encode(frames.EXITED, invocation.ident, json.dumps(processes.exit_object(invocation.status)).encode()))
         return True
 
