@@ -31,6 +31,7 @@ import { MemoryGauge } from './scheduler/memory-gauge.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { headerOfLines, trigger } from './scheduler/trigger.ts';
 import { lockFolder } from './store/lock-folder.ts';
+import { readThrough } from './store/read-through.ts';
 import { createRecordWriter } from './store/record-writer.ts';
 import { openSqliteStore } from './store/sqlite/open-sqlite-store.ts';
 import { createLog, type Logger } from './telemetry/log.ts';
@@ -89,7 +90,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   for (const warning of driver.warnings) log.warn({ driver: driver.name }, warning);
   const network = defaultNetwork(config, driver, log);
 
-  const recorder = createRecordWriter(store, { intervalMs: 50, maxBatch: 1000, maxPending: 100_000, log });
+  const recorder = createRecordWriter(store, { intervalMs: 100, maxBatch: 1000, maxPending: 100_000, log });
   undo.defer(() => recorder.close());
 
   const layers = createLayers({
@@ -196,7 +197,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
 
   const api = await createApi({
     registry,
-    store,
+    store: { versions: (name) => store.versions(name), version: (name, number) => store.version(name, number), ...readThrough(store, recorder) },
     layers,
     trigger: (request) => {
       const question = request.path.indexOf('?');
