@@ -70,7 +70,7 @@ export class FunctionInstances implements InstanceOwner {
   #startMs = GUESSED_START_MS;
   /** Mean time of a run; NaN before the first one ended. */
   #runMs = Number.NaN;
-  /** Starts that failed in a row, the last failure, and when (performance.now()) the next start is allowed. */
+  /** Starts that failed in a row or came to nothing, the last failure, and when (performance.now()) the next start is allowed. */
   #failedStarts = 0;
   #lastStartError: HearthError | null = null;
   #nextStartTick = 0;
@@ -195,9 +195,6 @@ export class FunctionInstances implements InstanceOwner {
   onReady(instance: Instance): void {
     this.#starting--;
     this.#ready++;
-    this.#failedStarts = 0;
-    this.#lastStartError = null;
-    this.#nextStartTick = 0;
     this.#startMs = mean(this.#startMs, instance.bootMs + instance.initMs);
     for (const warmer of this.#warmers.splice(0)) warmer.resolve();
     this.#machine.onInstanceReady(instance);
@@ -209,6 +206,9 @@ export class FunctionInstances implements InstanceOwner {
 
   onOver(instance: Instance, invocation: Invocation): void {
     this.#runMs = mean(this.#runMs, performance.now() - invocation.dispatchedTick);
+    this.#failedStarts = 0;
+    this.#lastStartError = null;
+    this.#nextStartTick = 0;
     if (this.#machine.mustMakeRoom(this)) instance.retire('its room was needed by another function');
     if (instance.hasRoom) this.#list(instance);
     if (this.#queue.length > 0) this.#pump();
@@ -222,7 +222,12 @@ export class FunctionInstances implements InstanceOwner {
     if (startError) {
       this.#starting--;
       this.#backOff(startError);
-    } else this.#ready--;
+    } else {
+      this.#ready--;
+      // It came up and fell over its first invocation: as good as no start.
+      const crash = instance.completed === 0 ? orphans.find((orphan) => orphan.error?.code === 'function_crashed')?.error : undefined;
+      if (crash) this.#backOff(crash);
+    }
     const at = this.#withRoom.indexOf(instance);
     if (at >= 0) this.#withRoom.splice(at, 1);
     for (const invocation of orphans) this.#machine.onInvocationOver(invocation);

@@ -83,6 +83,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
   #channel: RuntimeChannel | null = null;
   #concurrency = 1;
   #served = 0;
+  #completed = 0;
   #readyAt: number | null = null;
   #stoppedAt: number | null = null;
   #stopReason: string | null = null;
@@ -122,6 +123,11 @@ export class Instance implements RuntimeListener, ReplyInbox {
   /** Whether one more invocation may be given to it. */
   get hasRoom(): boolean {
     return this.#phase === 'ready' && this.#running.size < this.#concurrency;
+  }
+
+  /** Invocations that came to an end in it, whichever. */
+  get completed(): number {
+    return this.#completed;
   }
 
   get logs(): string | null {
@@ -399,6 +405,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
 
   #over(entry: RunningInvocation): void {
     entry.stopClocks();
+    this.#completed++;
     this.#running.delete(entry.frameId);
     const { correlationId } = entry.invocation.input;
     // The control plane's trigger may name one id twice: the later run has it now.

@@ -121,6 +121,19 @@ describe('a handler', () => {
     expect([next.status, next.headers.get('x-hearth-start')]).toEqual([200, 'cold']);
   });
 
+  it('that crashes over its first call again and again is not started anew for every caller, who learn why at once', async () => {
+    await hearth.define('crash-loop', 'import os\ndef handler(m, c):\n    os._exit(9)');
+    for (let n = 0; n < 8; n++) {
+      const response = await hearth.call('/crash-loop');
+      const problem = await json(response);
+      expect([response.status, problem.code]).toEqual([502, 'function_crashed']);
+      expect(problem.detail).toContain('code 9');
+    }
+    const { instances } = (await hearth.get('/functions/instances?all=true&function_name=crash-loop')) as { instances: unknown[] };
+    expect(instances.length).toBeLessThan(6);
+    expect((await hearth.call('/counter')).status).toBe(200);
+  });
+
   it('that can not be loaded is 502 with the reason, at once for everybody', async () => {
     await hearth.define('unloadable', 'raise RuntimeError("no luck")\ndef handler(m, c): pass');
     const responses = await Promise.all([1, 2, 3].map(() => hearth.call('/unloadable')));
