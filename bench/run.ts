@@ -1,6 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { cold } from './cases/cold.ts';
+import { fairness } from './cases/fairness.ts';
+import { growth } from './cases/growth.ts';
+import { memory } from './cases/memory.ts';
+import { overload } from './cases/overload.ts';
 import { script } from './cases/script.ts';
+import { storm } from './cases/storm.ts';
 import { warm } from './cases/warm.ts';
 import type { Case, Section } from './lib/case.ts';
 import { describeMachine } from './lib/machine.ts';
@@ -8,7 +13,7 @@ import { type Options, parseOptions, USAGE } from './lib/options.ts';
 import { writeReport } from './lib/report.ts';
 import { markdown } from './lib/table.ts';
 
-const CASES: readonly Case[] = [warm, script, cold];
+const CASES: readonly Case[] = [warm, script, cold, storm, memory, growth, overload, fairness];
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -31,19 +36,27 @@ async function main(argv: readonly string[]): Promise<number> {
   const command = ['npm run bench --', ...argv.filter((argument) => argument !== '--write')].join(' ');
   const machine = describeMachine(new Date());
   process.stdout.write(`${machine.join('\n')}\n\n`);
-  const results: { name: string; sections: Section[] }[] = [];
+  const results: { name: string; seconds: number; sections: Section[] }[] = [];
   let code = 0;
   for (const { name, run } of CASES.filter((one) => options.cases.length === 0 || options.cases.includes(one.name))) {
+    const start = performance.now();
     try {
       const sections = await run({ options, say: (text) => process.stderr.write(`bench ${name}: ${text}\n`) });
       for (const section of sections) process.stdout.write(`${markdown(section)}\n`);
-      results.push({ name, sections });
+      results.push({ name, seconds: (performance.now() - start) / 1000, sections });
       if (options.write) await writeReport(name, { command, machine, sections });
     } catch (error) {
       code = 1;
-      process.stderr.write(`bench ${name}: FAILED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+      process.stderr.write(`bench ${name}: FAILED: ${explain(error)}\n`);
     }
+    process.stderr.write(`bench ${name}: took ${((performance.now() - start) / 1000).toFixed(0)} s\n`);
   }
   if (options.json !== null) await writeFile(options.json, `${JSON.stringify({ command, machine, results }, null, 2)}\n`);
   return code;
+}
+
+/** With both, when a failure was followed by one of what was to be cleared up after it: a platform that crashed, usually. */
+function explain(error: unknown): string {
+  if (error instanceof SuppressedError) return `${explain(error.suppressed)}\nand after that: ${explain(error.error)}`;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -1,15 +1,23 @@
-import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NetworkMode } from '../../src/sandbox/driver.ts';
 import type { Bench, Case, Row, Section } from '../lib/case.ts';
-import { Docker } from '../lib/docker.ts';
+import { containerStarts } from '../lib/containers.ts';
 import { type FirstCall, firstCalls } from '../lib/first-calls.ts';
-import { PROGRAMS } from '../lib/folders.ts';
 import { BenchPlatform } from '../lib/platform.ts';
+import { SeededFolder } from '../lib/seed.ts';
 import { interpreterStarts, sandboxStarts } from '../lib/start-times.ts';
-import { median, millisecondsSince, percentile } from '../lib/statistics.ts';
+import { median, percentile } from '../lib/statistics.ts';
 import { ratio } from '../lib/table.ts';
 
-const NETWORKS: readonly NetworkMode[] = ['none', 'egress'];
+const NETWORKS = ['none', 'egress'] as const satisfies readonly NetworkMode[];
+const STYLES = [
+  { style: 'handler', program: 'hello.py' },
+  { style: 'pika script', program: 'echo.py' },
+] as const;
+/** Long enough for the pool to boot a sandbox in place of the one that was taken, by either driver, on an idle machine. Milliseconds. */
+const GAP_MS = 120;
+/** After the start, for the first zygote and the pool. Milliseconds. */
+const SETTLE_MS = 1000;
 
 interface Measured {
   label: string;
@@ -18,81 +26,76 @@ interface Measured {
   calls?: FirstCall[];
 }
 
-/** The first call of a handler that never ran before, beside what its parts and its alternatives cost. */
+/** The first call of a function that never ran before, with a sandbox in stock and without, beside what its parts and its alternatives cost. */
 export const cold: Case = {
   name: 'cold',
-  summary: "a handler's first call, against docker run, bubblewrap and a bare interpreter",
+  summary: "a function's first call, from the pool, nursery and bubblewrap, against docker run, bubblewrap and a bare interpreter",
   async run(bench: Bench): Promise<Section[]> {
     const { options, say } = bench;
-    const rows: Measured[] = [];
-    const docker = await emptyContainers(bench);
-    rows.push(docker);
+    const docker: Measured = await containerStarts(bench, options.containers);
     say('starting interpreters');
-    rows.push({ label: '`python3 -I -c pass`, until its end, no isolation', times: await interpreterStarts(options.count) });
+    const rows: Measured[] = [docker, { label: '`python3 -I -c pass`, until its end, no isolation', times: await interpreterStarts(options.count) }];
     for (const network of NETWORKS) {
       say(`starting sandboxes, network ${network}`);
       const times = await sandboxStarts(network, options.count);
       const what = `bubblewrap + python3, from the driver's create to Hello (network ${network})`;
       rows.push({ label: times ? what : `${what}: this network can't be had here`, times });
     }
-    rows.push(...(await handlers(bench)));
+    rows.push(...(await inHearth(bench)));
+    const bare = rows[2] as Measured;
 
     return [
       {
-        title: 'First call of a handler',
+        title: 'First call of a function',
         notes: [
-          `${options.count} different functions, registered beforehand, each called once, one after another, over one open connection; ${options.containers} containers; ${options.count} starts of the rest.`,
-          'A first call goes end to end: gateway, sandbox, load of the code, handler, answer. Instances of earlier calls stay alive and idle meanwhile.',
+          `${options.count} different functions each, registered beforehand, called once, one after another, over one open connection; ${options.containers} containers; ${options.count} starts of the rest.`,
+          'A first call goes end to end: gateway, sandbox, load of the code, function, answer. The pika script’s first call makes its template too, and an AMQP conversation. Instances of earlier calls stay alive and idle meanwhile.',
+          `Pool hit: ${GAP_MS} ms before each call, so that a sandbox is in stock. Pool empty: no pool (HEARTH_POOL_MINIMUM=0), calls without a pause.`,
+          'Nursery: the sandbox is forked from a zygote that has the libraries in memory, into namespaces of its own. Bubblewrap: HEARTH_SANDBOX_NURSERY=off, an interpreter is booted for each.',
           'start, init and run are medians of the platform’s own `Server-Timing`.',
         ],
-        columns: ['p50 ms', 'p99 ms', 'start', 'init', 'run', 'p50 to docker run'],
-        rows: rows.map((row) => rowOf(row, docker)),
+        columns: ['p50 ms', 'p99 ms', 'start', 'init', 'run', 'p50 to docker run', 'p50 to bubblewrap + python3'],
+        rows: rows.map((row) => rowOf(row, docker, bare)),
         raw: rows,
       },
     ];
   },
 };
 
-async function handlers({ options, say }: Bench): Promise<Measured[]> {
-  say('starting the platform');
-  await using platform = await BenchPlatform.start(options);
-  const code = await readFile(`${PROGRAMS}hello.py`, 'utf8');
+async function inHearth({ options, say }: Bench): Promise<Measured[]> {
+  const styles = STYLES.filter(({ program }) => options.libraries || program !== 'echo.py');
+  const kinds = NETWORKS.flatMap((network) =>
+    styles.map(({ style, program }) => ({ name: `${program.split('.')[0]}-${network}`, style, program, network })),
+  );
+  say('registering functions');
+  await using seeded = await SeededFolder.create(
+    options,
+    kinds.map(({ name, program, network }) => ({ name, program, settings: { network } })),
+  );
+  const paths = new Map<string, string[]>();
+  for (const { name } of kinds) paths.set(name, await seeded.copy(name, 0, options.count));
+
   const measured: Measured[] = [];
-  for (const network of NETWORKS) {
-    if (network === 'egress' && !platform.isolation.endsWith('egress')) continue;
-    say(`calling ${options.count} handlers for the first time, network ${network}`);
-    const calls = await firstCalls(platform, `hello-${network}`, code, '{"name": "Valera"}', options.count, { network });
-    measured.push({
-      label: `Hearth, first call of a handler (bubblewrap, network ${network})`,
-      times: calls.map((call) => call.milliseconds),
-      calls,
-    });
+  for (const nursery of ['auto', 'off'] as const) {
+    for (const pool of ['hit', 'empty'] as const) {
+      const environment = { HEARTH_SANDBOX_NURSERY: nursery, ...(pool === 'empty' ? { HEARTH_POOL_MINIMUM: '0' } : {}) };
+      await using platform = await BenchPlatform.start({ libraries: options.libraries, dataFrom: seeded.path, environment });
+      await sleep(SETTLE_MS);
+      for (const { name, style, network } of kinds) {
+        say(`first calls: ${style}, network ${network}, nursery ${nursery}, pool ${pool}`);
+        const body = '{"name": "Valera"}';
+        const requests = (paths.get(name) ?? []).map((path) => ({ url: `${platform.gateway}${path}`, body }));
+        const calls = await firstCalls(requests, { url: `${platform.gateway}/${name}`, body }, pool === 'hit' ? GAP_MS : 0);
+        const isolation = `${nursery === 'auto' ? 'nursery' : 'bubblewrap'}, network ${network}`;
+        const label = `Hearth, ${style}, pool ${pool} (${isolation})`;
+        measured.push({ label, times: calls.map((call) => call.milliseconds), calls });
+      }
+    }
   }
   return measured;
 }
 
-async function emptyContainers({ options, say }: Bench): Promise<Measured> {
-  const label = '`docker run --rm` of `python3 -c pass`, until its end';
-  if (!options.docker) return { label: `${label}: left out`, times: null };
-  let docker: Docker;
-  try {
-    docker = await Docker.start(say);
-  } catch (error) {
-    return { label: `${label}: not measured, ${(error as Error).message}`, times: null };
-  }
-  await using owned = docker;
-  say('running containers');
-  const times: number[] = [];
-  await owned.run([], ['python3', '-c', 'pass']);
-  for (let index = 0; index < options.containers; index++) {
-    const start = process.hrtime.bigint();
-    await owned.run([], ['python3', '-c', 'pass']);
-    times.push(millisecondsSince(start));
-  }
-  return { label: `${label} (runc, default seccomp profile, network host; Docker ${owned.version})`, times };
-}
-
-function rowOf({ label, times, calls }: Measured, docker: Measured): Row {
+function rowOf({ label, times, calls }: Measured, docker: Measured, bare: Measured): Row {
   const p50 = times && median(times);
   const part = (pick: (call: FirstCall) => number): number | null => (calls ? median(calls.map(pick)) : null);
   return {
@@ -104,6 +107,7 @@ function rowOf({ label, times, calls }: Measured, docker: Measured): Row {
       part((call) => call.init),
       part((call) => call.run),
       ratio(p50, docker.times && median(docker.times)),
+      ratio(p50, bare.times && median(bare.times)),
     ],
   };
 }

@@ -12,6 +12,7 @@ import { ratio } from '../lib/table.ts';
 import { type Load, load } from '../lib/wrk.ts';
 
 const CONCURRENCY = 8;
+const LOADS = [1, CONCURRENCY, 32] as const;
 const BODY = '{"Hello": "Valera"}';
 
 interface Measured {
@@ -63,10 +64,7 @@ async function inHearth(bench: Bench): Promise<Measured[]> {
   const { body } = await client.post({ url, body: BODY });
   if (body !== '{"body": {"Hello": "Valera"}}') throw new Error(`the script answered ${body}`);
 
-  const loads = new Map<number, Load[]>([
-    [1, []],
-    [CONCURRENCY, []],
-  ]);
+  const loads = new Map<number, Load[]>(LOADS.map((connections) => [connections, []]));
   await load({ url, body: BODY }, CONCURRENCY, Math.min(3, options.seconds));
   for (let round = 1; round <= options.rounds; round++) {
     say(`round ${round} of ${options.rounds}`);
@@ -79,7 +77,13 @@ async function inHearth(bench: Bench): Promise<Measured[]> {
   });
 
   say('calling scripts for the first time');
-  const calls = await firstCalls(platform, 'echo', code, BODY, firstCallCount(bench));
+  const requests = await Promise.all(
+    Array.from({ length: firstCallCount(bench) }, async (_, index) => ({
+      url: await platform.define(`echo-${index}`, `# ${index}\n${code}`),
+      body: BODY,
+    })),
+  );
+  const calls = await firstCalls(requests, { url, body: BODY }, 0);
   const times = calls.map((call) => call.milliseconds);
   const label = `Hearth, first call (${platform.isolation})`;
   return [...warm, { label, p50: median(times), p99: percentile(times, 0.99), requestsPerSecond: null, raw: calls }];

@@ -5,6 +5,7 @@ import { Child, listening } from '../lib/child.ts';
 import { Client } from '../lib/client.ts';
 import { PROGRAMS } from '../lib/folders.ts';
 import { freePort } from '../lib/free-port.ts';
+import { Nginx } from '../lib/nginx.ts';
 import { BenchPlatform } from '../lib/platform.ts';
 import { median } from '../lib/statistics.ts';
 import { ratio } from '../lib/table.ts';
@@ -25,7 +26,7 @@ interface Server {
 /** A Python handler through the gateway, beside what the same work costs without a platform. */
 export const warm: Case = {
   name: 'warm',
-  summary: 'a warm handler through the gateway, against bare node:http and uvicorn',
+  summary: 'a warm handler through the gateway, against bare node:http, uvicorn, and nginx in front of it',
   async run(bench: Bench): Promise<Section[]> {
     const { options, say } = bench;
     await using cleanUp = new AsyncDisposableStack();
@@ -35,6 +36,8 @@ export const warm: Case = {
     say('starting uvicorn');
     const uvicorn = await startUvicorn();
     cleanUp.use(uvicorn.child);
+    const nginx = await Nginx.start(uvicorn.url);
+    if (nginx) cleanUp.use(nginx);
     say('starting the platform');
     const platform = cleanUp.use(await BenchPlatform.start(options));
 
@@ -45,6 +48,7 @@ export const warm: Case = {
     const servers = [
       bare,
       asgi,
+      ...(nginx ? [server(`(c) nginx ${nginx.version}, one worker, in front of (b), no isolation`, nginx.url)] : []),
       server(`Hearth, handler (${platform.isolation})`, await define('hello', 'hello.py')),
       server(`Hearth, async handler (${platform.isolation})`, await define('hello-async', 'hello_async.py')),
     ];
@@ -61,6 +65,7 @@ export const warm: Case = {
     await checkAnswers(servers);
 
     const notes = [
+      ...(nginx ? [] : ['nginx in front of uvicorn was not measured: it is not installed (apt-get install nginx-light).']),
       'A handler that returns `{"hello": name}` from a JSON body of 18 bytes; POST, keep-alive, one process for each server, the same wrk (one thread, closed loop) for all.',
       `${options.rounds} round(s) of ${options.seconds} s per server and concurrency, interleaved; each figure is the median of the rounds. wrk shares the cores with what it measures.`,
       'The platform logs each invocation to a file and records it in SQLite, as by default. At 32 connections it may run several instances of the first function.',
@@ -68,14 +73,22 @@ export const warm: Case = {
     return CONCURRENCIES.map((connections) => ({
       title: `Warm handler, concurrency ${connections}`,
       notes: connections === CONCURRENCIES[0] ? notes : ['As above.'],
-      columns: ['p50 ms', 'p99 ms', 'requests/s', 'p50 to (a)', 'p50 to (b)', 'requests/s to (a)', 'requests/s to (b)'],
-      rows: servers.map((one) => rowOf(one, bare, asgi, connections)),
+      columns: ['p50 ms', 'p99 ms', 'requests/s', 'p50 to (a)', 'p50 to (b)', 'requests/s to (a)', 'requests/s to (b)', 'requests/s to (c)'],
+      rows: servers.map((one) =>
+        rowOf(
+          one,
+          bare,
+          asgi,
+          servers.find(({ label }) => label.startsWith('(c)')),
+          connections,
+        ),
+      ),
       raw: servers.map(({ label, loads }) => ({ label, connections, rounds: loads.get(connections) })),
     }));
   },
 };
 
-function rowOf(server: Server, bare: Server, asgi: Server, connections: number): Row {
+function rowOf(server: Server, bare: Server, asgi: Server, proxied: Server | undefined, connections: number): Row {
   const of = ({ loads }: Server, pick: (load: Load) => number): number => median((loads.get(connections) ?? []).map(pick));
   const p50 = (one: Server): number => of(one, (l) => l.p50);
   const rate = (one: Server): number => of(one, (l) => l.requestsPerSecond);
@@ -89,6 +102,7 @@ function rowOf(server: Server, bare: Server, asgi: Server, connections: number):
       ratio(p50(server), p50(asgi)),
       ratio(rate(server), rate(bare)),
       ratio(rate(server), rate(asgi)),
+      ratio(rate(server), proxied ? rate(proxied) : null),
     ],
   };
 }

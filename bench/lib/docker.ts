@@ -57,6 +57,20 @@ export class Docker implements AsyncDisposable {
     await command(this.#folder, ['run', '--rm', '--network', 'host', ...options, IMAGE, ...argv]);
   }
 
+  /** A container that stays until it is disposed of, and the process id of its shim, the parent of its first process. */
+  async runDetached(argv: readonly string[]): Promise<{ shim: number } & AsyncDisposable> {
+    const folder = this.#folder;
+    const id = (await command(folder, ['run', '--detach', '--rm', '--network', 'host', IMAGE, ...argv])).trim();
+    const remove = async (): Promise<void> => {
+      await command(folder, ['kill', '--signal', 'KILL', id]);
+      // --rm removes it, a moment later; the daemon must not end before.
+      await command(folder, ['wait', id]).catch(() => '');
+    };
+    const pid = (await command(folder, ['inspect', '--format', '{{.State.Pid}}', id])).trim();
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    return { shim: Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]), [Symbol.asyncDispose]: remove };
+  }
+
   async #prepareImage(say: (text: string) => void): Promise<void> {
     if ((await command(this.#folder, ['image', 'ls', '--quiet', IMAGE])).trim() !== '') return;
     say('making the container image by debootstrap (once)');

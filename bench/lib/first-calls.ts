@@ -1,6 +1,6 @@
-import type { FunctionDefinition } from '../../src/schemas/function.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from './client.ts';
-import type { BenchPlatform } from './platform.ts';
+import type { Request } from './wrk.ts';
 
 export interface FirstCall {
   milliseconds: number;
@@ -11,26 +11,18 @@ export interface FirstCall {
 }
 
 /**
- * Registers so many different functions, then calls each once, one after another. A comment makes their code differ, so that nothing is shared by its hash.
+ * Calls each function once, one after another, over one connection, which a call of `opener` has opened.
+ * @param gapMs milliseconds before each call, in which the platform may boot a sandbox in place of the one that the call before took
  * @throws Error when a call failed or met an instance that was there already
  */
-export async function firstCalls(
-  platform: BenchPlatform,
-  prefix: string,
-  code: string,
-  body: string,
-  count: number,
-  settings: Partial<FunctionDefinition> = {},
-): Promise<FirstCall[]> {
-  const urls: string[] = [];
-  for (let index = 0; index < count; index++) urls.push(await platform.define(`${prefix}-${index}`, `# ${index}\n${code}`, settings));
+export async function firstCalls(requests: readonly Request[], opener: Request, gapMs: number): Promise<FirstCall[]> {
   using client = new Client();
-  // Opens the connection, which is no part of a cold start.
-  await client.post({ url: await platform.define(`${prefix}-opener`, code, settings), body });
+  await client.post(opener);
   const calls: FirstCall[] = [];
-  for (const url of urls) {
-    const { milliseconds, headers } = await client.post({ url, body });
-    if (headers['x-hearth-start'] !== 'cold') throw new Error(`${url} was to start cold, and was ${headers['x-hearth-start']}`);
+  for (const request of requests) {
+    if (gapMs > 0) await sleep(gapMs);
+    const { milliseconds, headers } = await client.post(request);
+    if (headers['x-hearth-start'] !== 'cold') throw new Error(`${request.url} was to start cold, and was ${headers['x-hearth-start']}`);
     const timing = String(headers['server-timing']);
     const part = (name: string): number => Number(new RegExp(`${name};dur=([\\d.]+)`).exec(timing)?.[1]);
     calls.push({ milliseconds, start: part('start'), init: part('init'), run: part('run') });

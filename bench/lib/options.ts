@@ -12,6 +12,8 @@ export interface Options {
   count: number;
   /** Containers in rows about Docker. */
   containers: number;
+  /** What is counted in hundreds and thousands (functions, instances) is cut to a twentieth. */
+  quick: boolean;
   docker: boolean;
   /** The default libraries of functions are there. Without them the platform starts at once, and scripts can't be measured. */
   libraries: boolean;
@@ -22,7 +24,7 @@ export interface Options {
 
 export const USAGE = `Usage: npm run bench -- [options] [case …]
 
-  --quick            short: one round, few calls; the figures are rough
+  --quick            short: one round, few calls, functions and instances; the figures are rough
   --rounds <n>       rounds of interleaved load (5; quick 1)
   --seconds <n>      seconds of each load (4; quick 1)
   --count <n>        single calls where single calls are measured (200; quick 20)
@@ -55,6 +57,7 @@ export function parseOptions(argv: readonly string[]): Options {
   const quick = values.quick;
   return {
     cases: positionals,
+    quick,
     rounds: positive('rounds', values.rounds, quick ? 1 : 5),
     seconds: positive('seconds', values.seconds, quick ? 1 : 4),
     count: positive('count', values.count, quick ? 20 : 200),

@@ -7,13 +7,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FunctionDefinition } from '../../src/schemas/function.ts';
 import { Child } from './child.ts';
 import { CACHE, ROOT } from './folders.ts';
+import { freePort } from './free-port.ts';
 import { runCommand } from './run-command.ts';
+import { millisecondsSince } from './statistics.ts';
 
 export interface PlatformOptions {
   /** The default libraries of functions; built once, kept in the cache, and copied into each platform's data folder. */
   libraries: boolean;
   /** Arguments of Node.js itself. */
   nodeArguments?: readonly string[];
+  /** Settings that a case is about: HEARTH_… variables. */
+  environment?: Readonly<Record<string, string>>;
+  /** A data folder that is copied for this platform, in place of one with nothing but the libraries (lib/seed.ts). */
+  dataFrom?: string;
 }
 
 /**
@@ -27,10 +33,16 @@ export class BenchPlatform implements AsyncDisposable {
   readonly api: string;
   /** As its greeting says: driver and network of functions. */
   readonly isolation: string;
+  /** Of its Node.js process. */
+  readonly pid: number;
+  /** Milliseconds from the spawn of `hearth up` to the gateway's first answer to a request. */
+  readonly gatewayMs: number;
 
-  private constructor(child: Child, folder: string, greeting: RegExpExecArray) {
+  private constructor(child: Child, folder: string, greeting: RegExpExecArray, gatewayMs: number) {
     this.#child = child;
     this.#folder = folder;
+    this.pid = child.process.pid as number;
+    this.gatewayMs = gatewayMs;
     this.isolation = `${greeting[1]}, network ${greeting[2]}`;
     this.gateway = greeting[3] as string;
     this.api = greeting[4] as string;
@@ -40,35 +52,51 @@ export class BenchPlatform implements AsyncDisposable {
     const folder = await mkdtemp(join(tmpdir(), 'hearth-bench-'));
     const data = join(folder, 'data');
     // cp keeps owners and times; a copy of the libraries is a matter of a second, their installation one of a minute.
-    if (options.libraries) await runCommand('cp', ['-a', await dataFolderWithLibraries(), data]);
+    const original = options.dataFrom ?? (options.libraries ? await dataFolderWithLibraries() : null);
+    if (original !== null) await runCommand('cp', ['-a', original, data]);
     return BenchPlatform.#startIn(folder, data, options);
   }
 
-  static async #startIn(folder: string, data: string, { libraries, nodeArguments = [] }: PlatformOptions): Promise<BenchPlatform> {
+  /** SIGTERM, and its data folder as it left it. The caller removes what it is in. */
+  static async runIn(folder: string, data: string, options: PlatformOptions, work: (platform: BenchPlatform) => Promise<void>): Promise<void> {
+    const platform = await BenchPlatform.#startIn(folder, data, options);
+    try {
+      await work(platform);
+    } finally {
+      await platform.#child[Symbol.asyncDispose]();
+    }
+  }
+
+  static async #startIn(folder: string, data: string, { libraries, nodeArguments = [], environment = {} }: PlatformOptions): Promise<BenchPlatform> {
     const logFile = join(folder, 'log');
     await using log = await open(logFile, 'w');
+    const port = await freePort();
+    const start = process.hrtime.bigint();
     const child = new Child(process.execPath, [...nodeArguments, join(ROOT, 'bin/hearth.js'), 'up'], {
       stdio: ['ignore', log.fd, log.fd],
       env: {
         PATH: process.env.PATH,
         ...Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('PIP_') || name.toLowerCase().endsWith('_proxy'))),
         HEARTH_DATA_DIR: data,
-        HEARTH_GATEWAY_PORT: '0',
+        HEARTH_GATEWAY_PORT: String(port),
         HEARTH_API_PORT: '0',
         ...(libraries ? {} : { HEARTH_LAYERS_REQUIREMENTS: '/dev/null' }),
+        ...environment,
       },
     });
     const deadline = Date.now() + 600_000;
+    let gatewayMs: number | null = null;
     for (;;) {
+      if (gatewayMs === null && (await answers(port))) gatewayMs = millisecondsSince(start);
       const output = await readFile(logFile, 'utf8');
       const greeting = /is up\. Driver: (.+?); network of functions: (\S+)\.\n\n {2}Gateway {8}(\S+)\n {2}Control plane {2}(\S+)/.exec(output);
-      if (greeting) return new BenchPlatform(child, folder, greeting);
+      if (greeting && gatewayMs !== null) return new BenchPlatform(child, folder, greeting, gatewayMs);
       if (!child.running || Date.now() > deadline) {
         await child[Symbol.asyncDispose]();
         await rm(folder, { recursive: true, force: true });
         throw new Error(`the platform did not start:\n${output}`);
       }
-      await sleep(50);
+      await sleep(gatewayMs === null ? 5 : 50);
     }
   }
 
@@ -77,8 +105,7 @@ export class BenchPlatform implements AsyncDisposable {
     const folder = await mkdtemp(join(tmpdir(), 'hearth-bench-'));
     const data = join(folder, 'data');
     try {
-      const platform = await BenchPlatform.#startIn(folder, data, { libraries: true });
-      await platform.#child[Symbol.asyncDispose]();
+      await BenchPlatform.runIn(folder, data, { libraries: true }, async () => undefined);
       if ((await readdir(join(data, 'layers'))).length === 0) throw new Error('the platform came up without the default libraries');
       await runCommand('cp', ['-a', data, `${destination}.part`]);
       await rename(`${destination}.part`, destination);
@@ -99,19 +126,32 @@ export class BenchPlatform implements AsyncDisposable {
     return `${this.gateway}/${name}`;
   }
 
-  /** SIGTERM, and the end of everything it started. @throws Error with the end of its log when it had ended by itself */
+  /** SIGTERM, and the end of everything it started. Says what it warned of. @throws Error with the end of its log when it had ended by itself */
   async [Symbol.asyncDispose](): Promise<void> {
     const { running } = this.#child;
     await this.#child[Symbol.asyncDispose]();
-    const log = running ? '' : await readFile(join(this.#folder, 'log'), 'utf8');
+    const log = await readFile(join(this.#folder, 'log'), 'utf8');
     await rm(this.#folder, { recursive: true, force: true });
     const { exitCode, signalCode } = this.#child.process;
     if (!running) throw new Error(`the platform ended by itself (${signalCode ?? exitCode}); the end of its log:\n${log.slice(-3000)}`);
+    const warnings = log.split('\n').filter((line) => /"level":(40|50|60)/.test(line));
+    if (warnings.length > 0) process.stderr.write(`bench: the platform warned ${warnings.length} time(s), first: ${warnings[0]?.slice(0, 600)}\n`);
   }
 }
 
+/** Whatever it answers: it is there. */
+function answers(port: number): Promise<boolean> {
+  return fetch(`http://127.0.0.1:${port}/`).then(
+    async (response) => {
+      await response.arrayBuffer();
+      return true;
+    },
+    () => false,
+  );
+}
+
 /** A data folder in which the default libraries stand, to be copied. Made anew when requirements.functions.txt has changed. */
-async function dataFolderWithLibraries(): Promise<string> {
+export async function dataFolderWithLibraries(): Promise<string> {
   const requirements = await readFile(join(ROOT, 'requirements.functions.txt'), 'utf8');
   const folder = join(CACHE, `data-${createHash('sha256').update(requirements).digest('hex').slice(0, 12)}`);
   if (!existsSync(folder)) {
