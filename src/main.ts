@@ -263,10 +263,11 @@ export interface Examination {
 /** Checks what this machine can do for the platform, without starting it. */
 export async function examineMachine(config: Config): Promise<Examination> {
   const { log } = createLog({ level: 'silent', format: 'json' }, false);
-  const driver = createBubblewrapDriver(driverOptions(config, AGENT_FOLDER, log));
+  const options = driverOptions(config, AGENT_FOLDER, log);
+  const driver = createNursery({ ...options, zygoteFolder: ZYGOTE_FOLDER }, createBubblewrapDriver(options));
   try {
     const probes = await driver.probe();
-    return { driver: driver.name, networks: driver.networks(), probes };
+    return { driver: 'bubblewrap', networks: driver.networks(), probes };
   } finally {
     await driver.close();
   }

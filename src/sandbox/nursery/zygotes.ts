@@ -153,7 +153,8 @@ export class Zygotes {
         void entry.zygote?.ended.then(after);
       },
       (error: unknown) => {
-        this.#options.log.warn({ layers: entry.layers, error: String(error) }, 'There is no nursery for now; bubblewrap starts the sandboxes');
+        if (!this.#closed)
+          this.#options.log.warn({ layers: entry.layers, error: String(error) }, 'There is no nursery for now; bubblewrap starts the sandboxes');
         after();
       },
     );
