@@ -32,6 +32,10 @@ interface Measured {
   admitted: number[];
   unloaded: number[];
   refusedShare: number;
+  /** Alive at the end. */
+  instances: number;
+  /** p99 of how late the generator was. Milliseconds. */
+  late: number;
   /** Refused ones that say when to come again. */
   retryAfterShare: number | null;
 }
@@ -47,9 +51,9 @@ export const overload: Case = {
     const sections: Section[] = [];
     for (const { what, program, settings } of FUNCTIONS) {
       const code = await readFile(`${PROGRAMS}${program}`, 'utf8');
+      const nameOf = (index: number): string => `${program.split('.')[0]}-${index}`;
       const define = async (index: number, queue: Partial<FunctionDefinition>): Promise<Request> => {
-        const name = `${program.split('.')[0]}-${index}`;
-        return { url: await platform.define(name, code, { network: 'none', ...settings, ...queue }), body: '{}' };
+        return { url: await platform.define(nameOf(index), code, { network: 'none', ...settings, ...queue }), body: '{}' };
       };
       const calibration = await define(QUEUES.length, {});
       const unloaded = await oneByOne(calibration, options.quick ? 20 : 100);
@@ -65,7 +69,9 @@ export const overload: Case = {
           say(`${what}, ${queue.label}, ${factor} × ${peak.toFixed(0)}/s`);
           const start = performance.now();
           const outcomes = await openLoop(request, peak * factor, seconds);
-          rows.push(judge(`${queue.label}, ${factor} ×`, peak * factor, peak, outcomes, unloaded, (performance.now() - start) / 1000));
+          const took = (performance.now() - start) / 1000;
+          const judged = judge(`${queue.label}, ${factor} ×`, outcomes, took);
+          rows.push({ ...judged, offered: peak * factor, peak, unloaded, instances: await platform.instancesOf(nameOf(index)) });
         }
       }
       sections.push(sectionOf(what, platform.isolation.split(',')[0] ?? '', seconds, rows));
@@ -75,7 +81,7 @@ export const overload: Case = {
 };
 
 /** @throws Error when anything was answered but 200 and 429 */
-function judge(label: string, offered: number, peak: number, outcomes: readonly Outcome[], unloaded: number[], tookSeconds: number): Measured {
+function judge(label: string, outcomes: readonly Outcome[], tookSeconds: number): Omit<Measured, 'offered' | 'peak' | 'unloaded' | 'instances'> {
   const admitted = outcomes.filter(({ status }) => status === 200);
   const refused = outcomes.filter(({ status }) => status === 429);
   if (admitted.length + refused.length !== outcomes.length || admitted.length === 0) {
@@ -84,11 +90,12 @@ function judge(label: string, offered: number, peak: number, outcomes: readonly 
   }
   return {
     label,
-    offered,
     goodput: admitted.length / tookSeconds,
-    peak,
     admitted: admitted.map(({ milliseconds }) => milliseconds),
-    unloaded,
+    late: percentile(
+      outcomes.map(({ late }) => late),
+      0.99,
+    ),
     refusedShare: refused.length / outcomes.length,
     retryAfterShare: refused.length === 0 ? null : refused.filter(({ retryAfter }) => /^[1-9]\d*$/.test(retryAfter ?? '')).length / refused.length,
   };
@@ -108,19 +115,31 @@ function sectionOf(what: string, driver: string, seconds: number, rows: readonly
     notes: [
       `Requests come at a constant rate for ${seconds} s, whatever becomes of them (${driver}, network none). Times count from the instant a request was due. Goodput: 200s per second, until the last is answered.`,
       `The peak is what wrk gets in a closed loop over ${CALIBRATION} connections. Unloaded is one call at a time.`,
-      'Anything but 200 and 429 fails the case. The generator shares the cores with the platform.',
+      'Anything but 200 and 429 fails the case. Generator late: p99 of how long after its due time a request was sent. The generator shares the cores with the platform.',
     ],
-    columns: ['offered/s', 'goodput/s', 'p50 ms', 'p99 ms', 'refused', 'with Retry-After', 'goodput to peak', 'p50 to unloaded', 'p99 to unloaded'],
+    columns: [
+      'offered/s',
+      'goodput/s',
+      'p50 ms',
+      'p99 ms',
+      'refused',
+      'with Retry-After',
+      'instances',
+      'generator late ms',
+      'goodput to peak',
+      'p50 to unloaded',
+      'p99 to unloaded',
+    ],
     rows: [
-      { label: 'unloaded', cells: [null, null, ...latency((rows[0] as Measured).unloaded), null, null, null, ratio(1, 1), ratio(1, 1)] },
-      { label: 'closed loop, peak', cells: [null, (rows[0] as Measured).peak, null, null, null, null, ratio(1, 1), null, null] },
+      { label: 'unloaded', cells: [null, null, ...latency((rows[0] as Measured).unloaded), null, null, null, null, null, ratio(1, 1), ratio(1, 1)] },
+      { label: 'closed loop, peak', cells: [null, (rows[0] as Measured).peak, null, null, null, null, null, null, ratio(1, 1), null, null] },
       ...rows.map(rowOf),
     ],
     raw: rows,
   };
 }
 
-function rowOf({ label, offered, goodput, peak, admitted, unloaded, refusedShare, retryAfterShare }: Measured): Row {
+function rowOf({ label, offered, goodput, peak, admitted, unloaded, refusedShare, retryAfterShare, instances, late }: Measured): Row {
   const [p50, p99] = latency(admitted);
   const [unloadedP50, unloadedP99] = latency(unloaded);
   const percent = (share: number | null): string | null => (share === null ? null : `${(share * 100).toFixed(0)} %`);
@@ -133,6 +152,8 @@ function rowOf({ label, offered, goodput, peak, admitted, unloaded, refusedShare
       p99,
       percent(refusedShare),
       percent(retryAfterShare),
+      String(instances),
+      late,
       ratio(goodput, peak),
       ratio(p50, unloadedP50),
       ratio(p99, unloadedP99),

@@ -7,6 +7,8 @@ export interface Outcome {
   /** From the instant at which it was due, sent or not, to the end of its answer: a generator or server that falls behind can't hide it. */
   milliseconds: number;
   retryAfter: string | null;
+  /** Milliseconds that the request was sent after it was due. */
+  late: number;
 }
 
 /**
@@ -37,13 +39,14 @@ export async function openLoop(request: Request, perSecond: number, seconds: num
 
 function send({ url, body }: Request, agent: Agent, dueAt: number): Promise<Outcome> {
   return new Promise((resolve, reject) => {
+    const late = performance.now() - dueAt;
     const headers = { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) };
     const request = httpRequest(url, { method: 'POST', agent, headers }, (response) => {
       response.resume();
       response.once('error', reject);
       response.once('end', () => {
         const { 'retry-after': retryAfter = null } = response.headers;
-        resolve({ status: response.statusCode ?? 0, milliseconds: performance.now() - dueAt, retryAfter });
+        resolve({ status: response.statusCode ?? 0, milliseconds: performance.now() - dueAt, retryAfter, late });
       });
     });
     request.once('error', reject);

@@ -126,6 +126,14 @@ export class BenchPlatform implements AsyncDisposable {
     return `${this.gateway}/${name}`;
   }
 
+  /** Live instances of that function, up to 1000. */
+  async instancesOf(name: string): Promise<number> {
+    const response = await fetch(`${this.api}/functions/instances?limit=1000`);
+    if (!response.ok) throw new Error(`GET /functions/instances: ${response.status} ${await response.text()}`);
+    const { instances } = (await response.json()) as { instances: { function_name: string; stopped_at: number | null }[] };
+    return instances.filter((one) => one.function_name === name && one.stopped_at === null).length;
+  }
+
   /** SIGTERM, and the end of everything it started. Says what it warned of. @throws Error with the end of its log when it had ended by itself */
   async [Symbol.asyncDispose](): Promise<void> {
     const { running } = this.#child;

@@ -13,10 +13,13 @@ export interface Load {
   p99: number;
   requestsPerSecond: number;
   requests: number;
+  /** Of those, answered with 429, in so short a time that no other figure here means much then. */
+  refused: number;
 }
 
 interface Report {
   requests: number;
+  refused: number;
   duration_us: number;
   p50_us: number;
   p99_us: number;
@@ -25,9 +28,10 @@ interface Report {
 
 /**
  * Keeps so many connections busy, each with one request at a time (a closed loop), from one thread of wrk.
+ * @param mayRefuse whether answers of 429 are counted rather than failures
  * @throws Error when a single request failed or was answered with 4xx or 5xx: such figures say nothing
  */
-export async function load(request: Request, connections: number, seconds: number): Promise<Load> {
+export async function load(request: Request, connections: number, seconds: number, mayRefuse = false): Promise<Load> {
   const args = [
     '-t',
     '1',
@@ -42,6 +46,7 @@ export async function load(request: Request, connections: number, seconds: numbe
     request.url,
     '--',
     request.body,
+    ...(mayRefuse ? ['refusals'] : []),
   ];
   const stdout = await runCommand('wrk', args).catch((cause: Error) => {
     throw new Error(cause.message.endsWith('not installed') ? 'wrk, the load generator, is missing: apt-get install wrk' : cause.message, { cause });
@@ -60,5 +65,6 @@ export async function load(request: Request, connections: number, seconds: numbe
     p99: report.p99_us / 1000,
     requestsPerSecond: report.requests / (report.duration_us / 1e6),
     requests: report.requests,
+    refused: report.refused,
   };
 }
