@@ -35,6 +35,12 @@ class HeaderLines(unittest.TestCase):
         self.assertEqual(request.header_lines([]), "")
 
 
+class ScriptEnvironment(unittest.TestCase):
+    def test_sets_the_variables_that_it_says_it_sets(self):
+        invoke = {"headers": ["A", "b"], "path": "/a", "verb": "GET", "query": "", "rawPath": "/a"}
+        self.assertEqual(tuple(request.script_environment(invoke, b"")), request.VARIABLES)
+
+
 class ScriptBody(unittest.TestCase):
     def test_is_not_encoded_anew_when_it_is_json(self):
         for raw in (b"1", b'{"a":1.0 , "\\u00e4": "\xc3\xa4"}', b" [true]\n", b'"x"', b"1e400", b"9" * 5000):

@@ -130,6 +130,10 @@ def script_body(invoke, raw):
     return '{"body": %s}' % text
 
 
+#: What script_environment sets.
+VARIABLES = ("HTTP_HEADER", "HTTP_BODY", "HTTP_PATH", "HTTP_VERB", "HTTP_QUERY", "HTTP_TARGET")
+
+
 def script_environment(invoke, raw):
     return {
         "HTTP_HEADER": header_lines(invoke["headers"]),

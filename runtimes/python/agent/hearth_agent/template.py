@@ -62,6 +62,7 @@ class Template:
         self._forks = Forks(code, load["limits"].get("openFiles"), self._highest_descriptor)
         #: A spare is to be forked as soon as nothing else is to be done.
         self._spare_due = True
+        self._cores = len(os.sched_getaffinity(0))
         child.prepare()
         where = load.get("streamListen")
         if where is not None:
@@ -184,7 +185,11 @@ class Template:
         else:
             invocation.handed = environment
             self._follow(invocation, process)
-        self._spare_due = not self._closing
+        self._plan_spare()
+
+    def _plan_spare(self):
+        """A spare is made ahead of its invocation where a core may have the time for it: else it would only slow down what runs."""
+        self._spare_due = not (self._closing or self._forks.spares) and len(self._running) < self._cores
 
     def _fork(self, invocation, environment):
         try:
@@ -266,6 +271,7 @@ class Template:
             for descriptor in invocation.pipes:
                 self._unwatch(descriptor)
             self._finishing.append(invocation)
+        self._plan_spare()
 
     def _forget_pipes(self, invocation):
         for descriptor in invocation.pipes:
