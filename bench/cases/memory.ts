@@ -42,7 +42,7 @@ export const memory: Case = {
         title: 'Memory of an idle instance',
         notes: [
           'Each instance is a handler of its own (10 lines, the default libraries, network none), called once, then idle; then each is called again, and has to answer warm.',
-          'PSS: what is shared counts in parts. All processes below the platform are summed (agents, inits, the zygote, whose part shrinks with their number) and divided by the instances; without the platform’s own process, without a pool.',
+          'PSS: what is shared counts in parts, and once for an init that lives in its agent’s memory. All processes below the platform are summed (agents, inits, the zygote, whose part shrinks with their number) and divided by the instances; without the platform’s own process, without a pool.',
           'Machine: by how much MemAvailable fell, divided likewise. Page tables, namespaces and sockets show there only; on a machine that does other things too it is rough.',
           'A container is counted with its shim, without the daemon.',
         ],
