@@ -47,7 +47,7 @@ export const overload: Case = {
   async run(bench: Bench): Promise<Section[]> {
     const { options, say } = bench;
     await using platform = await BenchPlatform.start(options);
-    const seconds = options.quick ? 2 : 6;
+    const seconds = options.quick ? 2 : 4;
     const sections: Section[] = [];
     for (const { what, program, settings } of FUNCTIONS) {
       const code = await readFile(`${PROGRAMS}${program}`, 'utf8');

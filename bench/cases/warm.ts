@@ -55,7 +55,7 @@ export const warm: Case = {
 
     await checkAnswers(servers);
     say('warming up');
-    for (const { url } of servers) await load({ url, body: BODY }, 32, Math.min(3, options.seconds));
+    for (const { url } of servers) await load({ url, body: BODY }, 32, options.quick ? 1 : 3);
     for (let round = 1; round <= options.rounds; round++) {
       for (const connections of CONCURRENCIES) {
         say(`round ${round} of ${options.rounds}, concurrency ${connections}`);
