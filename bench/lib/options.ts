@@ -27,7 +27,7 @@ export const USAGE = `Usage: npm run bench -- [options] [case …]
   --quick            short: one round, few calls, functions and instances; the figures are rough
   --rounds <n>       rounds of interleaved load (5; quick 1)
   --seconds <n>      seconds of each load (1)
-  --count <n>        single calls where single calls are measured (100; quick 10)
+  --count <n>        single calls where single calls are measured (80; quick 10)
   --containers <n>   containers that are run (15; quick 3)
   --no-docker        leave out what needs Docker
   --no-libraries     start the platform without libraries for functions; leaves out scripts
@@ -60,7 +60,7 @@ export function parseOptions(argv: readonly string[]): Options {
     quick,
     rounds: positive('rounds', values.rounds, quick ? 1 : 5),
     seconds: positive('seconds', values.seconds, 1),
-    count: positive('count', values.count, quick ? 10 : 100),
+    count: positive('count', values.count, quick ? 10 : 80),
     containers: positive('containers', values.containers, quick ? 3 : 15),
     docker: values.docker,
     libraries: values.libraries,
