@@ -25,7 +25,12 @@ export const ConfigSchema = Type.Object(
         port: port(5000),
         max_body_bytes: bytes(6 * MIB, 'Largest request body.'),
         max_reply_bytes: bytes(6 * MIB, 'Largest reply that is buffered; streamed ones have no bound.'),
-        max_header_bytes: bytes(16 * 1024, 'Size of all request headers together.'),
+        max_header_bytes: Type.Integer({
+          minimum: 1024,
+          maximum: 128 * 1024,
+          default: 16 * 1024,
+          description: 'Size of all request headers together. In bytes.',
+        }),
         max_headers: Type.Integer({ minimum: 8, maximum: 1000, default: 100, description: 'Number of request headers.' }),
         headers_timeout_ms: millis(10_000, 'For the request line and headers to arrive.'),
         request_timeout_ms: millis(60_000, 'For the whole request to arrive.'),

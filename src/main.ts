@@ -335,6 +335,7 @@ function gatewaySettings({ gateway }: Config): ConstructorParameters<typeof Gate
     headersTimeoutMs: gateway.headers_timeout_ms,
     requestTimeoutMs: gateway.request_timeout_ms,
     keepAliveMs: gateway.keep_alive_ms,
+    streamIdleMs: gateway.stream_idle_ms,
   };
 }
 

@@ -9,6 +9,7 @@ import type { FunctionVersion } from '../schemas/function.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { FanOut } from './fan-out.ts';
 import { HttpReply } from './http-reply.ts';
+import { lingerAndClose } from './linger.ts';
 import { rawProblem, sendProblem } from './problem.ts';
 import { callerRequestId, functionHeaders, hasBody, headerOf, parseTarget, readBody, type Target, versionOverride } from './request.ts';
 
@@ -21,12 +22,23 @@ export interface GatewaySettings {
   headersTimeoutMs: number;
   requestTimeoutMs: number;
   keepAliveMs: number;
+  /** An answer may wait for so long for a caller who doesn't read it. */
+  streamIdleMs: number;
 }
 
 /** The gateway's only view of what runs functions. */
 export interface Invoker {
   submit(input: InvocationInput, version: FunctionVersion, sink: ReplySink): Invocation;
   cancel(invocation: Invocation): void;
+}
+
+/** What a connection still waits for. */
+interface Connection {
+  /** Requests without a complete answer. */
+  open: number;
+  /** The last one. */
+  request: IncomingMessage;
+  response: ServerResponse;
 }
 
 /** Longest request target in characters; longer ones are 414. */
@@ -40,6 +52,7 @@ export class Gateway {
   readonly #invoker: Invoker;
   readonly #log: Logger;
   readonly #server: Server;
+  readonly #connections = new WeakMap<Socket, Connection>();
   #draining = false;
 
   constructor(settings: GatewaySettings, router: Pick<Router, 'match'>, invoker: Invoker, log: Logger) {
@@ -61,7 +74,7 @@ export class Gateway {
     this.#server.on('checkContinue', (request, response) => this.#onRequest(request, response));
     // Expectations other than 100-continue may be ignored (RFC 9110 §10.1.1).
     this.#server.on('checkExpectation', (request, response) => this.#onRequest(request, response));
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => onClientError(error, socket as Socket));
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#onClientError(error, socket as Socket));
   }
 
   /** @returns the address that it listens on @throws HearthError invalid_config when the address can't be had */
@@ -95,7 +108,24 @@ export class Gateway {
     clearTimeout(timer);
   }
 
+  #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+    const connection = this.#connections.get(socket);
+    // Of the one request whose body was still coming, it may be said; behind others it would stand for, or within, the answer to one of them.
+    const sayable =
+      !connection || connection.open === 0 || (connection.open === 1 && !connection.request.complete && !connection.response.headersSent);
+    onClientError(error, socket, sayable);
+  }
+
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    const connection = this.#connections.get(socket) ?? { open: 0, request, response };
+    connection.open++;
+    connection.request = request;
+    connection.response = response;
+    this.#connections.set(socket, connection);
+    response.on('close', () => {
+      connection.open--;
+    });
     try {
       this.#route(request, response);
     } catch (error) {
@@ -112,7 +142,7 @@ export class Gateway {
       throw new HearthError('headers_too_large', `The request has more than ${this.#settings.maxHeaders} headers.`);
     if (url === '*') {
       // OPTIONS * asks about the server as a whole (RFC 9110 §9.3.7).
-      response.writeHead(204).end();
+      response.writeHead(204, closingIfUnread(request)).end();
       return;
     }
     const target = parseTarget(url);
@@ -125,7 +155,7 @@ export class Gateway {
     }
     if (match.kind === 'other_methods') {
       if (method === 'OPTIONS') {
-        response.writeHead(204, { Allow: match.allow.join(', ') }).end();
+        response.writeHead(204, { Allow: match.allow.join(', '), ...closingIfUnread(request) }).end();
         return;
       }
       throw new HearthError('method_not_allowed', `${target.path} has functions for ${match.allow.join(', ')}, none for ${method}.`, {
@@ -149,7 +179,8 @@ export class Gateway {
       }
     });
     // The caller waits for this before it sends the body; an announced size that is too large has been refused by now.
-    if (request.headers.expect !== undefined && !response.headersSent) response.writeContinue();
+    // HTTP/1.0 knows no such answer (RFC 9110 §10.1.1).
+    if (request.headers.expect?.toLowerCase() === '100-continue' && request.httpVersionMinor > 0 && !response.headersSent) response.writeContinue();
   }
 
   #invoke(
@@ -161,7 +192,7 @@ export class Gateway {
     body: Buffer | null,
   ): void {
     const requestId = callerRequestId(request);
-    const reply = new HttpReply(response, requestId, chosen, () => this.#draining);
+    const reply = new HttpReply(response, requestId, chosen, () => this.#draining, this.#settings.streamIdleMs);
     const fanOut = targets.length > 1 ? new FanOut(reply, targets.length) : null;
     const invocations: Invocation[] = [];
     response.on('close', () => {
@@ -192,14 +223,27 @@ export class Gateway {
     if (error.code === 'internal') this.#log.error({ err: error.cause, verb: request.method, path: request.url }, 'the gateway met an error');
     // What is left of an unread body must not be taken for the next request: the connection ends after this answer.
     const unread = hasBody(request) && !request.complete;
-    sendProblem(response, error, unread || this.#draining ? ['Connection', 'close'] : []);
-    if (unread) response.once('finish', () => request.destroy());
+    if (response.headersSent || response.destroyed) return;
+    if (!unread) {
+      sendProblem(response, error, this.#draining ? ['Connection', 'close'] : []);
+      return;
+    }
+    // Who waits to be told to send has sent nothing, and needn't be waited for.
+    const waits = request.headers.expect !== undefined;
+    sendProblem(response, error, ['Connection', 'close'], {}, waits);
+    if (waits) response.once('finish', () => request.destroy());
+    else lingerAndClose(request, response);
   }
 }
 
+/** A body that isn't read must not be taken for the next request. */
+function closingIfUnread(request: IncomingMessage): { Connection?: string } {
+  return hasBody(request) ? { Connection: 'close' } : {};
+}
+
 /** What could not be read as a request. Codes are those of Node's parser (llhttp). */
-function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+function onClientError(error: NodeJS.ErrnoException, socket: Socket, sayable: boolean): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || !sayable) {
     socket.destroy();
     return;
   }

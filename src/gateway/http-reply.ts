@@ -12,15 +12,19 @@ export class HttpReply implements ReplySink {
   readonly #showVersion: boolean;
   /** The connection is to be closed after this answer. */
   readonly #close: () => boolean;
+  /** Milliseconds that a complete answer may wait for a caller who doesn't read. */
+  readonly #unreadMs: number;
 
-  constructor(response: ServerResponse, requestId: string | null, showVersion: boolean, close: () => boolean) {
+  constructor(response: ServerResponse, requestId: string | null, showVersion: boolean, close: () => boolean, unreadMs: number) {
     this.#response = response;
     this.#requestId = requestId;
     this.#showVersion = showVersion;
     this.#close = close;
+    this.#unreadMs = unreadMs;
   }
 
   reply(invocation: Invocation, status: number, headers: readonly string[], body: Buffer): void {
+    if (this.#response.headersSent) return;
     const head = this.#head(invocation, headers);
     if (status !== 204 && status !== 304) head.push('Content-Length', String(body.length));
     this.#response.writeHead(status, head);
@@ -28,9 +32,11 @@ export class HttpReply implements ReplySink {
     // A short body goes out as a string, which Node writes together with the head; as bytes it would be a second buffer of a gathering write.
     if (body.length <= SMALL_BODY_BYTES) this.#response.end(body.toString('latin1'), 'latin1');
     else this.#response.end(body);
+    this.#boundUnread();
   }
 
   start(invocation: Invocation, status: number, headers: readonly string[]): void {
+    if (this.#response.headersSent) return;
     this.#response.writeHead(status, this.#head(invocation, headers));
     this.#response.flushHeaders();
   }
@@ -51,6 +57,7 @@ export class HttpReply implements ReplySink {
 
   end(): void {
     this.#response.end();
+    this.#boundUnread();
   }
 
   fail(invocation: Invocation, error: HearthError): void {
@@ -61,6 +68,11 @@ export class HttpReply implements ReplySink {
     }
     if (error.code === 'client_gone') return;
     sendProblem(this.#response, toHearthError(error), this.#head(invocation, []), { correlation_id: invocation.input.id });
+  }
+
+  /** Nobody else has a clock for an answer that is complete and that its caller doesn't read. */
+  #boundUnread(): void {
+    if (this.#response.writableLength > 0) this.#response.setTimeout(this.#unreadMs, () => this.#response.destroy());
   }
 
   #head(invocation: Invocation, headers: readonly string[]): string[] {

@@ -69,7 +69,9 @@ export class Router {
     const left = (leaf.verbs.get(key.verb) ?? []).filter((target) => target.version.functionName !== functionName);
     if (left.length > 0) leaf.verbs.set(key.verb, left);
     else leaf.verbs.delete(key.verb);
-    if (leaf.verbs.size === 0) this.#exact.delete(key.path);
+    if (leaf.verbs.size > 0) return;
+    this.#exact.delete(key.path);
+    prune(this.#root, key.segments, 0);
   }
 
   /**
@@ -122,6 +124,23 @@ export class Router {
     node.leaf ??= { verbs: new Map() };
     return node.leaf;
   }
+}
+
+/** Takes out what is empty along a path. @returns whether the node itself is empty now */
+function prune(node: Node, segments: readonly Segment[], at: number): boolean {
+  const segment = segments[at];
+  if (segment === undefined) {
+    if (node.leaf?.verbs.size === 0) node.leaf = undefined;
+  } else if (segment.kind === 'rest') {
+    if (node.rest?.verbs.size === 0) node.rest = undefined;
+  } else {
+    const next = segment.kind === 'param' ? node.param : node.literals.get(segment.text);
+    if (next && prune(next, segments, at + 1)) {
+      if (segment.kind === 'param') node.param = undefined;
+      else node.literals.delete(segment.text);
+    }
+  }
+  return node.literals.size === 0 && !node.param && !node.rest && !node.leaf;
 }
 
 function createNode(): Node {

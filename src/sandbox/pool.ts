@@ -91,6 +91,7 @@ export class SandboxPool {
     shelf.rate = rateAt(shelf, now) + 1 / RATE_WINDOW_MS;
     shelf.rateAt = now;
     const sandbox = shelf.stocked.pop();
+    if (sandbox) shelf.failures = 0;
     if (sandbox) this.#hits++;
     else this.#misses++;
     this.#refillSoon(REFILL_DELAY_MS);
@@ -180,7 +181,6 @@ export class SandboxPool {
       .create({ ...shelf.kind, id: randomUUID() })
       .then(
         (sandbox) => {
-          shelf.failures = 0;
           shelf.bootMs += 0.2 * (performance.now() - started - shelf.bootMs);
           this.#shelve(shelf, sandbox);
         },
@@ -210,6 +210,8 @@ export class SandboxPool {
       const at = shelf.stocked.indexOf(sandbox);
       if (at < 0) return;
       shelf.stocked.splice(at, 1);
+      // One that boots only to die is as good as a boot that failed.
+      shelf.retryAt = performance.now() + Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** shelf.failures++);
       this.#refillSoon(REFILL_DELAY_MS);
     });
   }

@@ -1,4 +1,4 @@
-import { HearthError } from '../errors.ts';
+import { HearthError, toHearthError } from '../errors.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import { Instance, type InstanceOwner, type InstanceParts } from './instance.ts';
 import type { Invocation } from './invocation.ts';
@@ -18,7 +18,7 @@ export interface Machine {
   /** It has nothing to run. */
   onInstanceIdle(instance: Instance): void;
   /** Others wait for room, and this one has more than its share: the instance that frees up is to go. */
-  mustMakeRoom(holder: FunctionInstances): boolean;
+  mustMakeRoom(holder: FunctionInstances, instance: Instance): boolean;
   onInvocationOver(invocation: Invocation): void;
   /** Whether the cores have been idle enough of late for more instances to bring something. */
   hasIdleCpu(): boolean;
@@ -142,7 +142,16 @@ export class FunctionInstances implements InstanceOwner {
 
   /** Takes a waiting invocation out of the line. @returns whether it was there */
   withdraw(invocation: Invocation): boolean {
-    return this.#queue.remove(invocation);
+    if (!this.#queue.remove(invocation)) return false;
+    if (this.#queue.length === 0) this.#lineEmptied();
+    this.#checkGone();
+    return true;
+  }
+
+  /** Whether an instance more would have something to do, or is to be kept. */
+  get wantsRoom(): boolean {
+    if (this.#queue.length > 0 || this.#warmers.length > 0) return true;
+    return !this.#retired && this.#instances.size < this.version.reserved;
   }
 
   /** A new version has taken over, or the function was deleted: what has been accepted is served, then all instances stop. */
@@ -166,15 +175,16 @@ export class FunctionInstances implements InstanceOwner {
   /** Starts what is missing of the instances that are always to be there, and goes on seeing to it. */
   keepReserved(): void {
     if (this.#retired) return;
-    while (this.#instances.size < this.version.reserved) {
-      if (this.#startOne()) continue;
-      // No room, or starts fail and back off: it is tried again, for no request will come to do so.
-      this.#reserveTimer ??= setTimeout(() => {
-        this.#reserveTimer = null;
-        this.keepReserved();
-      }, RESERVE_RETRY_MS);
-      return;
-    }
+    while (this.#reserveTimer === null && this.#instances.size < this.version.reserved) if (!this.#startOne()) this.#reserveLater();
+  }
+
+  /** It is tried again by the clock, for no request will come to do so. */
+  #reserveLater(): void {
+    if (this.#retired) return;
+    this.#reserveTimer ??= setTimeout(() => {
+      this.#reserveTimer = null;
+      this.keepReserved();
+    }, RESERVE_RETRY_MS);
   }
 
   /** The machine has room for an instance that was refused before. */
@@ -209,7 +219,7 @@ export class FunctionInstances implements InstanceOwner {
     this.#failedStarts = 0;
     this.#lastStartError = null;
     this.#nextStartTick = 0;
-    if (this.#machine.mustMakeRoom(this)) instance.retire('its room was needed by another function');
+    if (this.#machine.mustMakeRoom(this, instance)) instance.retire('its room was needed by another function');
     if (instance.hasRoom) this.#list(instance);
     if (this.#queue.length > 0) this.#pump();
     else if (this.#retired) instance.retire('the version was replaced');
@@ -238,7 +248,10 @@ export class FunctionInstances implements InstanceOwner {
       for (const warmer of this.#warmers.splice(0)) warmer.reject(startError);
     }
     this.#startForLine();
-    this.keepReserved();
+    if (this.#warmers.length > 0 && this.#ready + this.#starting === 0 && !this.#retired) this.#startOne();
+    // One that came to nothing is not started again in the same breath: it would be for ever.
+    if (startError || instance.completed === 0) this.#reserveLater();
+    else this.keepReserved();
     this.#checkGone();
   }
 
@@ -263,13 +276,18 @@ export class FunctionInstances implements InstanceOwner {
       this.#overload.left(now - invocation.acceptedTick, this.#runMs, now);
       this.#dispatch(instance, invocation);
     }
-    if (this.#queue.length > 0) return;
-    this.#clearRecheck();
-    this.#overload.emptied();
+    if (this.#queue.length === 0) this.#lineEmptied();
   }
 
   #dispatch(instance: Instance, invocation: Invocation): void {
-    instance.invoke(invocation);
+    try {
+      instance.invoke(invocation);
+    } catch (cause) {
+      // Whatever it was, it is this invocation's and not the instance's, which has seen nothing of it.
+      this.#list(instance);
+      this.#failWaiting(invocation, toHearthError(cause));
+      return;
+    }
     this.#machine.onInstanceUsed(instance);
     if (instance.hasRoom) this.#list(instance);
   }
@@ -340,6 +358,11 @@ export class FunctionInstances implements InstanceOwner {
     this.#machine.onInstanceStarted(instance);
     instance.start();
     return true;
+  }
+
+  #lineEmptied(): void {
+    this.#clearRecheck();
+    this.#overload.emptied();
   }
 
   #clearRecheck(): void {

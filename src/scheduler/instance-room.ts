@@ -29,6 +29,9 @@ export class InstanceRoom {
   readonly #hungry = new Set<FunctionInstances>();
   /** What those that are on their way out still hold. */
   readonly #leaving = new Map<string, number>();
+  /** Two versions may bear one name and number, when a function was deleted and registered again: their keys differ. */
+  readonly #keys = new WeakMap<FunctionVersion, string>();
+  #lastKey = 0;
   #taken = 0;
 
   constructor(settings: RoomSettings, memory: RoomMemory) {
@@ -52,7 +55,7 @@ export class InstanceRoom {
     // Whoever has none gets one even when memory is short: others give way, and the kernel's own limits stand behind.
     if (full || (asker.instances.size > 0 && this.#relieve())) {
       this.#hungry.add(asker);
-      if (full && this.#leaving.size === 0) this.#retire(this.#keepAlive.victims(1, performance.now()), NEEDED);
+      if (full) this.#evictForHungry();
       return false;
     }
     this.#hungry.delete(asker);
@@ -74,12 +77,14 @@ export class InstanceRoom {
       this.#hungry.delete(poorest);
       poorest.onRoom();
     }
+    this.#evictForHungry();
   }
 
   /** What the function's author wants of its instances. */
   configure({ version }: FunctionInstances): void {
+    this.#keys.set(version, `${version.functionName}@${version.number}/${++this.#lastKey}`);
     const maxIdleMs = Math.max(version.minIdleMs, version.maxIdleMs ?? this.#settings.idleMs);
-    this.#keepAlive.configure(keyOf(version), { minIdleMs: version.minIdleMs, maxIdleMs, reserved: version.reserved });
+    this.#keepAlive.configure(this.#keyOf(version), { minIdleMs: version.minIdleMs, maxIdleMs, reserved: version.reserved });
   }
 
   started(instance: Instance): void {
@@ -87,15 +92,15 @@ export class InstanceRoom {
   }
 
   ready(instance: Instance): void {
-    this.#memory.add(instance, keyOf(instance.version));
+    this.#memory.add(instance, this.#keyOf(instance.version));
   }
 
   used(instance: Instance): void {
-    this.#keepAlive.used(keyOf(instance.version), instance.id, performance.now());
+    this.#keepAlive.used(this.#keyOf(instance.version), instance.id, performance.now());
   }
 
   idle(instance: Instance): void {
-    const functionKey = keyOf(instance.version);
+    const functionKey = this.#keyOf(instance.version);
     this.#keepAlive.idle({
       id: instance.id,
       functionKey,
@@ -114,11 +119,17 @@ export class InstanceRoom {
    * have more.
    * @param sharers functions that have or want instances
    */
-  mustGive(holder: FunctionInstances, sharers: number): boolean {
+  mustGive(holder: FunctionInstances, instance: Instance, sharers: number): boolean {
+    // Hardly ever is anybody hungry, and this is asked after every invocation.
+    if (this.#hungry.size === 0) return false;
     const poorest = this.#poorestHungry();
-    if (!poorest || poorest === holder) return false;
+    if (!poorest || poorest === holder || this.#missing() <= 0 || this.#leaving.has(instance.id)) return false;
+    let staying = 0;
+    for (const { id } of holder.instances) if (!this.#leaving.has(id)) staying++;
     const share = Math.max(1, this.#settings.maxInstances / sharers);
-    return holder.instances.size > share && holder.instances.size > poorest.instances.size + 1;
+    if (staying <= share || staying <= poorest.instances.size + 1) return false;
+    this.#leaving.set(instance.id, this.#memory.bytesOf(instance.id) ?? 0);
+    return true;
   }
 
   /** Every second or so: who was idle for too long goes, and who must for memory's sake. */
@@ -129,10 +140,19 @@ export class InstanceRoom {
 
   /** Nothing is left of a version. */
   forget(functionInstances: FunctionInstances): void {
-    const key = keyOf(functionInstances.version);
+    const key = this.#keyOf(functionInstances.version);
     this.#hungry.delete(functionInstances);
     this.#keepAlive.forget(key);
     this.#memory.forget(key);
+  }
+
+  /** Rooms that are wanted and neither free nor about to be. */
+  #missing(): number {
+    return this.#hungry.size - this.#leaving.size - (this.#settings.maxInstances - this.#taken);
+  }
+
+  #evictForHungry(): void {
+    for (let missing = this.#missing(); missing > 0; missing--) this.#retire(this.#keepAlive.victims(1, performance.now()), NEEDED);
   }
 
   /** Makes idle instances go while memory is short. @returns whether it is */
@@ -155,11 +175,15 @@ export class InstanceRoom {
   /** Of those that want room, the one that has least; of equals the one that has waited longest. */
   #poorestHungry(): FunctionInstances | undefined {
     let poorest: FunctionInstances | undefined;
-    for (const candidate of this.#hungry) if (!poorest || candidate.instances.size < poorest.instances.size) poorest = candidate;
+    for (const candidate of this.#hungry) {
+      // Its line has emptied since.
+      if (!candidate.wantsRoom) this.#hungry.delete(candidate);
+      else if (!poorest || candidate.instances.size < poorest.instances.size) poorest = candidate;
+    }
     return poorest;
   }
-}
 
-function keyOf(version: FunctionVersion): string {
-  return `${version.functionName}@${version.number}`;
+  #keyOf(version: FunctionVersion): string {
+    return this.#keys.get(version) as string;
+  }
 }

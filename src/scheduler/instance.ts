@@ -160,15 +160,6 @@ export class Instance implements RuntimeListener, ReplyInbox {
   invoke(invocation: Invocation): void {
     const channel = this.#channel as RuntimeChannel;
     const { input, version } = invocation;
-    invocation.state = 'running';
-    invocation.clock = 'run';
-    invocation.instanceId = this.id;
-    invocation.dispatchedTick = performance.now();
-    if (invocation.start === 'cold') {
-      invocation.bootMs = this.bootMs;
-      invocation.initMs = this.initMs;
-    }
-    this.#served++;
     const frameId = channel.invoke(
       {
         correlationId: input.correlationId,
@@ -185,6 +176,15 @@ export class Instance implements RuntimeListener, ReplyInbox {
       },
       input.body,
     );
+    this.#served++;
+    invocation.state = 'running';
+    invocation.clock = 'run';
+    invocation.instanceId = this.id;
+    invocation.dispatchedTick = performance.now();
+    if (invocation.start === 'cold') {
+      invocation.bootMs = this.bootMs;
+      invocation.initMs = this.initMs;
+    }
     const entry = new RunningInvocation(frameId, invocation, this.#parts.settings.maxReplyBytes);
     this.#running.set(frameId, entry);
     if (version.style === 'script') this.#byCorrelation.set(input.correlationId, entry);
@@ -293,9 +293,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
     if (!entry) return;
     entry.refreshIdleClock();
     this.#guard(entry, () => {
-      if (entry.assembly.body(chunk)) return;
-      this.#channel?.pause();
-      entry.invocation.sink.onceDrained(() => this.#channel?.resume());
+      if (!entry.assembly.body(chunk)) entry.holdReading(this.#channel as RuntimeChannel);
     });
   }
 
@@ -404,7 +402,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
   }
 
   #over(entry: RunningInvocation): void {
-    entry.stopClocks();
+    entry.finish();
     this.#completed++;
     this.#running.delete(entry.frameId);
     const { correlationId } = entry.invocation.input;

@@ -1,3 +1,4 @@
+import type { RuntimeChannel } from '../protocol/runtime-channel.ts';
 import type { Invocation } from './invocation.ts';
 import { ReplyAssembly } from './reply-assembly.ts';
 
@@ -8,6 +9,7 @@ export class RunningInvocation {
   readonly assembly: ReplyAssembly;
   #idleTimer: NodeJS.Timeout | null = null;
   #graceTimer: NodeJS.Timeout | null = null;
+  #release: (() => void) | null = null;
 
   /** @param maxReplyBytes of a buffered reply */
   constructor(frameId: number, invocation: Invocation, maxReplyBytes: number) {
@@ -35,6 +37,25 @@ export class RunningInvocation {
   startGrace(limitMs: number, onOver: () => void): void {
     this.stopClocks();
     this.#graceTimer = setTimeout(onOver, limitMs);
+  }
+
+  /** Its caller reads slowly: nothing more is read from the sandbox until the caller has caught up, or the invocation is over. */
+  holdReading(channel: Pick<RuntimeChannel, 'pause' | 'resume'>): void {
+    if (this.#release) return;
+    channel.pause();
+    const release = (): void => {
+      if (this.#release !== release) return;
+      this.#release = null;
+      channel.resume();
+    };
+    this.#release = release;
+    this.invocation.sink.onceDrained(release);
+  }
+
+  /** It is over: its clocks stop, and what waits behind it in the channel is read. */
+  finish(): void {
+    this.stopClocks();
+    this.#release?.();
   }
 
   stopClocks(): void {

@@ -102,6 +102,7 @@ export class Scheduler implements Machine {
 
   /** New work of a function comes for these versions from now on: others of its name serve what they have accepted, then go. */
   onInService(functionName: string, versions: readonly FunctionVersion[]): void {
+    if (this.#draining) return;
     this.#inService.set(functionName, versions);
     for (const version of versions) if (version.reserved > 0) (this.#functions.get(version) ?? this.#add(version)).keepReserved();
     this.#retireOthers(functionName, versions, 'the version was replaced');
@@ -181,8 +182,8 @@ export class Scheduler implements Machine {
     return this.#parts.cpu.idleShare > IDLE_CPU_SHARE;
   }
 
-  mustMakeRoom(holder: FunctionInstances): boolean {
-    return this.#parts.room.mustGive(holder, this.#functions.size);
+  mustMakeRoom(holder: FunctionInstances, instance: Instance): boolean {
+    return this.#parts.room.mustGive(holder, instance, this.#functions.size);
   }
 
   onInstanceStarted(instance: Instance): void {

@@ -4,6 +4,9 @@ import type { Invocation, InvocationInput, ReplySink } from './invocation.ts';
 import { newInvocationId } from './invocation-id.ts';
 import type { Scheduler } from './scheduler.ts';
 
+/** It travels in one frame, with its headers. */
+const MAX_BODY_BYTES = 768 * 1024;
+
 /** The control plane's trigger, as the seed has it: everything is given as text, and passed on as it is. */
 export interface TriggerRequest {
   /** `Name: value` lines; X-Correlation-Id among them if the client wants to choose it. */
@@ -29,6 +32,12 @@ export async function trigger(
   targets: readonly { version: FunctionVersion; params: Readonly<Record<string, string>> }[],
   request: TriggerRequest,
 ): Promise<Triggered> {
+  if (Buffer.byteLength(JSON.stringify(request.body)) > MAX_BODY_BYTES) {
+    throw new HearthError(
+      'invalid_request',
+      `http_body is larger than ${MAX_BODY_BYTES} bytes as JSON text; call the function at the gateway instead.`,
+    );
+  }
   const { headers, correlationId } = parseHeaderLines(request.headerLines);
   const question = request.path.indexOf('?');
   const runs = targets.map(

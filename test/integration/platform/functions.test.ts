@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Hearth, json, sleep, until } from '../../support/hearth.ts';
 
@@ -381,6 +382,46 @@ describe('a caller', () => {
   });
 });
 
+describe('a caller that misbehaves', () => {
+  it('by not reading a streamed answer holds up nobody else, even when the answer is complete', async () => {
+    await hearth.define(
+      'stalled',
+      'def handler(m, c):\n    n = int(m["query"].get("n", 0))\n    return (b"x" * 1000000 for _ in range(n)) if n else "small"',
+      { max_instances: 1, timeout_ms: 5000 },
+    );
+    const { hostname, port } = new URL(hearth.gateway);
+    const sockets = [1, 4, 20].map((n) => {
+      const socket = connect(Number(port), hostname);
+      socket.on('error', () => undefined);
+      socket.write(`GET /stalled?n=${n} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      socket.pause();
+      return socket;
+    });
+    await sleep(500);
+    sockets[2]?.destroy();
+    expect(await (await hearth.call('/stalled')).text()).toBe('small');
+    for (const socket of sockets) socket.destroy();
+  });
+
+  it('by sending a body that nobody wants gets its answer all the same', async () => {
+    const body = Buffer.alloc(5_000_000);
+    for (let n = 0; n < 10; n++) {
+      const answer = await hearth.raw(
+        Buffer.concat([Buffer.from(`POST /nobody/here HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`), body]),
+      );
+      expect(answer).toMatch(/^HTTP\/1\.1 404 /);
+      expect(answer).toContain('no_function');
+    }
+  });
+
+  it('by sending garbage behind a request gets no answer to it in the middle of another', async () => {
+    await hearth.define('ticks', 'import time\ndef handler(m, c):\n    for i in range(4):\n        yield "tick\\n"\n        time.sleep(0.1)');
+    const answer = await hearth.raw('GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n GARBAGE \r\n\r\n');
+    expect(answer).not.toContain('400');
+    expect((await hearth.call('/ticks')).status).toBe(200);
+  });
+});
+
 describe('load on one function', () => {
   it('is answered 429 beyond its queue, with Retry-After', async () => {
     await hearth.define('narrow', 'import time\ndef handler(m, c):\n    time.sleep(0.6)\n    return 1', { max_instances: 1, max_queue: 1 });
@@ -465,6 +506,14 @@ describe('a new version', () => {
 });
 
 describe('the trigger of the control plane', () => {
+  it('refuses a body that is too large for it, and takes no instance with it', async () => {
+    await hearth.define('once', 'def handler(m, c): return "still here"', { max_instances: 1 });
+    const request = { http_header: '', http_path: '/once', http_verb: 'GET' };
+    const response = await hearth.post('/functions/trigger', { ...request, http_body: '"'.repeat(1_100_000) });
+    expect([response.status, (await json(response)).code]).toEqual([422, 'invalid_request']);
+    expect(await (await hearth.call('/once')).text()).toBe('still here');
+  });
+
   it('answers with instance ids before the run ends, under the id that its client named', async () => {
     await hearth.define('triggered', 'import os, time\ntime.sleep(0.3)\nprint(os.environ["HTTP_HEADER"], os.environ["HTTP_BODY"])');
     const response = await hearth.post('/functions/trigger', {

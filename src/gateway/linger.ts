@@ -1,0 +1,27 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** How long, and how much, of a body that nobody wants is read. */
+const LINGER_MS = 1000;
+const LINGER_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Ends a connection whose request was answered before its body had come. Closing it at once would make the kernel reset it, and the caller, still sending,
+ * would lose the answer (RFC 9112 §9.6): so what comes is read and dropped for a moment first. The answer must have been written, and not ended.
+ */
+export function lingerAndClose(request: IncomingMessage, response: ServerResponse): void {
+  let bytes = 0;
+  let over = false;
+  const close = (): void => {
+    if (over) return;
+    over = true;
+    clearTimeout(timer);
+    response.end(() => request.destroy());
+  };
+  const timer = setTimeout(close, LINGER_MS);
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > LINGER_BYTES) close();
+  });
+  request.on('end', close);
+  request.on('close', close);
+}
