@@ -1,21 +1,36 @@
 #!/usr/bin/env node
 // Plain JavaScript that every Node.js since 14 can read, so that an old one gets a sentence and not a syntax error.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
 import { sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const LEAST_MAJOR = 24;
 
-if (Number.parseInt(process.versions.node, 10) < LEAST_MAJOR) {
-  process.stderr.write(
-    `hearth: Node.js ${LEAST_MAJOR} or newer is needed, this is ${process.versions.node} (${process.execPath}).\n` +
-      "        In a checkout, scripts/up brings one of the project's own; otherwise install it: https://nodejs.org/en/download\n",
-  );
-  process.exitCode = 1;
-} else {
+const own = fileURLToPath(new URL('../.node/node_modules/.bin/node', import.meta.url));
+
+if (Number.parseInt(process.versions.node, 10) >= LEAST_MAJOR) {
   // Links are resolved in import.meta.url: a linked checkout counts as a checkout. Node.js runs TypeScript anywhere but below node_modules,
   // so an installed package has it compiled; a checkout always runs its sources, since a dist left over from packing may be stale.
   const installed = fileURLToPath(import.meta.url)
     .split(sep)
     .includes('node_modules');
   await import(new URL(installed ? '../dist/cli/main.js' : '../src/cli/main.ts', import.meta.url).href);
+} else if (existsSync(own)) {
+  // scripts/up has brought the project's own.
+  const child = spawn(own, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  // Ctrl-C reaches it from the terminal too: once is enough.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  child.on('exit', (code, signal) => {
+    process.exitCode = code ?? 1;
+    if (signal) process.exitCode = 128 + constants.signals[signal];
+  });
+} else {
+  process.stderr.write(
+    `hearth: Node.js ${LEAST_MAJOR} or newer is needed, this is ${process.versions.node} (${process.execPath}).\n` +
+      "        In a checkout, scripts/up brings one of the project's own; otherwise install it: https://nodejs.org/en/download\n",
+  );
+  process.exitCode = 1;
 }

@@ -83,7 +83,7 @@ export const ConfigSchema = Type.Object(
         max_instances: Type.Integer({ minimum: 1, default: defaultMaxInstances(), description: 'Instances at a time on this machine.' }),
         memory_bytes: bytes(Math.floor(totalmem() * 0.6), 'What all instances together may hold; idle ones go beyond that.'),
         max_queue: Type.Integer({ minimum: 1, default: 10_000, description: 'Invocations that wait at a time on this machine.' }),
-        queue_target_ms: millis(100, 'A function whose callers all wait for longer, and for longer than two runs, refuses those who come.'),
+        queue_target_ms: millis(1000, 'A function whose callers all wait for longer, and for longer than two runs, refuses those who come.'),
         start_timeout_ms: millis(30_000, 'For an instance to boot and load its function.'),
         idle_ms: millis(10 * 60_000, 'An idle instance is kept for.'),
         cancel_grace_ms: millis(250, 'For a cancelled invocation to confirm before its sandbox is killed.'),

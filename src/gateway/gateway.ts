@@ -67,6 +67,8 @@ export class Gateway {
       keepAliveTimeout: settings.keepAliveMs,
       connectionsCheckingInterval: Math.min(1000, settings.headersTimeoutMs),
       noDelay: true,
+      // We refuse a request without Host ourselves, in words.
+      requireHostHeader: false,
     });
     // One more than allowed: Node drops what is beyond silently, we want to see it and refuse.
     this.#server.maxHeadersCount = settings.maxHeaders + 1;
@@ -140,6 +142,9 @@ export class Gateway {
     if (url.length > MAX_TARGET_CHARS) throw new HearthError('uri_too_long', `The request target is longer than ${MAX_TARGET_CHARS} characters.`);
     if (request.rawHeaders.length > 2 * this.#settings.maxHeaders)
       throw new HearthError('headers_too_large', `The request has more than ${this.#settings.maxHeaders} headers.`);
+    if (request.headers.host === undefined && request.httpVersion === '1.1') {
+      throw new HearthError('malformed_request', 'The request has no Host header, which HTTP/1.1 demands.');
+    }
     if (url === '*') {
       // OPTIONS * asks about the server as a whole (RFC 9110 §9.3.7).
       response.writeHead(204, closingIfUnread(request)).end();
@@ -224,13 +229,16 @@ export class Gateway {
     // What is left of an unread body must not be taken for the next request: the connection ends after this answer.
     const unread = hasBody(request) && !request.complete;
     if (response.headersSent || response.destroyed) return;
+    const requestId = callerRequestId(request);
+    const headers = requestId === null ? [] : ['X-Request-Id', requestId];
+    if (unread || this.#draining) headers.push('Connection', 'close');
     if (!unread) {
-      sendProblem(response, error, this.#draining ? ['Connection', 'close'] : []);
+      sendProblem(response, error, headers);
       return;
     }
     // Who waits to be told to send has sent nothing, and needn't be waited for.
     const waits = request.headers.expect !== undefined;
-    sendProblem(response, error, ['Connection', 'close'], {}, waits);
+    sendProblem(response, error, headers, {}, waits);
     if (waits) response.once('finish', () => request.destroy());
     else lingerAndClose(request, response);
   }

@@ -3,6 +3,8 @@ import type { FunctionDefinition } from '../schemas/function.ts';
 
 /** Segments of the control plane's own URLs under /functions, which a function of that name would never be reached at. */
 const RESERVED_NAMES = new Set(['trigger', 'instances']);
+/** They travel to the sandbox in one frame. */
+const MAX_ENVIRONMENT_BYTES = 512 * 1024;
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** What the schema can't say. @throws HearthError invalid_request that names the member */
@@ -14,6 +16,7 @@ export function checkDefinition(definition: FunctionDefinition): void {
   for (const member of ['function_code', 'requirements'] as const) {
     if (definition[member]?.isWellFormed() === false) throw invalid(member, 'the text has a lone surrogate, which is no Unicode character.');
   }
+  let environmentBytes = 0;
   for (const [name, value] of Object.entries(definition.environment ?? {})) {
     if (!VARIABLE_NAME.test(name)) {
       throw invalid(`environment.${name}`, 'a variable name is made of letters, digits and `_`, and does not begin with a digit.');
@@ -21,6 +24,10 @@ export function checkDefinition(definition: FunctionDefinition): void {
     if (typeof value !== 'string' || value.includes('\0') || !value.isWellFormed()) {
       throw invalid(`environment.${name}`, 'a value is a text without NUL characters and lone surrogates.');
     }
+    environmentBytes += Buffer.byteLength(JSON.stringify([name, value]));
+  }
+  if (environmentBytes > MAX_ENVIRONMENT_BYTES) {
+    throw invalid('environment', `all variables together are larger than ${MAX_ENVIRONMENT_BYTES} bytes as JSON text.`);
   }
 }
 

@@ -101,6 +101,10 @@ export class FunctionInstances implements InstanceOwner {
     return this.#ready > 0;
   }
 
+  get isStarting(): boolean {
+    return this.#starting > 0;
+  }
+
   /** Runs it now, or puts it in the line. @throws HearthError queue_full */
   submit(invocation: Invocation): void {
     const instance = this.#takeInstance();

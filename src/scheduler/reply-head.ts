@@ -7,6 +7,8 @@ export interface ReplyHead {
   headers: string[];
 }
 
+const MAX_HEADERS = 200;
+
 /** RFC 9110 §5.6.2, and §5.5 without obs-fold. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
@@ -32,8 +34,12 @@ const OURS = new Set([
  * @throws HearthError invalid_reply when no HTTP response can be made of it
  */
 export function checkReplyHead(status: number, headers: readonly string[]): ReplyHead {
-  if (status < 200 || status > 599)
-    throw new HearthError('invalid_reply', `The function answered with the status ${status}; it must be between 200 and 599.`);
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new HearthError('invalid_reply', `The function answered with the status ${status}; it must be a whole number from 200 to 599.`);
+  }
+  if (headers.length > 2 * MAX_HEADERS) {
+    throw new HearthError('invalid_reply', `The function answered with ${headers.length / 2} headers; ${MAX_HEADERS} are allowed.`);
+  }
   const kept: string[] = [];
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const name = headers[index] as string;

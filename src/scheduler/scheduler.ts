@@ -248,6 +248,8 @@ export class Scheduler implements Machine {
   #pastDeadline(invocation: Invocation): void {
     invocation.deadlineTimer = null;
     const { functionName, timeoutMs } = invocation.version;
+    // It found no instance when it came; whether one is being started now, or a busy one was waited for, is another matter.
+    if (invocation.clock === 'start' && !this.#functions.get(invocation.version)?.isStarting) invocation.clock = 'queue';
     const where = {
       queue: 'while it waited for an instance',
       start: 'while an instance was started for it',

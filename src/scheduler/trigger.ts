@@ -4,8 +4,8 @@ import type { Invocation, InvocationInput, ReplySink } from './invocation.ts';
 import { newInvocationId } from './invocation-id.ts';
 import type { Scheduler } from './scheduler.ts';
 
-/** It travels in one frame, with its headers. */
-const MAX_BODY_BYTES = 768 * 1024;
+/** All of it travels in one frame. */
+const MAX_TEXT_BYTES = 448 * 1024;
 
 /** The control plane's trigger, as the seed has it: everything is given as text, and passed on as it is. */
 export interface TriggerRequest {
@@ -32,10 +32,10 @@ export async function trigger(
   targets: readonly { version: FunctionVersion; params: Readonly<Record<string, string>> }[],
   request: TriggerRequest,
 ): Promise<Triggered> {
-  if (Buffer.byteLength(JSON.stringify(request.body)) > MAX_BODY_BYTES) {
+  if (Buffer.byteLength(JSON.stringify([request.body, request.headerLines, request.path])) > MAX_TEXT_BYTES) {
     throw new HearthError(
       'invalid_request',
-      `http_body is larger than ${MAX_BODY_BYTES} bytes as JSON text; call the function at the gateway instead.`,
+      `http_body, http_header and http_path together are larger than ${MAX_TEXT_BYTES} bytes as JSON text; call the function at the gateway instead.`,
     );
   }
   const { headers, correlationId } = parseHeaderLines(request.headerLines);

@@ -153,12 +153,14 @@ describe('a handler', () => {
 
   it.each([
     ['status', '{"statusCode": 99, "body": ""}'],
+    ['large status', '{"statusCode": 10**30, "body": ""}'],
+    ['number of headers', '{"statusCode": 200, "headers": {f"X-{i}": "1" for i in range(250)}}'],
     ['header name', '{"statusCode": 200, "headers": {"bad name": "x"}}'],
     ['header value', '{"statusCode": 200, "headers": {"X-A": "x\\r\\nX-B: y"}}'],
     ['body', '{"value": float("nan")}'],
   ])('that answers with an impossible %s is 502', async (what, result) => {
-    const { response } = await answer(`impossible-${what.replace(' ', '-')}`, `def handler(m, c):\n    return ${result}`);
-    expect(response.status).toBe(502);
+    const { response, text } = await answer(`impossible-${what.replaceAll(' ', '-')}`, `def handler(m, c):\n    return ${result}`);
+    expect([response.status, JSON.parse(text).code]).toEqual([502, expect.stringMatching(/^(invalid_reply|function_failed)$/)]);
   });
 
   it('that answers with more than the bound is 502 and can stream instead', async () => {
@@ -339,6 +341,8 @@ describe('a caller', () => {
     await hearth.register({ event_type: 'http|POST|/only-post', function_name: 'only-post', function_code: 'def handler(m, c): pass' });
     const wrong = await hearth.call('/only-post');
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST']);
+    const named = await hearth.call('/no/such/path', { headers: { 'X-Request-Id': 'mine' } });
+    expect(named.headers.get('x-request-id')).toBe('mine');
   });
 
   it('gets 413 for a body above the bound, announced or not', async () => {
@@ -362,6 +366,7 @@ describe('a caller', () => {
     const answer = await hearth.raw('NONSENSE\r\n\r\n');
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);
     expect(answer).toContain('"code":"malformed_request"');
+    expect(await hearth.raw('GET /counter HTTP/1.1\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 [\s\S]*no Host header/);
   });
 
   it('gets the head of GET for HEAD, and what is allowed for OPTIONS', async () => {
@@ -423,6 +428,13 @@ describe('a caller that misbehaves', () => {
 });
 
 describe('load on one function', () => {
+  it('that makes callers wait for a busy instance, not for a start, is named so when time runs out', async () => {
+    await hearth.define('crowded', 'import time\ndef handler(m, c):\n    time.sleep(5)', { max_instances: 1, timeout_ms: 1200 });
+    const responses = await Promise.all([1, 2].map(() => hearth.call('/crowded')));
+    const clocks = (await Promise.all(responses.map(json))).map((problem) => problem.clock);
+    expect(clocks.sort()).toEqual(['queue', 'run']);
+  });
+
   it('is answered 429 beyond its queue, with Retry-After', async () => {
     await hearth.define('narrow', 'import time\ndef handler(m, c):\n    time.sleep(0.6)\n    return 1', { max_instances: 1, max_queue: 1 });
     expect((await hearth.call('/narrow')).status).toBe(200);
