@@ -22,6 +22,7 @@ beforeAll(async () => {
     requirements: 'pika\n',
     settings: { HEARTH_GATEWAY_MAX_BODY_BYTES: '100000', HEARTH_GATEWAY_MAX_REPLY_BYTES: '200000' },
   });
+  await hearth.define('plain', 'def handler(m, c):\n    return 1');
 });
 
 afterAll(async () => {
@@ -132,7 +133,7 @@ describe('a handler', () => {
     }
     const { instances } = (await hearth.get('/functions/instances?all=true&function_name=crash-loop')) as { instances: unknown[] };
     expect(instances.length).toBeLessThan(6);
-    expect((await hearth.call('/counter')).status).toBe(200);
+    expect((await hearth.call('/plain')).status).toBe(200);
   });
 
   it('that can not be loaded is 502 with the reason, at once for everybody', async () => {
@@ -148,7 +149,7 @@ describe('a handler', () => {
   it('that writes garbage to the channel is 502 and does no harm', async () => {
     const { response, text } = await answer('garbage', 'import os\ndef handler(m, c):\n    os.write(3, b"\\xff" * 64)\n    return 1');
     expect([response.status, JSON.parse(text).code]).toEqual([502, 'runtime_protocol_error']);
-    expect((await hearth.call('/counter')).status).toBe(200);
+    expect((await hearth.call('/plain')).status).toBe(200);
   });
 
   it.each([
@@ -346,10 +347,10 @@ describe('a caller', () => {
   });
 
   it('gets 413 for a body above the bound, announced or not', async () => {
-    const response = await hearth.call('/counter', { method: 'POST', body: 'x'.repeat(100_001) });
+    const response = await hearth.call('/plain', { method: 'POST', body: 'x'.repeat(100_001) });
     expect([response.status, (await json(response)).code]).toEqual([413, 'body_too_large']);
     const chunk = `2000\r\n${'x'.repeat(0x2000)}\r\n`;
-    const chunked = await hearth.raw(`POST /counter HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(20)}0\r\n\r\n`, (text) =>
+    const chunked = await hearth.raw(`POST /plain HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(20)}0\r\n\r\n`, (text) =>
       text.includes('body_too_large'),
     );
     expect(chunked).toMatch(/^HTTP\/1\.1 413 /);
@@ -357,8 +358,8 @@ describe('a caller', () => {
 
   it('gets 431 for too many or too large headers, 414 for too long a target', async () => {
     const many = Array.from({ length: 120 }, (_, index) => `X-${index}: 1\r\n`).join('');
-    expect(await hearth.raw(`GET /counter HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${many}\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
-    expect(await hearth.raw(`GET /counter HTTP/1.1\r\nHost: x\r\nX-Big: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
+    expect(await hearth.raw(`GET /plain HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${many}\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
+    expect(await hearth.raw(`GET /plain HTTP/1.1\r\nHost: x\r\nX-Big: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
     expect(await hearth.raw(`GET /${'x'.repeat(9000)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)).toMatch(/^HTTP\/1\.1 414 /);
   });
 
@@ -366,7 +367,7 @@ describe('a caller', () => {
     const answer = await hearth.raw('NONSENSE\r\n\r\n');
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);
     expect(answer).toContain('"code":"malformed_request"');
-    expect(await hearth.raw('GET /counter HTTP/1.1\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 [\s\S]*no Host header/);
+    expect(await hearth.raw('GET /plain HTTP/1.1\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 [\s\S]*no Host header/);
   });
 
   it('gets the head of GET for HEAD, and what is allowed for OPTIONS', async () => {
@@ -378,9 +379,9 @@ describe('a caller', () => {
   });
 
   it('is told to go on when it expects to be, and refused before it sends what is too large', async () => {
-    const small = await hearth.raw('POST /counter HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n{}');
+    const small = await hearth.raw('POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n{}');
     expect(small).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
-    const large = await hearth.raw('POST /counter HTTP/1.1\r\nHost: x\r\nContent-Length: 100001\r\nExpect: 100-continue\r\n\r\n', (text) =>
+    const large = await hearth.raw('POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: 100001\r\nExpect: 100-continue\r\n\r\n', (text) =>
       text.includes('body_too_large'),
     );
     expect(large).toMatch(/^HTTP\/1\.1 413 /);
