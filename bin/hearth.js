@@ -3,12 +3,12 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
-import { sep } from 'node:path';
+import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const LEAST_MAJOR = 24;
 
-const own = fileURLToPath(new URL('../.node/node_modules/.bin/node', import.meta.url));
+const own = join(fileURLToPath(new URL('..', import.meta.url)), '.node', 'node_modules', '.bin', 'node');
 
 if (Number.parseInt(process.versions.node, 10) >= LEAST_MAJOR) {
   // Links are resolved in import.meta.url: a linked checkout counts as a checkout. Node.js runs TypeScript anywhere but below node_modules,
