@@ -33,6 +33,8 @@ const MIN_RECHECK_MS = 5;
 const LONG_RUN_MS = 25;
 /** With all cores busy, one more is started all the same for a line whose head waits for so long. Milliseconds. */
 const LONG_WAIT_MS = 1000;
+/** What was started is to show in how busy the cores are before it is asked whether more would help. Milliseconds. */
+const GROWTH_INTERVAL_MS = 250;
 /** Between two attempts to start a reserved instance that can't be had. Milliseconds. */
 const RESERVE_RETRY_MS = 1000;
 /** After a start that failed; doubled with each further one. Milliseconds. */
@@ -67,6 +69,8 @@ export class FunctionInstances implements InstanceOwner {
   #gone = false;
   #recheckTimer: NodeJS.Timeout | null = null;
   #reserveTimer: NodeJS.Timeout | null = null;
+  /** performance.now() of when it last grew beyond the number of cores, or to it. */
+  #grownTick = 0;
   #startMs = GUESSED_START_MS;
   /** Mean time of a run; NaN before the first one ended. */
   #runMs = Number.NaN;
@@ -345,8 +349,15 @@ export class FunctionInstances implements InstanceOwner {
   /** How many more instances may be worth their while. */
   #growth(waitedMs: number): number {
     const { size } = this.#instances;
-    if (size < this.#parts.settings.cores) return this.#parts.settings.cores - size;
-    if (this.#machine.hasIdleCpu()) return size;
+    if (size < this.#parts.settings.cores) {
+      this.#grownTick = performance.now();
+      return this.#parts.settings.cores - size;
+    }
+    const now = performance.now();
+    if (now - this.#grownTick > GROWTH_INTERVAL_MS && this.#machine.hasIdleCpu()) {
+      this.#grownTick = now;
+      return size;
+    }
     return waitedMs > LONG_WAIT_MS ? 1 : 0;
   }
 
