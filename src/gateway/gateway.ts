@@ -43,6 +43,8 @@ interface Connection {
 
 /** Longest request target in characters; longer ones are 414. */
 const MAX_TARGET_CHARS = 8 * 1024;
+/** Connections that wait to be accepted; Node's own 511 overflow under a flood of new callers, who are then cut off. The kernel caps it at somaxconn. */
+const BACKLOG = 4096;
 const NO_BODY = null;
 
 /** The HTTP server in front of the functions: bytes in, bytes out. */
@@ -88,7 +90,7 @@ export class Gateway {
           cause.code === 'EADDRINUSE' ? 'something else listens there already; stop it, or set HEARTH_GATEWAY_PORT to a free port' : cause.message;
         reject(new HearthError('invalid_config', `The gateway can't listen on ${host}:${port}: ${what}.`, { cause }));
       });
-      this.#server.listen(port, host, () => resolve());
+      this.#server.listen({ port, host, backlog: BACKLOG }, () => resolve());
     });
     this.#server.on('error', (error) => this.#log.error({ err: error }, 'the gateway met an error'));
     return this.#server.address() as AddressInfo;
