@@ -4,6 +4,7 @@ import { Instance, type InstanceOwner, type InstanceParts } from './instance.ts'
 import type { Invocation } from './invocation.ts';
 import { InvocationQueue } from './invocation-queue.ts';
 import { OverloadDetector } from './overload.ts';
+import { StartBackoff } from './start-backoff.ts';
 
 /** What one function's instances need of the machine that they share with the others. */
 export interface Machine {
@@ -37,9 +38,6 @@ const LONG_WAIT_MS = 1000;
 const GROWTH_INTERVAL_MS = 250;
 /** Between two attempts to start a reserved instance that can't be had. Milliseconds. */
 const RESERVE_RETRY_MS = 1000;
-/** After a start that failed; doubled with each further one. Milliseconds. */
-const FIRST_BACKOFF_MS = 100;
-const MAX_BACKOFF_MS = 10_000;
 const WEIGHT = 0.2;
 
 /**
@@ -74,10 +72,7 @@ export class FunctionInstances implements InstanceOwner {
   #startMs = GUESSED_START_MS;
   /** Mean time of a run; NaN before the first one ended. */
   #runMs = Number.NaN;
-  /** Starts that failed in a row or came to nothing, the last failure, and when (performance.now()) the next start is allowed. */
-  #failedStarts = 0;
-  #lastStartError: HearthError | null = null;
-  #nextStartTick = 0;
+  readonly #backoff = new StartBackoff();
   /** Those who wait for a ready instance without work for it. */
   #warmers: { resolve(): void; reject(error: HearthError): void }[] = [];
 
@@ -172,7 +167,8 @@ export class FunctionInstances implements InstanceOwner {
   /** Resolves once there is a ready instance; starts one when there is none. @throws HearthError why it could not be started */
   warm(): Promise<void> {
     if (this.#ready > 0) return Promise.resolve();
-    if (this.#lastStartError && performance.now() < this.#nextStartTick) return Promise.reject(this.#lastStartError);
+    const reason = this.#backoff.reason(performance.now());
+    if (reason) return Promise.reject(reason);
     return new Promise((resolve, reject) => {
       this.#warmers.push({ resolve, reject });
       // Without room now, `onRoom` starts it.
@@ -224,9 +220,7 @@ export class FunctionInstances implements InstanceOwner {
 
   onOver(instance: Instance, invocation: Invocation): void {
     this.#runMs = mean(this.#runMs, performance.now() - invocation.dispatchedTick);
-    this.#failedStarts = 0;
-    this.#lastStartError = null;
-    this.#nextStartTick = 0;
+    this.#backoff.succeeded();
     if (this.#machine.mustMakeRoom(this, instance)) instance.retire('its room was needed by another function');
     if (instance.hasRoom) this.#list(instance);
     if (this.#queue.length > 0) this.#pump();
@@ -239,12 +233,12 @@ export class FunctionInstances implements InstanceOwner {
     this.#instances.delete(instance);
     if (startError) {
       this.#starting--;
-      this.#backOff(startError);
+      this.#backoff.failed(startError, performance.now());
     } else {
       this.#ready--;
       // It came up and fell over its first invocation: as good as no start.
       const crash = instance.completed === 0 ? orphans.find((orphan) => orphan.error?.code === 'function_crashed')?.error : undefined;
-      if (crash) this.#backOff(crash);
+      if (crash) this.#backoff.failed(crash, performance.now());
     }
     const at = this.#withRoom.indexOf(instance);
     if (at >= 0) this.#withRoom.splice(at, 1);
@@ -261,13 +255,6 @@ export class FunctionInstances implements InstanceOwner {
     if (startError || instance.completed === 0) this.#reserveLater();
     else this.keepReserved();
     this.#checkGone();
-  }
-
-  #backOff(error: HearthError): void {
-    // Only what the function does wrong; a machine without room or a start that was called off is not its fault.
-    if (error.fault !== 'function') return;
-    this.#lastStartError = error;
-    this.#nextStartTick = performance.now() + Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failedStarts++);
   }
 
   #failWaiting(invocation: Invocation, error: HearthError): void {
@@ -318,8 +305,9 @@ export class FunctionInstances implements InstanceOwner {
     const uncovered = this.#queue.length - this.#starting * this.version.concurrency;
     if (uncovered <= 0) return;
     if (this.#instances.size === 0) {
-      if (this.#lastStartError && performance.now() < this.#nextStartTick) {
-        for (const invocation of this.#queue.drain()) this.#failWaiting(invocation, this.#lastStartError);
+      const reason = this.#backoff.reason(performance.now());
+      if (reason) {
+        for (const invocation of this.#queue.drain()) this.#failWaiting(invocation, reason);
         return;
       }
       this.#startOne();
@@ -366,7 +354,7 @@ export class FunctionInstances implements InstanceOwner {
   }
 
   #startOne(): boolean {
-    if (this.#instances.size >= this.version.maxInstances || performance.now() < this.#nextStartTick || !this.#machine.takeRoom(this)) return false;
+    if (this.#instances.size >= this.version.maxInstances || this.#backoff.reason(performance.now()) || !this.#machine.takeRoom(this)) return false;
     const instance = new Instance(this.#parts, this.version, this);
     this.#instances.add(instance);
     this.#starting++;
