@@ -57,8 +57,8 @@ describe('the record writer', () => {
       writer.instance(instanceRecord({ state: 'busy' }));
       writer.instance(instanceRecord({ state: 'stopped' }));
       await writer.flush();
-      expect(await opened.store.invocation('i0')).toBeDefined();
-      expect(await opened.store.invocation('i2499')).toBeDefined();
+      expect(await opened.store.invocation('i0')).toMatchObject({ id: 'i0' });
+      expect(await opened.store.invocation('i2499')).toMatchObject({ id: 'i2499' });
       expect(await opened.store.instance('instance')).toMatchObject({ state: 'stopped' });
     } finally {
       await opened.destroy();

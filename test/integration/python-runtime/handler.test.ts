@@ -376,9 +376,13 @@ describe.each(PYTHONS)('an asynchronous handler on %s', (python) => {
     expect([outcome.head?.status, outcome.head?.streaming, text(outcome)]).toEqual([202, true, '12']);
   });
 
-  test.each(['raise ValueError("no")', 'raise SystemExit(1)', 'raise KeyboardInterrupt'])('that does %j fails alone', async (statement) => {
+  test.each([
+    ['raise ValueError("no")', 'ValueError'],
+    ['raise SystemExit(1)', 'SystemExit'],
+    ['raise KeyboardInterrupt', 'KeyboardInterrupt'],
+  ])('that does %j fails alone', async (statement, type) => {
     await using agent = await load(`async def handler(m, c):\n    if m["body"]:\n        return "fine"\n    ${statement}\n`);
-    expect((await agent.call()).failed).toBeDefined();
+    expect((await agent.call()).failed).toMatchObject({ type });
     expect(text(await agent.call({ body: 'x' }))).toBe('fine');
   });
 

@@ -44,7 +44,7 @@ describe('the SQLite store and sudden deaths', () => {
       expect(versions.map((version) => version.number)).toEqual(Array.from({ length: versions.length }, (_, index) => versions.length - index));
       expect((await store.currentVersions())[0]).toEqual(versions[0]);
       for (const round of acknowledged) {
-        for (let index = 0; index < 50; index += 1) expect(await store.invocation(`${round}/${index}`)).toBeDefined();
+        for (let index = 0; index < 50; index += 1) expect(await store.invocation(`${round}/${index}`)).toMatchObject({ id: `${round}/${index}` });
       }
       // The round under way is there as a whole or not at all.
       const partial = await Promise.all(Array.from({ length: 50 }, (_, index) => store.invocation(`${last + 1}/${index}`)));

@@ -123,7 +123,7 @@ describe('the SQLite store in trouble', () => {
 
         await rm(ballast);
         await store.writeInvocations([invocationRecord({ id: 'after' })]);
-        expect(await store.invocation('after')).toBeDefined();
+        expect(await store.invocation('after')).toMatchObject({ id: 'after' });
         expect((await store.putVersion(versionDraft({ hash: 'next' }))).version.number).toBe(2);
       } finally {
         await store.close();

@@ -180,7 +180,7 @@ export function storeConformance(open: () => Promise<OpenedStore>): void {
       await expect(store.writeInvocations([invocationRecord({ id: 'a' }), broken])).rejects.toMatchObject({ name: 'HearthError' });
       expect(await store.invocations({ limit: 10 })).toEqual([]);
       await store.writeInvocations([invocationRecord({ id: 'c' })]);
-      expect(await store.invocation('c')).toBeDefined();
+      expect(await store.invocation('c')).toMatchObject({ id: 'c' });
     });
 
     it('lists newest first, by function, by state, before an instant, up to the limit', async () => {
@@ -336,6 +336,6 @@ export function storeConformance(open: () => Promise<OpenedStore>): void {
     await expect(store.layers()).rejects.toMatchObject({ code: 'store_unavailable' });
     await Promise.all([written, closed, store.close()]);
     const again = await opened.reopen();
-    expect(await again.invocation('last')).toBeDefined();
+    expect(await again.invocation('last')).toMatchObject({ id: 'last' });
   });
 }
