@@ -32,6 +32,7 @@ import { Scheduler } from './scheduler/scheduler.ts';
 import { headerOfLines, trigger } from './scheduler/trigger.ts';
 import { lockFolder } from './store/lock-folder.ts';
 import { readThrough } from './store/read-through.ts';
+import { readVersions } from './store/read-versions.ts';
 import { createRecordWriter } from './store/record-writer.ts';
 import { openSqliteStore } from './store/sqlite/open-sqlite-store.ts';
 import { createLog, type Logger } from './telemetry/log.ts';
@@ -78,6 +79,8 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   undo.defer(() => store.close());
   const closed = await store.closeOpenRecords('the platform ended without stopping it', Date.now());
   if (closed > 0) log.warn({ records: closed }, 'the platform had not been stopped cleanly; records that it had left open are closed');
+
+  const stored = readVersions(store);
 
   const python = await inspectInterpreter(pythonOf(config), config.toolPath);
   const agentFolder = await compileAgent(AGENT_FOLDER, join(config.data_dir, 'runtime'), python);
@@ -164,6 +167,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   await mkdir(workFolder, { recursive: true, mode: 0o711 });
   const registry = createRegistry({
     store,
+    stored,
     layers,
     inspectCode: createCodeInspector({
       driver,

@@ -19,7 +19,9 @@ import { type Warmer, warmUp } from './warm-up.ts';
 const WARM_TIMEOUT_MS = 10_000;
 
 export interface RegistryOptions {
-  store: Pick<Store, 'currentVersions' | 'putVersion' | 'deleteFunction'> & TrafficControlParts['store'];
+  store: Pick<Store, 'putVersion' | 'deleteFunction'> & TrafficControlParts['store'];
+  /** The current version of every function that the store has. */
+  stored: AsyncIterable<readonly FunctionVersion[]>;
   layers: Pick<Layers, 'ensure' | 'default' | 'named' | 'byId'>;
   /** @throws HearthError invalid_code, with the line */
   inspectCode(code: string): Promise<CodeInspection>;
@@ -143,7 +145,9 @@ export function createRegistry(options: RegistryOptions): Registry {
 
   return {
     async start() {
-      for (const version of await store.currentVersions()) apply(version.functionName, { current: version, traffic: null });
+      for await (const versions of options.stored) {
+        for (const version of versions) apply(version.functionName, { current: version, traffic: null });
+      }
       await traffic.load();
     },
     async register(definition) {

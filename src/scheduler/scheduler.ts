@@ -45,6 +45,8 @@ export class Scheduler implements Machine {
   readonly #inService = new Map<string, readonly FunctionVersion[]>();
   readonly #open = new Set<Invocation>();
   readonly #sweeper: NodeJS.Timeout;
+  /** Kinds of sandboxes named in this turn of the event loop: a start names thousands of versions, of few kinds. */
+  readonly #prepared = new Set<string>();
   #draining = false;
   #onIdle: (() => void) | null = null;
 
@@ -96,6 +98,10 @@ export class Scheduler implements Machine {
 
   /** A function version is registered: its kind of sandbox is kept in stock from now on. */
   prepare(version: FunctionVersion): void {
+    const key = `${version.runtime} ${version.network} ${version.layers.join()}`;
+    if (this.#prepared.has(key)) return;
+    if (this.#prepared.size === 0) setImmediate(() => this.#prepared.clear());
+    this.#prepared.add(key);
     const kind = kindOf(this.#parts, version);
     if (kind) this.#parts.pool.stock(kind);
   }

@@ -7,8 +7,8 @@ import type { TrafficSplit } from '../schemas/traffic.ts';
  * request. Methods reject with HearthError store_unavailable when the database can't be read or written.
  */
 export interface Store {
-  /** The current version of every function, by name. */
-  currentVersions(): Promise<FunctionVersion[]>;
+  /** The current version of every function, by name; or of so many functions whose names come after that one: how many are read without holding up others. */
+  currentVersions(page?: VersionPage): Promise<FunctionVersion[]>;
   /**
    * Makes a version and makes it current, in one transaction. When the current version has the same hash, nothing changes and that one comes back.
    * A hash that an older version of the function has makes a new number all the same.
@@ -52,6 +52,12 @@ export interface Store {
   deleteLayer(id: string): Promise<boolean>;
 
   close(): Promise<void>;
+}
+
+export interface VersionPage {
+  /** Name of the last function of the page before; empty for the first page. */
+  after: string;
+  limit: number;
 }
 
 export interface InvocationFilter {

@@ -11,7 +11,11 @@ const CURRENT = `${VERSION_SELECT} JOIN functions f ON f.name = v.function_name 
 /** The registry's tables. Every write is on the disk before it is acknowledged. */
 export function functionOperations(db: Database): FunctionOperations {
   return {
-    currentVersions: () => db.statement(`${CURRENT} ORDER BY f.name`).all().map(versionFromRow),
+    currentVersions: (page) =>
+      db
+        .statement(`${CURRENT} WHERE f.name > ? ORDER BY f.name LIMIT ?`)
+        .all(page?.after ?? '', page?.limit ?? -1)
+        .map(versionFromRow),
 
     putVersion: (draft) =>
       db.transaction('full', () => {

@@ -107,6 +107,11 @@ export function versionValues(version: FunctionVersion, codeHash: string): SQLIn
   ];
 }
 
+/** Without a copy of the bytes. */
+function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('utf8');
+}
+
 /** From a row of VERSION_SELECT. Strict tables and our own INSERT vouch for the types. */
 export function versionFromRow(row: Row): FunctionVersion {
   return {
@@ -116,7 +121,7 @@ export function versionFromRow(row: Row): FunctionVersion {
     eventKey: row.event_key as string,
     runtime: row.runtime as FunctionVersion['runtime'],
     style: row.style as FunctionVersion['style'],
-    code: Buffer.from(row.code as Uint8Array).toString('utf8'),
+    code: textOf(row.code as Uint8Array),
     timeoutMs: row.timeout_ms as number,
     network: row.network as FunctionVersion['network'],
     layers: JSON.parse(row.layers as string) as string[],

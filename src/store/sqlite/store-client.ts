@@ -88,7 +88,7 @@ export async function createStoreClient(worker: Worker, file: string, log: Store
   }
 
   return {
-    currentVersions: () => call('currentVersions'),
+    currentVersions: (page) => call('currentVersions', page),
     putVersion: (version) => call('putVersion', version),
     versions: (functionName) => call('versions', functionName),
     version: (functionName, number) => call('version', functionName, number),

@@ -3,6 +3,7 @@ import { FUNCTION_DEFAULTS } from '../../../src/registry/defaults.ts';
 import { createRegistry, type Registry, type RegistryOptions } from '../../../src/registry/registry.ts';
 import { TrafficMonitor } from '../../../src/registry/traffic-monitor.ts';
 import type { FunctionDefinition } from '../../../src/schemas/function.ts';
+import { readVersions } from '../../../src/store/read-versions.ts';
 import type { Store } from '../../../src/store/store.ts';
 import type { MemoryLayers } from './memory-layers.ts';
 
@@ -14,6 +15,7 @@ const inspectByText: RegistryOptions['inspectCode'] = async (code) => {
 
 export function makeRegistry(store: Store, layers: MemoryLayers, options: Partial<RegistryOptions> = {}): Registry {
   return createRegistry({
+    stored: readVersions(store),
     store,
     layers,
     inspectCode: inspectByText,

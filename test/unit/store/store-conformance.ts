@@ -75,6 +75,18 @@ export function storeConformance(open: () => Promise<OpenedStore>): void {
       ]);
     });
 
+    it('gives current versions a page at a time, in the order of names', async () => {
+      for (const functionName of ['c', 'a', 'B', 'b', 'ä']) await store.putVersion(versionDraft({ functionName }));
+      const names: string[] = [];
+      for (;;) {
+        const page = await store.currentVersions({ after: names.at(-1) ?? '', limit: 2 });
+        if (page.length === 0) break;
+        names.push(...page.map((version) => version.functionName));
+      }
+      expect(names).toEqual((await store.currentVersions()).map((version) => version.functionName));
+      expect(names).toHaveLength(5);
+    });
+
     it('keeps the versions of a deleted function, and goes on counting after it', async () => {
       const first = (await store.putVersion(versionDraft())).version;
       expect(await store.deleteFunction('echo')).toBe(true);
