@@ -1,4 +1,4 @@
-import { lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Interpreter } from '../interpreter.ts';
 import type { Step } from './plan.ts';
@@ -103,10 +103,19 @@ export function etcSteps({ hosts, resolvConf }: EtcFiles): Step[] {
   return Object.entries(files).map(([name, content]): Step => ({ kind: 'file', content, target: `/etc/${name}` }));
 }
 
-/** /proc, /dev and /tmp, and the remounts that must come last: without them the root and /dev would be writable without bound. */
-export function closingSteps(tmpBytes: number): Step[] {
+/** Of /proc, what any user may read and tells of the machine or of other users' keys. What only root may read needs no cover. */
+const COVERED_FILES = ['interrupts', 'kallsyms', 'key-users', 'keys', 'latency_stats', 'sched_debug', 'softirqs', 'timer_list', 'timer_stats'];
+const COVERED_FOLDERS = ['acpi', 'asound', 'scsi'];
+
+/**
+ * /proc, /dev and /tmp, and the remounts that must come last: without them the root and /dev would be writable without bound.
+ * `proc`: read-only with covers, or `open` for a zygote, since the kernel lets nobody mount a /proc of his own where the one that he sees
+ * has covers. Each newborn has its own covered (hearth_zygote/birth.py).
+ */
+export function closingSteps(tmpBytes: number, proc: 'covered' | 'open' = 'covered'): Step[] {
   return [
     { kind: 'proc', target: '/proc' },
+    ...(proc === 'covered' ? procCovers() : []),
     { kind: 'tmpfs', target: '/dev', bytes: MIB, mode: '0755' },
     ...DEVICES.map((name): Step => ({ kind: 'bind', source: `/dev/${name}`, target: `/dev/${name}`, access: 'dev' })),
     { kind: 'symlink', to: '/proc/self/fd', target: '/dev/fd' },
@@ -116,6 +125,24 @@ export function closingSteps(tmpBytes: number): Step[] {
     { kind: 'remount-read-only', target: '/dev' },
     { kind: 'remount-read-only', target: '/' },
   ];
+}
+
+/** The host's /proc has what the sandbox's will have, apart from processes. */
+function procCovers(): Step[] {
+  const files = COVERED_FILES.map((name) => `/proc/${name}`).filter(readableByAll);
+  const folders = COVERED_FOLDERS.map((name) => `/proc/${name}`).filter((path) => exists(path) && readdirSync(path).length > 0);
+  return [
+    ...files.map((target): Step => ({ kind: 'bind', source: '/dev/null', target, access: 'dev' })),
+    ...folders.flatMap((target): Step[] => [
+      { kind: 'tmpfs', target, bytes: 4096, mode: '0555' },
+      { kind: 'remount-read-only', target },
+    ]),
+    { kind: 'remount-read-only', target: '/proc' },
+  ];
+}
+
+function readableByAll(path: string): boolean {
+  return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o004) !== 0;
 }
 
 export function readOnly(source: string, target: string): Step {

@@ -34,7 +34,7 @@ export function zygotePlan(options: DriverOptions, { interpreter, layers, zygote
       ...etcSteps(nameFiles('egress', PRIVATE_STREAM_LISTEN.host)),
       readOnly(realpathSync(options.agentFolder), '/runtime'),
       ...layers.map((layer, index) => readOnly(realpathSync(layer), layerPath(index))),
-      ...closingSteps(TMP_BYTES),
+      ...closingSteps(TMP_BYTES, 'open'),
       readOnly(realpathSync(zygoteFolder), `${PRIVATE_FOLDER}/code`),
       readOnly(door, `${PRIVATE_FOLDER}/door`),
     ],

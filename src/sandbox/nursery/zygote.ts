@@ -23,7 +23,7 @@ export interface ZygoteStart {
   layers: readonly string[];
   /** Modules that are not to be imported in advance. */
   exclude: readonly string[];
-  /** The filter of the sandboxes. */
+  /** What the sandboxes' filter forbids and the zygote's doesn't. */
   seccomp: Buffer;
 }
 

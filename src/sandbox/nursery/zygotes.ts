@@ -164,7 +164,7 @@ export class Zygotes {
   async #launch(entry: Entry): Promise<ReadyReport> {
     const { agentEntry, zygoteFolder } = this.#options;
     const interpreter = await this.interpreter();
-    const seccomp = seccompProgram(process.arch);
+    const seccomp = seccompProgram(process.arch, 'newborn');
     const launcher = this.#launcher();
     if (seccomp === undefined || this.#closed) throw new HearthError('sandbox_unavailable', 'The nursery is closed.');
     const uid = process.getuid?.() === 0 ? this.#uids.take() : undefined;

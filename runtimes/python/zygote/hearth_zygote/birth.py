@@ -16,8 +16,17 @@ DOOR = "/tmp/.zygote/door"
 _ROLES = (b"\0", b"\1", b"\2")  # channel, standard output, standard error
 _ID_MAP = b"65534 65534 1"
 _TMPFS_FLAGS = kernel.MS_NOSUID | kernel.MS_NODEV
-_PROC_FLAGS = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
-_SHM_OPTIONS = b"mode=1777,size=16777216"
+_PROC_FLAGS = kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
+_SHM_OPTIONS = b"mode=1777,size=16777216,nr_inodes=4096"
+_PAGE = 4096
+#: Files without content and folders take no page of a tmpfs, but kernel memory all the same.
+_EMPTY_FILES = 1024
+# The same as in src/sandbox/bubblewrap/root-filesystem.ts.
+_COVERED_FILES = (
+    *(b"interrupts", b"kallsyms", b"key-users", b"keys", b"latency_stats"),
+    *(b"sched_debug", b"softirqs", b"timer_list", b"timer_stats"),
+)
+_COVERED_FOLDERS = (b"acpi", b"asound", b"scsi")
 _SIOCSIFFLAGS = 0x8914
 _LOOPBACK_UP = pack("16sH14x", b"lo", 0x1)  # struct ifreq, IFF_UP
 _NETLINK_ROUTE = 0
@@ -35,6 +44,7 @@ class Birth:
         self._entry = entry
         self._privileges = kernel.Privileges(seccomp)
         self._own_modules = own_modules
+        self._covers = _find_covers()
         try:
             self._split = split.Split()
         except (NotImplementedError, OSError):
@@ -90,7 +100,7 @@ class Birth:
             os.setsid()
             _open_network(routes)
             sethostname("fn")
-            _mount(tmp_bytes)
+            _mount(tmp_bytes, self._covers)
             os.chdir("/tmp")
             self._privileges.drop(signal.SIGKILL)
             if self._split is not None:
@@ -189,11 +199,24 @@ def _add_routes(messages):
     netlink.close()
 
 
-def _mount(tmp_bytes):
+def _find_covers():
+    """What is to be covered in a sandbox's /proc, as arguments of `kernel.mount`."""
+    files = (b"/proc/" + name for name in _COVERED_FILES)
+    folders = (b"/proc/" + name for name in _COVERED_FOLDERS)
+    covers = [(b"/dev/null", path, None, kernel.MS_BIND) for path in files if os.path.exists(path) and os.stat(path).st_mode & 0o004]
+    flags = _PROC_FLAGS
+    covers += [(b"tmpfs", path, b"tmpfs", flags, b"mode=555,size=4096") for path in folders if os.path.isdir(path) and os.listdir(path)]
+    return covers
+
+
+def _mount(tmp_bytes, covers):
     kernel.mount(b"none", b"/", None, kernel.MS_REC | kernel.MS_PRIVATE)
-    kernel.mount(b"tmpfs", b"/tmp", b"tmpfs", _TMPFS_FLAGS, b"mode=1777,size=%d" % tmp_bytes)
+    options = b"mode=1777,size=%d,nr_inodes=%d" % (tmp_bytes, tmp_bytes // _PAGE + _EMPTY_FILES)
+    kernel.mount(b"tmpfs", b"/tmp", b"tmpfs", _TMPFS_FLAGS, options)
     kernel.mount(b"tmpfs", b"/dev/shm", b"tmpfs", _TMPFS_FLAGS, _SHM_OPTIONS)
     kernel.mount(b"proc", b"/proc", b"proc", _PROC_FLAGS)
+    for cover in covers:
+        kernel.mount(*cover)
 
 
 def _reseed():
