@@ -94,6 +94,20 @@ export const ConfigSchema = Type.Object(
       },
       strict,
     ),
+    secrets: Type.Object(
+      {
+        key_file: Type.String({
+          default: '',
+          description: 'File with the key that secrets are encrypted with, made when missing; empty: `secrets.key` in `data_dir`.',
+        }),
+        key: Type.String({ default: '', description: 'The key itself, 32 bytes in base64, instead of a file.' }),
+        previous_key: Type.String({
+          default: '',
+          description: 'The key before that one: secrets that still need it are encrypted anew at the start.',
+        }),
+      },
+      strict,
+    ),
     layers: Type.Object(
       {
         requirements: Type.String({

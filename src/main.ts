@@ -30,6 +30,7 @@ import { InstanceRoom } from './scheduler/instance-room.ts';
 import { MemoryGauge } from './scheduler/memory-gauge.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { headerOfLines, trigger } from './scheduler/trigger.ts';
+import { openVault } from './secrets/vault.ts';
 import { lockFolder } from './store/lock-folder.ts';
 import { readThrough } from './store/read-through.ts';
 import { readVersions } from './store/read-versions.ts';
@@ -81,6 +82,18 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   if (closed > 0) log.warn({ records: closed }, 'the platform had not been stopped cleanly; records that it had left open are closed');
 
   const stored = readVersions(store);
+
+  const secrets = await openVault({
+    store,
+    keys: {
+      file: config.secrets.key_file === '' ? join(config.data_dir, 'secrets.key') : resolve(config.secrets.key_file),
+      key: config.secrets.key,
+      previousKey: config.secrets.previous_key,
+    },
+    onChanged: (name) => scheduler.secretChanged(name),
+    clock: Date.now,
+    log,
+  });
 
   const python = await inspectInterpreter(pythonOf(config), config.toolPath);
   const agentFolder = await compileAgent(AGENT_FOLDER, join(config.data_dir, 'runtime'), python);
@@ -141,6 +154,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     pool,
     replyEndpoint,
     layers,
+    secrets,
     log,
     recorder: {
       invocation(record) {
@@ -178,6 +192,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     networks: driver.networks(),
     monitor,
     warmer: scheduler,
+    secrets,
     clock: Date.now,
     random: Math.random,
     log,
@@ -203,6 +218,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     registry,
     store: { versions: (name) => store.versions(name), version: (name, number) => store.version(name, number), ...readThrough(store, recorder) },
     layers,
+    secrets,
     trigger: (request) => {
       const question = request.path.indexOf('?');
       const path = canonicalPath(question < 0 ? request.path : request.path.slice(0, question));

@@ -12,6 +12,7 @@ import { instanceRoutes } from './routes/instances.ts';
 import { invocationRoutes } from './routes/invocations.ts';
 import { layerRoutes } from './routes/layers.ts';
 import { platformRoutes } from './routes/platform.ts';
+import { secretRoutes } from './routes/secrets.ts';
 import { trafficRoutes } from './routes/traffic.ts';
 import { triggerRoutes } from './routes/trigger.ts';
 import { versionRoutes } from './routes/versions.ts';
@@ -66,6 +67,7 @@ export function createApi(deps: ApiDependencies, { closeGraceMs = 5_000 }: ApiOp
     trafficRoutes(scope, deps);
     invocationRoutes(scope, deps);
     layerRoutes(scope, deps);
+    secretRoutes(scope, deps);
   });
   return app as unknown as FastifyInstance;
 }

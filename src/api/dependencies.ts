@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Layers } from '../layers/layers.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { InstanceRecord } from '../schemas/records.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 
 /** What a client of `POST /functions/trigger` gives; a function's environment gets it verbatim. */
@@ -26,6 +27,7 @@ export interface ApiDependencies {
   /** For reading records and versions. */
   store: Pick<Store, 'versions' | 'version' | 'invocation' | 'invocations' | 'instance' | 'instances'>;
   layers: Pick<Layers, 'ensure' | 'list' | 'remove'>;
+  secrets: Pick<Secrets, 'put' | 'remove' | 'list' | 'rotateKey'>;
   /**
    * Runs every function of the event key `http|verb|path`. Resolves once each has an instance, not when they are done.
    * @throws HearthError no_function or method_not_allowed when there is none, and whatever keeps an instance from being had

@@ -21,6 +21,7 @@ export function describeApi(app: Api): void {
         { name: 'instances', description: 'Sandboxes that have loaded a function.' },
         { name: 'invocations', description: 'What ran, and how it ended.' },
         { name: 'layers', description: 'Libraries for functions.' },
+        { name: 'secrets', description: 'What functions must know and nobody else.' },
         { name: 'platform', description: 'The platform itself.' },
       ],
     },

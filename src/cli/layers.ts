@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { HearthError } from '../errors.ts';
 import { request } from './api-client.ts';
+import { table } from './table.ts';
 
 interface LayerOnTheWire {
   id: string;
@@ -43,17 +44,4 @@ async function readRequirements(file: string): Promise<string> {
   return readFile(file, 'utf8').catch((cause: Error) => {
     throw new HearthError('invalid_request', `The requirements file ${file} can't be read: ${cause.message}.`, { cause });
   });
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
 }

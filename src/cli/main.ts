@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { HearthError } from '../errors.ts';
 import { doctor } from './doctor.ts';
 import { layersBuild, layersList, layersRemove } from './layers.ts';
+import { secretsDelete, secretsList, secretsRotateKey, secretsSet } from './secrets.ts';
 import { up } from './up.ts';
 
 /** Exit codes: 0 done, 1 it failed (the message says why), 2 the command line was not understood. */
@@ -46,6 +47,31 @@ layers
   .description('forget a layer that no function uses')
   .option(...api)
   .action(layersRemove);
+
+const secrets = program.command('secrets').description('set and list what functions must know and nobody else, on a running platform');
+secrets
+  .command('list', { isDefault: true })
+  .description('list the secrets, without their values')
+  .option(...api)
+  .option('--json', 'print a JSON document')
+  .action(secretsList);
+secrets
+  .command('set <name>')
+  .description('set a secret; its value comes from standard input, or is asked for')
+  .option('--from-file <file>', 'take the value from a file, as it is')
+  .option(...api)
+  .action(secretsSet);
+secrets
+  .command('delete <name>')
+  .description('delete a secret that no function names')
+  .option('--force', 'even if functions name it; they can not be started then')
+  .option(...api)
+  .action(secretsDelete);
+secrets
+  .command('rotate-key')
+  .description('make a new key, and encrypt all secrets anew with it')
+  .option(...api)
+  .action(secretsRotateKey);
 
 try {
   await program.parseAsync();

@@ -11,6 +11,8 @@ export interface LoadMessage {
   /** Folders inside the sandbox, in search order. */
   layers: readonly string[];
   environment: Readonly<Record<string, string>>;
+  /** Values by name; left out when the function names none. */
+  secrets?: Readonly<Record<string, string>>;
   concurrency: number;
   streamListen: { host: string; port: number; name: string } | null;
   limits: { openFiles?: number; fileBytes?: number; processes?: number };

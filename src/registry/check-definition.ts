@@ -29,6 +29,10 @@ export function checkDefinition(definition: FunctionDefinition): void {
   if (environmentBytes > MAX_ENVIRONMENT_BYTES) {
     throw invalid('environment', `all variables together are larger than ${MAX_ENVIRONMENT_BYTES} bytes as JSON text.`);
   }
+  for (const name of definition.secrets ?? []) {
+    if (Object.hasOwn(definition.environment ?? {}, name))
+      throw invalid('secrets', `${name} stands in \`environment\` too; a variable has one value.`);
+  }
 }
 
 function invalid(field: string, message: string): HearthError {

@@ -3,6 +3,7 @@ import type { BuiltLayer, Layers } from '../layers/layers.ts';
 import { parseEventKey } from '../router/event-key.ts';
 import type { NetworkMode } from '../sandbox/driver.ts';
 import type { FunctionDefinition, FunctionVersion } from '../schemas/function.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 import { checkDefinition } from './check-definition.ts';
 import { sameEventKey } from './check-traffic.ts';
@@ -36,6 +37,7 @@ export interface RegistryOptions {
   /** 0 to below 1, for the choice between versions. */
   random: () => number;
   log: TrafficControlParts['log'];
+  secrets: Pick<Secrets, 'has'>;
   /** What is in service of a function has changed, or is known now, at the start. Must not throw. */
   onInService(service: InService): void;
   /** A function is gone. Must not throw. */
@@ -50,7 +52,7 @@ export interface Registry extends TrafficControl {
    * Makes a version current; all or nothing. `created` is false when it was current already. Builds the layers that it needs first, which may take minutes.
    * Changes of one name take effect in the order in which they were asked for. A function that is being called gets an instance of the new version before
    * the switch; a traffic split stays in force. `warnings` says in words what went otherwise than one might expect.
-   * @throws HearthError invalid_request, invalid_code, network_unavailable, unknown_layer, layer_build_failed, conflict, store_unavailable
+   * @throws HearthError invalid_request, invalid_code, network_unavailable, unknown_secret, unknown_layer, layer_build_failed, conflict, store_unavailable
    */
   register(definition: FunctionDefinition): Promise<Registration>;
   /** Whether there was one. @throws HearthError store_unavailable */
@@ -60,6 +62,8 @@ export interface Registry extends TrafficControl {
   get(functionName: string): FunctionVersion | undefined;
   /** Names of the functions that have a version with that layer in service, and of those under registration that have got hold of it. */
   usersOfLayer(layerId: string): string[];
+  /** Names of the functions that have a version in service, or under registration, that names the secret. */
+  usersOfSecret(secretName: string): string[];
 }
 
 export interface Registration {
@@ -68,12 +72,19 @@ export interface Registration {
   warnings: string[];
 }
 
+/** What a registration must not lose while it is under way. */
+interface Hold {
+  functionName: string;
+  layerIds: string[];
+  secrets: readonly string[];
+}
+
 export function createRegistry(options: RegistryOptions): Registry {
   const { store, layers, inspectCode, defaults, networks, monitor, onInService, onRemoved } = options;
   const states = new Map<string, FunctionState>();
   const sequence = new Sequence();
-  /** Registrations under way and the layers that they have so far. */
-  const underWay = new Set<{ functionName: string; layerIds: string[] }>();
+  /** Registrations under way, their secrets, and the layers that they have so far. */
+  const underWay = new Set<Hold>();
 
   const warm = (versions: readonly FunctionVersion[]) => warmUp(options.warmer, versions, WARM_TIMEOUT_MS);
 
@@ -92,10 +103,13 @@ export function createRegistry(options: RegistryOptions): Registry {
     apply,
     warmUp: warm,
     async holdingLayers(versions, task) {
-      const holds = versions.map(({ functionName, layers: layerIds }) => ({ functionName, layerIds: [...layerIds] }));
+      const holds = versions.map(({ functionName, layers: layerIds, secrets }) => ({ functionName, layerIds: [...layerIds], secrets }));
       for (const hold of holds) underWay.add(hold);
       try {
-        for (const version of versions) checkLayers(version, layers);
+        for (const version of versions) {
+          checkLayers(version, layers);
+          checkSecrets(version, options.secrets);
+        }
         return await task();
       } finally {
         for (const hold of holds) underWay.delete(hold);
@@ -105,6 +119,13 @@ export function createRegistry(options: RegistryOptions): Registry {
 
   function list(): FunctionVersion[] {
     return [...states.values()].map(({ current }) => current).sort((a, b) => (a.functionName < b.functionName ? -1 : 1));
+  }
+
+  function users(inService: (version: FunctionVersion) => boolean, registering: (hold: Hold) => boolean): string[] {
+    const names = [...states].filter(([, { current, traffic }]) => [current, ...(traffic?.versions ?? [])].some(inService)).map(([name]) => name);
+    names.sort();
+    for (const hold of underWay) if (registering(hold)) names.push(hold.functionName);
+    return [...new Set(names)];
   }
 
   /** In search order: the function's own requirements, the named layers, the default one. */
@@ -122,9 +143,10 @@ export function createRegistry(options: RegistryOptions): Registry {
   async function register(definition: FunctionDefinition): Promise<Registration> {
     checkAgainstSplit(definition, states.get(definition.function_name));
     const { style, asynchronous } = await inspectCode(definition.function_code);
-    const registration = { functionName: definition.function_name, layerIds: [] as string[] };
+    const registration = { functionName: definition.function_name, layerIds: [] as string[], secrets: definition.secrets ?? [] };
     underWay.add(registration);
     try {
+      checkNamedSecrets(registration.secrets, options.secrets);
       const draft = draftOf(definition, await resolveLayers(definition, registration.layerIds), definition.style ?? style, asynchronous, defaults);
       const { version, created } = await store.putVersion({ ...draft, hash: versionHash(draft) });
       const { functionName } = version;
@@ -169,14 +191,16 @@ export function createRegistry(options: RegistryOptions): Registry {
     list,
     get: (functionName) => states.get(functionName)?.current,
     ...traffic.control,
-    usersOfLayer(layerId) {
-      const users = [...states]
-        .filter(([, { current, traffic }]) => [current, ...(traffic?.versions ?? [])].some((version) => version.layers.includes(layerId)))
-        .map(([functionName]) => functionName)
-        .sort();
-      for (const { functionName, layerIds } of underWay) if (layerIds.includes(layerId)) users.push(functionName);
-      return [...new Set(users)];
-    },
+    usersOfLayer: (layerId) =>
+      users(
+        (version) => version.layers.includes(layerId),
+        ({ layerIds }) => layerIds.includes(layerId),
+      ),
+    usersOfSecret: (secretName) =>
+      users(
+        (version) => version.secrets.includes(secretName),
+        ({ secrets }) => secrets.includes(secretName),
+      ),
   };
 }
 
@@ -195,6 +219,25 @@ function checkLayers(version: FunctionVersion, layers: Pick<Layers, 'byId'>): vo
   throw new HearthError(
     'conflict',
     `A layer of version ${version.number} of "${version.functionName}" was deleted. Register its code again to have the layer rebuilt.`,
+  );
+}
+
+/** @throws HearthError unknown_secret */
+function checkNamedSecrets(names: readonly string[], secrets: Pick<Secrets, 'has'>): void {
+  const missing = names.filter((name) => !secrets.has(name));
+  if (missing.length === 0) return;
+  throw new HearthError('unknown_secret', `secrets: there is no secret ${missing.join(', ')}. Set it first: \`hearth secrets set ${missing[0]}\`.`, {
+    extra: { secrets: missing },
+  });
+}
+
+/** @throws HearthError conflict */
+function checkSecrets(version: FunctionVersion, secrets: Pick<Secrets, 'has'>): void {
+  const missing = version.secrets.find((name) => !secrets.has(name));
+  if (missing === undefined) return;
+  throw new HearthError(
+    'conflict',
+    `Version ${version.number} of "${version.functionName}" names the secret ${missing}, which was deleted. Set it again: \`hearth secrets set ${missing}\`.`,
   );
 }
 
@@ -223,6 +266,7 @@ function draftOf(
     layers: layerIds,
     requirements: ownRequirements(definition),
     environment: definition.environment ?? {},
+    secrets: [...(definition.secrets ?? [])].sort(),
     concurrency: definition.concurrency ?? (style === 'script' ? script : asynchronous ? asyncHandler : handler),
     maxInstances: definition.max_instances ?? defaults.maxInstances,
     maxQueue: definition.max_queue ?? defaults.maxQueue,

@@ -61,6 +61,8 @@ export class FunctionInstances implements InstanceOwner {
   /** Ready instances with room; the one used last is at the end, so that the others grow idle. May hold some that have none any more. */
   readonly #withRoom: Instance[] = [];
   readonly #overload: OverloadDetector;
+  /** Those that `renew` has taken out of service; they count as neither starting nor ready, and go when what they run is over. */
+  readonly #leaving = new Set<Instance>();
   #starting = 0;
   #ready = 0;
   #retired = false;
@@ -164,6 +166,33 @@ export class FunctionInstances implements InstanceOwner {
     this.#checkGone();
   }
 
+  /**
+   * What its instances were loaded with has changed: those that have loaded take nothing new, and go when what they run is over. Who comes now is served by
+   * one that is loaded anew; the first is started at once when there was one that was ready.
+   */
+  renew(reason: string): void {
+    // It may be what kept it from being started.
+    this.#backoff.succeeded();
+    let wasReady = false;
+    for (const instance of [...this.#instances]) {
+      if (!instance.loaded || this.#leaving.has(instance)) continue;
+      this.#leaving.add(instance);
+      if (instance.state === 'starting') this.#starting--;
+      else {
+        this.#ready--;
+        wasReady = true;
+      }
+      instance.retire(reason);
+    }
+    if (wasReady && !this.#retired && this.#serving === 0) this.#startOne();
+    this.#startForLine();
+  }
+
+  /** Instances that are there or come for new work. */
+  get #serving(): number {
+    return this.#instances.size - this.#leaving.size;
+  }
+
   /** Resolves once there is a ready instance; starts one when there is none. @throws HearthError why it could not be started */
   warm(): Promise<void> {
     if (this.#ready > 0) return Promise.resolve();
@@ -193,7 +222,7 @@ export class FunctionInstances implements InstanceOwner {
 
   /** The machine has room for an instance that was refused before. */
   onRoom(): void {
-    if (this.#warmers.length > 0 && this.#instances.size === 0) this.#startOne();
+    if (this.#warmers.length > 0 && this.#serving === 0) this.#startOne();
     this.#startForLine();
   }
 
@@ -231,7 +260,11 @@ export class FunctionInstances implements InstanceOwner {
 
   onStopped(instance: Instance, startError: HearthError | null, orphans: readonly Invocation[]): void {
     this.#instances.delete(instance);
-    if (startError) {
+    // Its failure, if it is one, is that of what it was loaded with, and tells nothing about those that come after it.
+    const failure = this.#leaving.has(instance) ? null : startError;
+    if (this.#leaving.delete(instance)) {
+      // Taken out of the books already.
+    } else if (startError) {
       this.#starting--;
       this.#backoff.failed(startError, performance.now());
     } else {
@@ -245,9 +278,9 @@ export class FunctionInstances implements InstanceOwner {
     for (const invocation of orphans) this.#machine.onInvocationOver(invocation);
     this.#machine.giveRoom(instance);
     // Those who wait would wait for nothing: with no other instance there or coming, they learn at once why.
-    if (startError && this.#instances.size === 0) {
-      for (const invocation of this.#queue.drain()) this.#failWaiting(invocation, startError);
-      for (const warmer of this.#warmers.splice(0)) warmer.reject(startError);
+    if (failure && this.#serving === 0) {
+      for (const invocation of this.#queue.drain()) this.#failWaiting(invocation, failure);
+      for (const warmer of this.#warmers.splice(0)) warmer.reject(failure);
     }
     this.#startForLine();
     if (this.#warmers.length > 0 && this.#ready + this.#starting === 0 && !this.#retired) this.#startOne();
@@ -304,7 +337,7 @@ export class FunctionInstances implements InstanceOwner {
   #startForLine(): void {
     const uncovered = this.#queue.length - this.#starting * this.version.concurrency;
     if (uncovered <= 0) return;
-    if (this.#instances.size === 0) {
+    if (this.#serving === 0) {
       const reason = this.#backoff.reason(performance.now());
       if (reason) {
         for (const invocation of this.#queue.drain()) this.#failWaiting(invocation, reason);

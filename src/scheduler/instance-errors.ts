@@ -21,6 +21,17 @@ export function layerGone(name: string): HearthError {
   return new HearthError('function_load_failed', `A layer of the function ${name} is gone. Register the function again to have it rebuilt.`);
 }
 
+export function secretGone(name: string, secret: string): HearthError {
+  return new HearthError(
+    'function_load_failed',
+    `The function ${name} names the secret ${secret}, which was deleted. Set it again (\`hearth secrets set ${secret}\`), or register the function without it.`,
+  );
+}
+
+export function secretsTooLarge(name: string, limitBytes: number): HearthError {
+  return new HearthError('function_load_failed', `The secrets of the function ${name} are larger than ${limitBytes} bytes together, as JSON text.`);
+}
+
 export function endedBeforeLoad(name: string, exit: SandboxExit, logs: string | null): HearthError {
   const printed = logs === null ? '' : ` It printed: ${logs.trimEnd().slice(-500)}`;
   return new HearthError('function_load_failed', `The sandbox of the function ${name} ${howEnded(exit)} before the function was loaded.${printed}`);

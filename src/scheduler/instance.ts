@@ -10,7 +10,10 @@ import type { Sandbox, SandboxDriver, SandboxExit, SandboxStats } from '../sandb
 import type { SandboxKind, SandboxPool } from '../sandbox/pool.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { InstanceRecord, InstanceState } from '../schemas/records.ts';
+import type { Mask } from '../secrets/mask.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { type GivenSecrets, giveSecrets, maskError } from './function-secrets.ts';
 import * as errors from './instance-errors.ts';
 import type { Invocation } from './invocation.ts';
 import { failInvocation } from './reply-assembly.ts';
@@ -42,6 +45,7 @@ export interface InstanceParts {
   pool: Pick<SandboxPool, 'take' | 'stock'>;
   replyEndpoint: ReplyEndpoint;
   layers: Pick<Layers, 'byId'>;
+  secrets: Pick<Secrets, 'reveal'>;
   log: Logger;
   settings: InstanceSettings;
 }
@@ -76,11 +80,13 @@ export class Instance implements RuntimeListener, ReplyInbox {
   readonly #running = new Map<number, RunningInvocation>();
   readonly #byCorrelation = new Map<string, RunningInvocation>();
   readonly #tunnels = new Map<number, StreamTunnel>();
-  readonly #logs = new TailBuffer(LOG_TAIL_BYTES);
+  readonly #logs = new TailBuffer(LOG_TAIL_BYTES, (text) => this.#mask?.(text) ?? text);
   readonly #startTick = performance.now();
   #phase: 'starting' | 'ready' | 'draining' | 'stopped' = 'starting';
   #sandbox: Sandbox | null;
   #channel: RuntimeChannel | null = null;
+  #loaded = false;
+  #mask: Mask | undefined;
   #concurrency = 1;
   #served = 0;
   #completed = 0;
@@ -114,6 +120,11 @@ export class Instance implements RuntimeListener, ReplyInbox {
   get state(): InstanceState {
     if (this.#phase === 'ready') return this.#running.size > 0 ? 'busy' : 'idle';
     return this.#phase;
+  }
+
+  /** It has been told which function it is, with the secrets of that moment. */
+  get loaded(): boolean {
+    return this.#loaded;
   }
 
   get running(): number {
@@ -246,6 +257,10 @@ export class Instance implements RuntimeListener, ReplyInbox {
       this.#failStart(errors.wrongRuntime(message.runtime, version.runtime));
       return;
     }
+    const given = this.#giveSecrets();
+    if (!given) return;
+    this.#loaded = true;
+    this.#mask = given.mask;
     this.#channel?.load(
       {
         function: version.functionName,
@@ -253,6 +268,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
         runtime: version.runtime,
         layers: sandbox.layerPaths,
         environment: version.environment,
+        ...(version.secrets.length > 0 ? { secrets: given.values } : {}),
         concurrency: version.concurrency,
         streamListen: version.style === 'script' ? sandbox.streamListen : null,
         limits: this.#parts.settings.rlimits,
@@ -273,12 +289,12 @@ export class Instance implements RuntimeListener, ReplyInbox {
   }
 
   onLoadFailed(error: RuntimeErrorMessage): void {
-    this.#failStart(errors.loadFailed(this.version.functionName, error));
+    this.#failStart(errors.loadFailed(this.version.functionName, maskError(error, this.#mask)));
   }
 
   onLog(id: number, _stream: 'stdout' | 'stderr', chunk: Buffer): void {
     this.#logs.push(chunk);
-    this.#running.get(id)?.invocation.log(chunk);
+    this.#running.get(id)?.invocation.log(chunk, this.#mask);
   }
 
   onReplyHead(id: number, head: ReplyHeadMessage): void {
@@ -307,7 +323,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
   onFailed(id: number, error: RuntimeErrorMessage): void {
     const entry = this.#running.get(id);
     if (!entry) return;
-    failInvocation(entry.invocation, errors.failed(this.version.functionName, error));
+    failInvocation(entry.invocation, errors.failed(this.version.functionName, maskError(error, this.#mask)));
     this.#over(entry);
   }
 
@@ -343,6 +359,16 @@ export class Instance implements RuntimeListener, ReplyInbox {
     else this.kill(error.message, failure);
   }
 
+  /** Undefined when one can't be had: then the start has failed. */
+  #giveSecrets(): GivenSecrets | undefined {
+    try {
+      return giveSecrets(this.version.functionName, this.version.secrets, this.#parts.secrets);
+    } catch (error) {
+      this.#failStart(errors.asStartError(error));
+      return undefined;
+    }
+  }
+
   async #boot(): Promise<void> {
     const kind = kindOf(this.#parts, this.version);
     if (!kind) throw errors.layerGone(this.version.functionName);
@@ -354,7 +380,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
     sandbox.onOutput((_stream, chunk) => {
       this.#logs.push(chunk);
       // With one invocation at a time there is no doubt whose it is.
-      if (this.#running.size === 1) for (const entry of this.#running.values()) entry.invocation.log(chunk);
+      if (this.#running.size === 1) for (const entry of this.#running.values()) entry.invocation.log(chunk, this.#mask);
     });
     this.#channel = new RuntimeChannel(sandbox.channel, this);
     void sandbox.exited.then((exit) => this.#stopped(exit));

@@ -1,6 +1,7 @@
 import type { HearthError } from '../errors.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { InvocationState } from '../schemas/records.ts';
+import type { Mask } from '../secrets/mask.ts';
 import { TailBuffer } from './tail-buffer.ts';
 
 /** Bytes of a function's output that its invocation's record keeps. */
@@ -101,8 +102,8 @@ export class Invocation {
     this.clock = start === 'cold' ? 'start' : 'queue';
   }
 
-  log(chunk: Buffer): void {
-    this.logs ??= new TailBuffer(LOG_TAIL_BYTES);
+  log(chunk: Buffer, mask?: Mask): void {
+    this.logs ??= new TailBuffer(LOG_TAIL_BYTES, mask);
     this.logs.push(chunk);
   }
 

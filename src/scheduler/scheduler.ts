@@ -120,6 +120,14 @@ export class Scheduler implements Machine {
     this.#retireOthers(functionName, [], 'the function was deleted');
   }
 
+  /** A secret was set, replaced or deleted: instances that hold it give way to others, which are loaded with what it is now. */
+  secretChanged(name: string): void {
+    if (this.#draining) return;
+    for (const functionInstances of [...this.#functions.values()]) {
+      if (functionInstances.version.secrets.includes(name)) functionInstances.renew('a secret was changed');
+    }
+  }
+
   /** Whether the function has instances, of any version in service. */
   isLive(functionName: string): boolean {
     for (const functionInstances of this.#byName.get(functionName) ?? []) {

@@ -1,13 +1,17 @@
+import type { Mask } from '../secrets/mask.ts';
+
 /** Keeps the last bytes of a stream of output, within a bound whatever is written. */
 export class TailBuffer {
   readonly #limit: number;
+  readonly #mask: Mask | undefined;
   #chunks: Buffer[] = [];
   #bytes = 0;
   #dropped = 0;
 
-  /** @param limit bytes */
-  constructor(limit: number) {
+  /** @param limit bytes @param mask takes out of the text what nobody is to read */
+  constructor(limit: number, mask?: Mask) {
     this.#limit = limit;
+    this.#mask = mask;
   }
 
   /** Copies: chunks are views into larger reads, which must not be kept alive by a log. */
@@ -29,7 +33,9 @@ export class TailBuffer {
   /** The text; null when nothing was written. Says how much is missing at its beginning. */
   text(): string | null {
     if (this.#bytes === 0) return null;
-    const text = Buffer.concat(this.#chunks, this.#bytes).toString('utf8');
+    const whole = Buffer.concat(this.#chunks, this.#bytes).toString('utf8');
+    // Here rather than in `push`: what is to be taken out may come in two pieces.
+    const text = this.#mask ? this.#mask(whole) : whole;
     return this.#dropped > 0 ? `… ${this.#dropped} bytes before this were dropped …\n${text}` : text;
   }
 }

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { SecretName } from './secret.ts';
 
 /** Bounds of what a user may ask for; the operator's own bounds are in config.ts. */
 const MAX_CODE_CHARS = 1024 * 1024;
@@ -43,6 +44,13 @@ export const FunctionDefinition = Type.Object(
     environment: Type.Optional(
       Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String({ maxLength: 32 * 1024 }), { maxProperties: 128 }),
     ),
+    secrets: Type.Optional(
+      Type.Array(SecretName, {
+        maxItems: 32,
+        uniqueItems: true,
+        description: 'Names of secrets (PUT /secrets/{name}) that the function is given: in its environment, and to a handler as `context.secrets`.',
+      }),
+    ),
     concurrency: Type.Optional(
       Type.Integer({
         minimum: 1,
@@ -83,6 +91,8 @@ export interface FunctionVersion {
   readonly layers: readonly string[];
   readonly requirements: string | null;
   readonly environment: Readonly<Record<string, string>>;
+  /** Names; the values are given when it is loaded. */
+  readonly secrets: readonly string[];
   readonly concurrency: number;
   readonly maxInstances: number;
   readonly maxQueue: number;

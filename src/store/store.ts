@@ -1,5 +1,6 @@
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { InstanceRecord, InvocationRecord, InvocationState, LayerRecord } from '../schemas/records.ts';
+import type { StoredSecret } from '../schemas/secret.ts';
 import type { TrafficSplit } from '../schemas/traffic.ts';
 
 /**
@@ -46,6 +47,15 @@ export interface Store {
   closeOpenRecords(reason: string, now: number): Promise<number>;
   /** Deletes records of ended invocations and stopped instances that ended before that instant. Returns how many. */
   pruneRecords(before: number): Promise<number>;
+
+  /** By name, encrypted; the store never sees a value. */
+  secrets(): Promise<StoredSecret[]>;
+  /** Inserts or replaces the one of that name. */
+  putSecret(secret: StoredSecret): Promise<void>;
+  /** Whether there was one. */
+  deleteSecret(name: string): Promise<boolean>;
+  /** Inserts or replaces, all in one transaction. */
+  replaceSecrets(secrets: readonly StoredSecret[]): Promise<void>;
 
   putLayer(layer: LayerRecord): Promise<void>;
   layers(): Promise<LayerRecord[]>;

@@ -122,10 +122,23 @@ const keepAliveSettings = `
   ALTER TABLE function_versions ADD COLUMN max_idle_ms INTEGER;
 `;
 
+const secrets = `
+  CREATE TABLE secrets (
+    name TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    key_id TEXT NOT NULL,
+    nonce BLOB NOT NULL,
+    sealed BLOB NOT NULL,
+    updated_at REAL NOT NULL
+  ) STRICT;
+  ALTER TABLE function_versions ADD COLUMN secrets TEXT NOT NULL DEFAULT '[]';
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'initial', sql: initial },
   { number: 2, name: 'traffic splits', sql: trafficSplits },
   { number: 3, name: 'keep-alive settings', sql: keepAliveSettings },
+  { number: 4, name: 'secrets', sql: secrets },
 ];
 
 export function checksum(migration: Migration): string {

@@ -3,9 +3,10 @@ import type { Database } from './database.ts';
 import type { FunctionOperations } from './function-operations.ts';
 import type { BlockingStore } from './requests.ts';
 import { instanceTable, invocationTable, layerTable, type RecordTable } from './rows.ts';
+import type { SecretOperations } from './secret-operations.ts';
 import type { TrafficOperations } from './traffic-operations.ts';
 
-type RecordOperations = Omit<BlockingStore, keyof FunctionOperations | keyof TrafficOperations | 'close'>;
+type RecordOperations = Omit<BlockingStore, keyof FunctionOperations | keyof TrafficOperations | keyof SecretOperations | 'close'>;
 
 const MAX_ROWS = 1000;
 /** Rows of each table that one `pruneRecords` deletes, so that no other request waits long behind it. */

@@ -80,7 +80,7 @@ export const VERSION_SELECT = 'SELECT v.*, b.code AS code FROM function_versions
 
 export const VERSION_INSERT =
   'INSERT INTO function_versions (function_name, number, hash, event_key, runtime, style, code_hash, timeout_ms, network, layers, requirements, ' +
-  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, secrets, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
 
 /** In the order of VERSION_INSERT. */
 export function versionValues(version: FunctionVersion, codeHash: string): SQLInputValue[] {
@@ -103,6 +103,7 @@ export function versionValues(version: FunctionVersion, codeHash: string): SQLIn
     version.reserved,
     version.minIdleMs,
     version.maxIdleMs,
+    JSON.stringify(version.secrets),
     version.createdAt,
   ];
 }
@@ -133,6 +134,7 @@ export function versionFromRow(row: Row): FunctionVersion {
     reserved: row.reserved as number,
     minIdleMs: row.min_idle_ms as number,
     maxIdleMs: row.max_idle_ms as number | null,
+    secrets: JSON.parse(row.secrets as string) as string[],
     createdAt: row.created_at as number,
   };
 }

@@ -113,6 +113,10 @@ export async function createStoreClient(worker: Worker, file: string, log: Store
         if (deleted === 0) return total;
       }
     },
+    secrets: () => call('secrets'),
+    putSecret: (secret) => call('putSecret', secret),
+    deleteSecret: (name) => call('deleteSecret', name),
+    replaceSecrets: (secrets) => call('replaceSecrets', secrets),
     putLayer: (layer) => call('putLayer', layer),
     layers: () => call('layers'),
     deleteLayer: (id) => call('deleteLayer', id),

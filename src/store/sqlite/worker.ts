@@ -4,6 +4,7 @@ import { type Database, openDatabase } from './database.ts';
 import { functionOperations } from './function-operations.ts';
 import { recordOperations } from './record-operations.ts';
 import type { BlockingStore, StoreOpening, StoreRequest, StoreResponse, StoreWorkerData, WireError } from './requests.ts';
+import { secretOperations } from './secret-operations.ts';
 import { toStoreError } from './sqlite-errors.ts';
 import { trafficOperations } from './traffic-operations.ts';
 
@@ -23,6 +24,7 @@ function serve(db: Database): void {
     ...functionOperations(db),
     ...trafficOperations(db),
     ...recordOperations(db),
+    ...secretOperations(db),
     close: () => db.close(),
   };
   port.on('message', ({ id, method, args }: StoreRequest) => {

@@ -24,6 +24,7 @@ describe('functions over the API', () => {
       version: 1,
       hash: expect.stringMatching(/^[0-9a-f]{64}$/),
       runtime: 'python',
+      secrets: [],
       style: 'script',
       timeout_ms: 60_000,
       network: 'egress',

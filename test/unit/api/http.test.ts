@@ -56,6 +56,10 @@ describe('the control plane as an HTTP server', () => {
         'get /layers',
         'post /layers',
         'delete /layers/{layer}',
+        'get /secrets',
+        'put /secrets/{name}',
+        'delete /secrets/{name}',
+        'post /secrets/rotate-key',
       ].sort(),
     );
     for (const [name, operation] of operations) {

@@ -1,8 +1,10 @@
+import { dirname, join } from 'node:path';
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { pino } from 'pino';
 import { type ApiOptions, createApi } from '../../../src/api/create-api.ts';
 import type { ApiDependencies } from '../../../src/api/dependencies.ts';
 import type { Registry, RegistryOptions } from '../../../src/registry/registry.ts';
+import { openVault } from '../../../src/secrets/vault.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { makeRegistry } from '../registry/make-registry.ts';
 import { MemoryLayers } from '../registry/memory-layers.ts';
@@ -27,7 +29,14 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
   const opened = await openTemporaryStore();
   const { store } = opened;
   const layers = new MemoryLayers();
-  const registry = makeRegistry(store, layers, registryOptions);
+  const secrets = await openVault({
+    store,
+    keys: { file: join(dirname(opened.file), 'secrets.key'), key: '', previousKey: '' },
+    onChanged() {},
+    clock: Date.now,
+    log: { info() {}, error() {} },
+  });
+  const registry = makeRegistry(store, layers, { secrets, ...registryOptions });
   await registry.start();
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) });
@@ -36,6 +45,7 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
       registry,
       store,
       layers,
+      secrets,
       trigger: async () => ({ correlationId: 'c', instanceIds: [] }),
       liveInstances: () => [],
       instanceLogs: () => undefined,

@@ -25,6 +25,7 @@ export function makeRegistry(store: Store, layers: MemoryLayers, options: Partia
     clock: Date.now,
     random: Math.random,
     log: { warn() {}, error() {} },
+    secrets: { has: () => true },
     onInService() {},
     onRemoved() {},
     ...options,

@@ -38,6 +38,7 @@ describe('the registry', () => {
       timeoutMs: 60_000,
       network: 'egress',
       layers: [(await layers.default()).id],
+      secrets: [],
       requirements: null,
       environment: {},
       concurrency: 8,

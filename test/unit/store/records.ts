@@ -17,6 +17,7 @@ export function versionDraft(members: Partial<FunctionVersion> = {}): Omit<Funct
     layers: ['default'],
     requirements: null,
     environment: {},
+    secrets: ['DB_PASSWORD'],
     concurrency: 8,
     maxInstances: 1000,
     maxQueue: 256,

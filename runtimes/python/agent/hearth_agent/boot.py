@@ -85,11 +85,15 @@ def parse_invoke(payload):
 
 
 def _load(channel, load, source):
-    from . import handler, script
+    from . import handler, request, script
 
     try:
         environment.apply_limits(load["limits"])
         environment.apply_environment(load["environment"])
+        secrets = load.pop("secrets", None)
+        if secrets:
+            environment.apply_environment(secrets)
+            request.give_secrets(secrets)
         environment.apply_layers(load["layers"])
         listener = _listen(load.get("streamListen"))
         style = script if load["style"] == "script" else handler

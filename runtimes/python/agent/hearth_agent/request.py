@@ -1,15 +1,46 @@
 """What a function sees of a request: a handler's `message` and `context`, a script's environment."""
 
 import json
+from _collections_abc import Mapping
 from time import time
 
 from . import fast_json
+
+
+class Secrets(Mapping):
+    """Values by name, which neither `print` nor `json` shows."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values):
+        self._values = values
+
+    def __getitem__(self, name):
+        try:
+            return self._values[name]
+        except KeyError:
+            raise KeyError("%s, which the function's `secrets` do not name" % (name,)) from None
+
+    def __contains__(self, name):
+        return name in self._values
+
+    def __iter__(self):
+        return iter(self._values)
+
+    def __len__(self):
+        return len(self._values)
+
+    def __repr__(self):
+        return "<secrets: %s>" % ", ".join(self._values)
 
 
 class Context(dict):
     """A dict whose keys are attributes too."""
 
     __slots__ = ()
+
+    #: No key, so that a context can be printed and returned. A process holds one function, so it is the same for all calls.
+    secrets = Secrets({})
 
     def __getattr__(self, name):
         try:
@@ -23,6 +54,10 @@ class Context(dict):
     def remaining_ms(self):
         """Milliseconds until nobody wants the answer any more; 0 when that has passed."""
         return max(0.0, (self["deadline"] - time()) * 1000)
+
+
+def give_secrets(values):
+    Context.secrets = Secrets(values)
 
 
 def make_context(invoke, function_name, message_queue):
