@@ -1,0 +1,257 @@
+import type { InvocationState } from '../schemas/records.ts';
+
+/**
+ * Invocations that outlive the process. The nouns:
+ *
+ * - **accepted**: on the disk (or confirmed by a broker), before anybody is told so.
+ * - **lane**: the queued invocations of one function version; they are taken in the order of priority, then of the time at which they are due.
+ * - **lease**: the right to run an invocation for a while, given with an attempt number. The number grows with every lease, so a holder whose lease was
+ *   voided can't settle any more.
+ * - **attempt**: what happened under one lease.
+ * - **settled**: the attempt's outcome is on the disk: the invocation is over, or queued again for a later attempt.
+ * - **dead letter**: an invocation that is over without having succeeded, kept with its input and its reason until somebody redrives or discards it.
+ *
+ *     accept → queued ──take──▶ running ──settle(done)──▶ succeeded | failed | timed_out | cancelled
+ *                ▲                 │
+ *                └─ settle(retry), │ lease void
+ *                └─────────────────┘
+ *     cancel: queued, running → cancelled        redrive: dead letter → queued
+ *
+ * Times are milliseconds since the epoch by the queue's own clock, which doesn't jump while the process lives; durations are milliseconds. Methods reject with
+ * HearthError: storage_full when the disk is full, store_unavailable when the queue can't be read or written, queue_full when more is waiting to be written
+ * than memory is set aside for.
+ */
+export interface DurableQueue {
+  /** Resolves once it is durable; not before. A known idempotency key leads to the invocation that it was first used for, or to a conflict. */
+  accept(invocation: NewInvocation): Promise<Acceptance>;
+
+  /** Lanes that have queued invocations, due or not. */
+  lanes(): Promise<LaneKey[]>;
+  /**
+   * Leases at most `limit` due invocations of a lane. That they were taken survives the process, a power cut may forget it (then they run again under the same
+   * number).
+   */
+  take(lane: LaneKey, limit: number, leaseMs: number): Promise<{ taken: Taken[]; nextDueAt: number | null }>;
+  /** Prolongs leases by their length. Those that are void already stay so. */
+  heartbeat(leases: readonly Lease[]): Promise<void>;
+  /** @returns false, and nothing changes, when the lease is void */
+  settle(lease: Lease, verdict: Verdict): Promise<boolean>;
+  /** Leases that ran out: their invocations are queued again. The one listener is told what lanes have work. */
+  onVoided(listener: (lanes: readonly LaneKey[]) => void): void;
+
+  /** Ends it without running it again. @returns undefined when there is none of that id */
+  cancel(id: string): Promise<CancelOutcome | undefined>;
+  /** A new invocation with the same function version and input. @returns undefined when there is none of that id */
+  replay(id: string, newId: string): Promise<Acceptance | undefined>;
+
+  get(id: string): Promise<InvocationDetail | undefined>;
+  /** Newest first. */
+  list(filter: ListFilter): Promise<QueuedInvocation[]>;
+  /** What it was called with. */
+  input(id: string): Promise<InvocationPayload | undefined>;
+
+  /** Last died first. */
+  deadLetters(filter: DeadLetterFilter): Promise<QueuedInvocation[]>;
+  /** @returns the lane that has work now; undefined when there is no dead letter of that id */
+  redrive(id: string): Promise<LaneKey | undefined>;
+  /** Up to `limit` dead letters that died before that instant. */
+  redriveMany(filter: DeadLetterFilter): Promise<{ redriven: number; lanes: LaneKey[] }>;
+  /** Deletes a dead letter, its record too. */
+  discard(id: string): Promise<boolean>;
+
+  /** Results that are due to be delivered to a callback URL, the longest due first. */
+  dueCallbacks(limit: number): Promise<{ due: DueCallback[]; nextDueAt: number | null }>;
+  /** @param retryInMs null: not again */
+  settleCallback(id: string, delivered: boolean, retryInMs: number | null): Promise<void>;
+
+  /** Deletes what ended before the one instant, dead letters that died before the other, and idempotency keys that have run out. @returns how many */
+  prune(endedBefore: number, deadBefore: number): Promise<number>;
+  /** Now, by the queue's clock. */
+  now(): number;
+  close(): Promise<void>;
+}
+
+export interface LaneKey {
+  functionName: string;
+  versionNumber: number;
+}
+
+export interface Lease {
+  id: string;
+  attempt: number;
+}
+
+/** What a function is called with. */
+export interface InvocationPayload {
+  trigger: 'gateway' | 'api';
+  verb: string;
+  path: string;
+  rawPath: string;
+  query: string;
+  params: Readonly<Record<string, string>>;
+  /** Names and values in turn. */
+  headers: readonly string[];
+  body: Uint8Array | null;
+  requestId: string | null;
+}
+
+export interface NewInvocation extends LaneKey {
+  id: string;
+  /** `sync`: somebody waits for its result, so it is not tried again. */
+  mode: 'async' | 'sync';
+  payload: InvocationPayload;
+  /** Not before so many milliseconds have passed. */
+  delayMs: number;
+  /** 0 to 9; higher is taken first. */
+  priority: number;
+  callbackUrl: string | null;
+  replayOf: string | null;
+  idempotency: Idempotency | null;
+}
+
+export interface Idempotency {
+  /** The caller's; of one function. */
+  key: string;
+  /** Hash of what must not differ between two requests with one key. */
+  fingerprint: string;
+  keepMs: number;
+}
+
+export type Acceptance =
+  | { kind: 'accepted'; id: string; lane: LaneKey; dueAt: number }
+  /** The key was used with the same request before, for this invocation. */
+  | { kind: 'repeated'; id: string; state: InvocationState }
+  /** The key was used with another request. */
+  | { kind: 'mismatch'; id: string };
+
+export interface Taken extends LaneKey {
+  lease: Lease;
+  mode: 'async' | 'sync';
+  payload: InvocationPayload;
+  acceptedAt: number;
+  /** Since when its age counts: acceptance, or the last redrive. */
+  ageFrom: number;
+  /** Attempts that failed since then. */
+  failures: number;
+}
+
+/** Why an invocation is a dead letter. */
+export type DeadReason = 'attempts_exhausted' | 'too_old' | 'not_retriable' | 'version_gone' | 'lost_too_often';
+
+/** What came of one attempt. */
+export interface AttemptOutcome {
+  /** `lost`: the lease became void. `released`: given back without having run to an end. */
+  outcome: 'succeeded' | 'failed' | 'timed_out' | 'cancelled' | 'lost' | 'released';
+  startedAt: number;
+  endedAt: number;
+  status: number | null;
+  errorCode: string | null;
+  errorMessage: string | null;
+  instanceId: string | null;
+  start: 'cold' | 'warm' | null;
+  queueMs: number;
+  startMs: number;
+  runMs: number;
+  /** The last of what it printed, bounded. */
+  logs: string | null;
+}
+
+export interface AttemptRecord extends AttemptOutcome {
+  number: number;
+}
+
+/** What a function answered. */
+export interface StoredReply {
+  status: number;
+  /** Names and values in turn. */
+  headers: readonly string[];
+  /** Null when it was larger than what is kept. */
+  body: Uint8Array | null;
+  /** Of the whole body. */
+  bytes: number;
+}
+
+export type Verdict =
+  | {
+      kind: 'done';
+      state: 'succeeded' | 'failed' | 'timed_out' | 'cancelled';
+      /** Null when it was not run. */
+      attempt: AttemptOutcome | null;
+      error: { code: string; message: string } | null;
+      reply: StoredReply | null;
+      deadReason: DeadReason | null;
+      /** The idempotency key may be used again, as nothing was run. */
+      forgetKey: boolean;
+    }
+  /** `counts`: the attempt failed, and that many are bounded. */
+  | { kind: 'retry'; delayMs: number; attempt: AttemptOutcome | null; counts: boolean };
+
+/** As in lists. */
+export interface QueuedInvocation extends LaneKey {
+  id: string;
+  mode: 'async' | 'sync';
+  trigger: 'gateway' | 'api';
+  state: InvocationState;
+  verb: string;
+  path: string;
+  requestId: string | null;
+  priority: number;
+  acceptedAt: number;
+  /** Not before; of one that is queued, when it is due. */
+  dueAt: number;
+  endedAt: number | null;
+  /** Number of the last lease; 0 before the first. */
+  attempt: number;
+  status: number | null;
+  errorCode: string | null;
+  errorMessage: string | null;
+  deadReason: DeadReason | null;
+  callback: CallbackStatus | null;
+  replayOf: string | null;
+}
+
+export interface CallbackStatus {
+  url: string;
+  state: 'waiting' | 'pending' | 'delivered' | 'failed';
+  attempts: number;
+}
+
+export interface InvocationDetail extends QueuedInvocation {
+  /** The first first; the one under way is not among them. */
+  attempts: AttemptRecord[];
+  /** When the attempt under way began; null when none is. */
+  runningSince: number | null;
+  result: StoredReply | null;
+}
+
+export interface ListFilter {
+  functionName?: string;
+  state?: InvocationState;
+  /** Only those accepted before that instant. */
+  before?: number;
+  /** 1 to 1000. */
+  limit: number;
+}
+
+export interface DeadLetterFilter {
+  functionName?: string;
+  /** Only those that died before that instant. */
+  before?: number;
+  /** 1 to 1000. */
+  limit: number;
+}
+
+export interface CancelOutcome {
+  /** False when it was over already. */
+  cancelled: boolean;
+  state: InvocationState;
+  /** Of the attempt that was cut off; null when it was not running. */
+  lease: Lease | null;
+}
+
+export interface DueCallback {
+  id: string;
+  url: string;
+  /** Deliveries that failed. */
+  attempts: number;
+}

@@ -1,0 +1,42 @@
+import type { ErrorCode } from '../../errors.ts';
+import type { DurableQueue, LaneKey } from '../durable-queue.ts';
+
+/** What passes between the queue's client on the main thread and its worker. */
+
+export type BlockingQueue = {
+  [M in Exclude<keyof DurableQueue, 'onVoided' | 'now' | 'close' | 'prune'>]: (
+    ...args: Parameters<DurableQueue[M]>
+  ) => Awaited<ReturnType<DurableQueue[M]>>;
+} & {
+  /** A chunk; 0 when nothing is left. */
+  prune(endedBefore: number, deadBefore: number): number;
+};
+
+export type QueueMethod = keyof BlockingQueue;
+
+export interface QueueRequest {
+  id: number;
+  method: QueueMethod | 'close';
+  args: readonly unknown[];
+}
+
+/** A HearthError that survives the way between threads. */
+export interface WireError {
+  code: ErrorCode;
+  message: string;
+  /** The original's stack or text, for logs. */
+  cause: string;
+}
+
+export type QueueResponse = { id: number; value: unknown } | { id: number; error: WireError };
+
+/** What the worker sends. First, once, whether it opened. */
+export type FromWorker =
+  | { kind: 'opened'; wallTime: number; voided: number; shiftedMs: number }
+  | { kind: 'refused'; error: WireError }
+  | { kind: 'answers'; answers: QueueResponse[] }
+  | { kind: 'voided'; lanes: LaneKey[] };
+
+export interface QueueWorkerData {
+  file: string;
+}

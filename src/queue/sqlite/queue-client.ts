@@ -1,0 +1,170 @@
+import type { Worker } from 'node:worker_threads';
+import { HearthError } from '../../errors.ts';
+import type { DurableQueue, LaneKey, NewInvocation } from '../durable-queue.ts';
+import type { BlockingQueue, FromWorker, QueueMethod, QueueRequest } from './messages.ts';
+import { fromWire } from './queue-errors.ts';
+
+/** Bodies that wait to be written, at most. Bytes. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+/** What an invocation takes besides its body, roughly. */
+const OVERHEAD_BYTES = 1024;
+
+export interface QueueLog {
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+interface Call {
+  resolve(value: never): void;
+  reject(error: HearthError): void;
+}
+
+/**
+ * The main thread's side of the worker: opening → open → closing → closed; a worker that dies leads from any of them to closed, and every call that waits then
+ * or comes later rejects with store_unavailable and the reason. Calls of one turn of the event loop travel together.
+ * Resolves once the worker has opened the database; takes over the worker, which `close` ends.
+ * @throws HearthError store_unavailable or storage_full when it could not be opened; the worker is gone then
+ */
+export async function createQueueClient(worker: Worker, file: string, log: QueueLog): Promise<DurableQueue> {
+  const calls = new Map<number, Call>();
+  let outbox: QueueRequest[] = [];
+  let lastId = 0;
+  let waitingBytes = 0;
+  let closed: HearthError | undefined;
+  let closing: Promise<void> | undefined;
+  let death: unknown;
+  let opened = false;
+  let onVoided: (lanes: readonly LaneKey[]) => void = () => undefined;
+
+  const exited = new Promise<void>((resolve) => {
+    worker.on('error', (error) => {
+      death = error;
+    });
+    worker.once('exit', (code) => {
+      if (closed === undefined) {
+        const reason = death instanceof Error ? death.message : `exit code ${code}`;
+        closed = new HearthError('store_unavailable', `The worker of the queue ${file} has died (${reason}); restart the platform.`, {
+          cause: death,
+        });
+        if (opened) log.error({ err: closed, file }, 'the queue is gone');
+      }
+      for (const call of calls.values()) call.reject(closed);
+      calls.clear();
+      resolve();
+    });
+  });
+
+  const opening = await new Promise<Extract<FromWorker, { kind: 'opened' }>>((resolve, reject) => {
+    worker.once('message', (message: FromWorker) => {
+      if (message.kind === 'opened') resolve(message);
+      else if (message.kind === 'refused') reject(fromWire(message.error));
+    });
+    void exited.then(() => reject(closed));
+  }).catch(async (error: unknown) => {
+    await worker.terminate();
+    throw error;
+  });
+  opened = true;
+  const openedTick = performance.now();
+  if (opening.voided > 0) log.warn({ invocations: opening.voided }, 'invocations were running when the platform ended; they are run again');
+  if (opening.shiftedMs > 0) log.warn({ ms: opening.shiftedMs }, 'the clock was set back; what was due by it is due as much earlier');
+
+  worker.on('message', (message: FromWorker) => {
+    if (message.kind === 'voided') onVoided(message.lanes);
+    if (message.kind !== 'answers') return;
+    for (const answer of message.answers) {
+      const call = calls.get(answer.id);
+      calls.delete(answer.id);
+      if ('error' in answer) call?.reject(fromWire(answer.error));
+      else call?.resolve(answer.value as never);
+    }
+  });
+
+  function flush(): void {
+    const batch = outbox;
+    outbox = [];
+    worker.postMessage(batch);
+  }
+
+  function call<M extends QueueMethod | 'close'>(
+    method: M,
+    ...args: readonly unknown[]
+  ): Promise<M extends QueueMethod ? ReturnType<BlockingQueue[M]> : void> {
+    return new Promise((resolve, reject) => {
+      if (closed !== undefined) {
+        reject(closed);
+        return;
+      }
+      lastId += 1;
+      calls.set(lastId, { resolve, reject });
+      if (outbox.length === 0) setImmediate(flush);
+      outbox.push({ id: lastId, method, args });
+    });
+  }
+
+  async function accept(invocation: NewInvocation) {
+    const { body } = invocation.payload;
+    const bytes = OVERHEAD_BYTES + (body?.length ?? 0);
+    if (waitingBytes > 0 && waitingBytes + bytes > MAX_WAITING_BYTES) {
+      throw new HearthError('queue_full', 'More asynchronous invocations come than the disk can write down. Try again in a second.', {
+        retryAfter: 1,
+        extra: { reason: 'disk_too_slow' },
+      });
+    }
+    waitingBytes += bytes;
+    try {
+      // A view is sent with all of the memory that it is a view of.
+      const payload = { ...invocation.payload, body: body && Uint8Array.prototype.slice.call(body) };
+      return await call('accept', { ...invocation, payload });
+    } finally {
+      waitingBytes -= bytes;
+    }
+  }
+
+  async function close(): Promise<void> {
+    if (closed !== undefined) return exited;
+    const done = call('close');
+    closed = new HearthError('store_unavailable', `The queue ${file} is closed; the platform is shutting down.`);
+    try {
+      await done;
+    } finally {
+      await worker.terminate();
+    }
+  }
+
+  return {
+    accept,
+    lanes: () => call('lanes'),
+    take: (lane, limit, leaseMs) => call('take', lane, limit, leaseMs),
+    heartbeat: (leases) => call('heartbeat', leases),
+    settle: (lease, verdict) => call('settle', lease, verdict),
+    onVoided: (listener) => {
+      onVoided = listener;
+    },
+    cancel: (id) => call('cancel', id),
+    replay: (id, newId) => call('replay', id, newId),
+    get: (id) => call('get', id),
+    list: (filter) => call('list', filter),
+    input: (id) => call('input', id),
+    deadLetters: (filter) => call('deadLetters', filter),
+    redrive: (id) => call('redrive', id),
+    redriveMany: (filter) => call('redriveMany', filter),
+    discard: (id) => call('discard', id),
+    dueCallbacks: (limit) => call('dueCallbacks', limit),
+    settleCallback: (id, delivered, retryInMs) => call('settleCallback', id, delivered, retryInMs),
+    async prune(endedBefore, deadBefore) {
+      let total = 0;
+      // The worker deletes a chunk at a time, so that others get their turn in between.
+      for (;;) {
+        const deleted = await call('prune', endedBefore, deadBefore);
+        total += deleted;
+        if (deleted === 0) return total;
+      }
+    },
+    now: () => opening.wallTime + (performance.now() - openedTick),
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}

@@ -1,0 +1,115 @@
+import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
+import type { InvocationState } from '../../schemas/records.ts';
+import type { AttemptOutcome, AttemptRecord, DeadReason, InvocationPayload, QueuedInvocation, StoredReply } from '../durable-queue.ts';
+
+export type Row = Record<string, SQLOutputValue>;
+
+/** Everything but what may be long. */
+export const JOB_SELECT =
+  'SELECT seq, id, function_name, version_number, mode, trigger_kind, state, verb, path, request_id, priority, accepted_at, due_at, started_at, ended_at, ' +
+  'attempt, status, error_code, error_message, dead_reason, replay_of, callback_url, callback_state, callback_attempts FROM jobs';
+
+/** From a row of JOB_SELECT. Strict tables and our own statements vouch for the types. */
+export function jobFromRow(row: Row): QueuedInvocation {
+  return {
+    id: row.id as string,
+    functionName: row.function_name as string,
+    versionNumber: row.version_number as number,
+    mode: row.mode as QueuedInvocation['mode'],
+    trigger: row.trigger_kind as QueuedInvocation['trigger'],
+    state: row.state as InvocationState,
+    verb: row.verb as string,
+    path: row.path as string,
+    requestId: row.request_id as string | null,
+    priority: row.priority as number,
+    acceptedAt: row.accepted_at as number,
+    dueAt: row.due_at as number,
+    endedAt: row.ended_at as number | null,
+    attempt: row.attempt as number,
+    status: row.status as number | null,
+    errorCode: row.error_code as string | null,
+    errorMessage: row.error_message as string | null,
+    deadReason: row.dead_reason as DeadReason | null,
+    callback:
+      row.callback_url === null
+        ? null
+        : {
+            url: row.callback_url as string,
+            state: (row.callback_state ?? 'waiting') as 'waiting' | 'pending' | 'delivered' | 'failed',
+            attempts: row.callback_attempts as number,
+          },
+    replayOf: row.replay_of as string | null,
+  };
+}
+
+/** What `jobs` doesn't have of a payload, as text. */
+export function headOf(payload: InvocationPayload): string {
+  return JSON.stringify([payload.rawPath, payload.query, payload.params, payload.headers]);
+}
+
+/** From the columns verb, path, trigger_kind and request_id of `jobs`, head and body of `inputs`. */
+export function payloadFromRow(row: Row): InvocationPayload {
+  const [rawPath, query, params, headers] = JSON.parse(row.head as string) as [string, string, Record<string, string>, string[]];
+  return {
+    trigger: row.trigger_kind as InvocationPayload['trigger'],
+    verb: row.verb as string,
+    path: row.path as string,
+    rawPath,
+    query,
+    params,
+    headers,
+    body: row.body as Uint8Array | null,
+    requestId: row.request_id as string | null,
+  };
+}
+
+export const ATTEMPT_INSERT =
+  'INSERT INTO attempts (seq, number, outcome, started_at, ended_at, status, error_code, error_message, instance_id, start_kind, queue_ms, start_ms, run_ms, ' +
+  'logs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+
+/** In the order of ATTEMPT_INSERT. */
+export function attemptValues(seq: number, number: number, attempt: AttemptOutcome): SQLInputValue[] {
+  return [
+    seq,
+    number,
+    attempt.outcome,
+    attempt.startedAt,
+    attempt.endedAt,
+    attempt.status,
+    attempt.errorCode,
+    attempt.errorMessage,
+    attempt.instanceId,
+    attempt.start,
+    attempt.queueMs,
+    attempt.startMs,
+    attempt.runMs,
+    attempt.logs,
+  ];
+}
+
+export function attemptFromRow(row: Row): AttemptRecord {
+  return {
+    number: row.number as number,
+    outcome: row.outcome as AttemptRecord['outcome'],
+    startedAt: row.started_at as number,
+    endedAt: row.ended_at as number,
+    status: row.status as number | null,
+    errorCode: row.error_code as string | null,
+    errorMessage: row.error_message as string | null,
+    instanceId: row.instance_id as string | null,
+    start: row.start_kind as AttemptRecord['start'],
+    queueMs: row.queue_ms as number,
+    startMs: row.start_ms as number,
+    runMs: row.run_ms as number,
+    logs: row.logs as string | null,
+  };
+}
+
+export function replyFromRow(row: Row): StoredReply {
+  return {
+    status: row.status as number,
+    headers: JSON.parse(row.headers as string) as string[],
+    bytes: row.bytes as number,
+    body: row.body as Uint8Array | null,
+  };
+}

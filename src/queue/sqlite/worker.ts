@@ -1,0 +1,14 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import type { FromWorker, QueueWorkerData } from './messages.ts';
+import { toQueueError, toWire } from './queue-errors.ts';
+import { serveQueue } from './serve-queue.ts';
+
+/** The thread in which the queue's database may block. */
+
+if (parentPort === null) throw new Error('worker.ts is run as a worker by open-sqlite-queue.ts');
+const { file } = workerData as QueueWorkerData;
+try {
+  serveQueue(parentPort, file, { wallClock: Date.now, tick: () => performance.now() });
+} catch (error) {
+  parentPort.postMessage({ kind: 'refused', error: toWire(toQueueError(error, file)) } satisfies FromWorker);
+}
