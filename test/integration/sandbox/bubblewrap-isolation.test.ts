@@ -1,5 +1,9 @@
 import { createBubblewrapDriver } from '../../../src/sandbox/bubblewrap/bubblewrap-driver.ts';
-import { isolationSuite } from './isolation-suite.ts';
+import { hardeningSuite } from './hardening-suite.ts';
+import { type DriverUnderTest, isolationSuite } from './isolation-suite.ts';
 import { driverOptions } from './support.ts';
 
-isolationSuite('bubblewrap', () => ({ driver: createBubblewrapDriver(driverOptions()), prepare: async () => undefined }));
+const plain = (): DriverUnderTest => ({ driver: createBubblewrapDriver(driverOptions()), prepare: async () => undefined });
+
+isolationSuite('bubblewrap', plain);
+hardeningSuite('bubblewrap', plain);

@@ -1,11 +1,12 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Sandbox } from '../../../src/sandbox/driver.ts';
-import { isolationSuite } from './isolation-suite.ts';
+import { hardeningSuite } from './hardening-suite.ts';
+import { type DriverUnderTest, isolationSuite } from './isolation-suite.ts';
 import { AGENT_FOLDER, callHandler, layerWith } from './nursery-support.ts';
 import { Inside, nurseryWith, sandboxSpec } from './support.ts';
 
-isolationSuite('nursery', () => {
+function warmed(): DriverUnderTest {
   const driver = nurseryWith();
   return {
     driver,
@@ -13,7 +14,10 @@ isolationSuite('nursery', () => {
       expect(await driver.warm(layers)).toBe(true);
     },
   };
-});
+}
+
+isolationSuite('nursery', warmed);
+hardeningSuite('nursery', warmed);
 
 describe('two sandboxes of one nursery', () => {
   const driver = nurseryWith();
