@@ -29,6 +29,8 @@ export function checkDefinition(definition: FunctionDefinition): void {
   if (environmentBytes > MAX_ENVIRONMENT_BYTES) {
     throw invalid('environment', `all variables together are larger than ${MAX_ENVIRONMENT_BYTES} bytes as JSON text.`);
   }
+  const { min_backoff_ms: least, max_backoff_ms: most } = definition.retry ?? {};
+  if (least !== undefined && most !== undefined && least > most) throw invalid('retry.min_backoff_ms', 'it is larger than retry.max_backoff_ms.');
   for (const name of definition.secrets ?? []) {
     if (Object.hasOwn(definition.environment ?? {}, name))
       throw invalid('secrets', `${name} stands in \`environment\` too; a variable has one value.`);

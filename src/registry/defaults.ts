@@ -1,4 +1,5 @@
 import type { NetworkMode } from '../sandbox/driver.ts';
+import type { RetryPolicy } from '../schemas/function.ts';
 
 /** What a definition that doesn't say gets. */
 export interface FunctionDefaults {
@@ -8,6 +9,7 @@ export interface FunctionDefaults {
   concurrency: { script: number; handler: number; asyncHandler: number };
   maxInstances: number;
   maxQueue: number;
+  retry: RetryPolicy;
 }
 
 /** All but the network, which depends on what the machine offers. */
@@ -16,4 +18,5 @@ export const FUNCTION_DEFAULTS: Omit<FunctionDefaults, 'network'> = {
   concurrency: { script: 8, handler: 1, asyncHandler: 16 },
   maxInstances: 1000,
   maxQueue: 256,
+  retry: { attempts: 3, minBackoffMs: 1000, maxBackoffMs: 60_000, maxAgeMs: 6 * 3600_000 },
 };

@@ -2,7 +2,7 @@ import { HearthError } from '../errors.ts';
 import type { BuiltLayer, Layers } from '../layers/layers.ts';
 import { parseEventKey } from '../router/event-key.ts';
 import type { NetworkMode } from '../sandbox/driver.ts';
-import type { FunctionDefinition, FunctionVersion } from '../schemas/function.ts';
+import type { FunctionDefinition, FunctionVersion, RetryPolicy } from '../schemas/function.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 import { checkDefinition } from './check-definition.ts';
@@ -270,8 +270,20 @@ function draftOf(
     concurrency: definition.concurrency ?? (style === 'script' ? script : asynchronous ? asyncHandler : handler),
     maxInstances: definition.max_instances ?? defaults.maxInstances,
     maxQueue: definition.max_queue ?? defaults.maxQueue,
+    asyncMode: definition.async ?? 'allowed',
+    retry: retryPolicy(definition, defaults.retry),
     reserved: definition.reserved ?? 0,
     minIdleMs: definition.min_idle_ms ?? 0,
     maxIdleMs: definition.max_idle_ms ?? null,
+  };
+}
+
+function retryPolicy({ retry = {} }: FunctionDefinition, defaults: RetryPolicy): RetryPolicy {
+  const minBackoffMs = retry.min_backoff_ms ?? Math.min(defaults.minBackoffMs, retry.max_backoff_ms ?? Number.POSITIVE_INFINITY);
+  return {
+    attempts: retry.attempts ?? defaults.attempts,
+    minBackoffMs,
+    maxBackoffMs: retry.max_backoff_ms ?? Math.max(defaults.maxBackoffMs, minBackoffMs),
+    maxAgeMs: retry.max_age_s === undefined ? defaults.maxAgeMs : retry.max_age_s * 1000,
   };
 }

@@ -21,6 +21,26 @@ export const EventKey = Type.String({
 
 export const LayerName = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,63}$', description: 'Name of a layer of libraries.' });
 
+const RetryDefinition = Type.Object(
+  {
+    attempts: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, description: 'Runs at most, the first among them. Default 3.' })),
+    min_backoff_ms: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 24 * 3600_000, description: 'Bound of the wait before the second. Default 1000.' }),
+    ),
+    max_backoff_ms: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 24 * 3600_000, description: 'The bound doubles with every failure, up to this. Default 60000.' }),
+    ),
+    max_age_s: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 30 * 24 * 3600,
+        description: 'Not run any more so many seconds after it was due first. Default 21600 (6 h).',
+      }),
+    ),
+  },
+  { additionalProperties: false, description: 'How asynchronous invocations that fail are tried again. Each wait is random, below its bound.' },
+);
+
 /** What `POST /functions` takes: the seed's three members, and ours. */
 export const FunctionDefinition = Type.Object(
   {
@@ -62,6 +82,14 @@ export const FunctionDefinition = Type.Object(
       Type.Integer({ minimum: 1, maximum: 1000, description: 'Instances at a time. Default: as many as the machine bears.' }),
     ),
     max_queue: Type.Optional(Type.Integer({ minimum: 0, maximum: 100_000, description: 'Invocations that may wait for an instance. Default 256.' })),
+    async: Type.Optional(
+      Type.Union([Type.Literal('allowed'), Type.Literal('always'), Type.Literal('never')], {
+        description:
+          'Whether its calls may be answered by 202 and run later. `allowed` (default): when the caller asks by `Prefer: respond-async`; `always`: every call, for ' +
+          'senders of webhooks that can set no header; `never`: the preference is ignored.',
+      }),
+    ),
+    retry: Type.Optional(RetryDefinition),
     reserved: Type.Optional(Type.Integer({ minimum: 0, maximum: 100, description: 'Instances that are always warm. Default 0.' })),
     min_idle_ms: Type.Optional(
       Type.Integer({ minimum: 0, maximum: MAX_IDLE_MS, description: 'An idle instance is not taken away for others before this. Default 0.' }),
@@ -73,6 +101,15 @@ export const FunctionDefinition = Type.Object(
   { additionalProperties: false },
 );
 export type FunctionDefinition = Static<typeof FunctionDefinition>;
+
+export interface RetryPolicy {
+  /** Runs at most, the first among them; 1 to 100. */
+  readonly attempts: number;
+  /** Milliseconds. */
+  readonly minBackoffMs: number;
+  readonly maxBackoffMs: number;
+  readonly maxAgeMs: number;
+}
 
 /** One immutable snapshot of a function; what the scheduler runs. Everything is decided: no default is left open. */
 export interface FunctionVersion {
@@ -96,6 +133,9 @@ export interface FunctionVersion {
   readonly concurrency: number;
   readonly maxInstances: number;
   readonly maxQueue: number;
+  readonly asyncMode: 'allowed' | 'always' | 'never';
+  /** Of asynchronous invocations. */
+  readonly retry: RetryPolicy;
   /** Instances that are always warm. */
   readonly reserved: number;
   /** Milliseconds that an idle instance is kept for at least, even if others want its room. */

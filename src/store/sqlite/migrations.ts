@@ -134,11 +134,17 @@ const secrets = `
   ALTER TABLE function_versions ADD COLUMN secrets TEXT NOT NULL DEFAULT '[]';
 `;
 
+const asynchronous = `
+  ALTER TABLE function_versions ADD COLUMN async_mode TEXT NOT NULL DEFAULT 'allowed';
+  ALTER TABLE function_versions ADD COLUMN retry TEXT NOT NULL DEFAULT '{"attempts":3,"minBackoffMs":1000,"maxBackoffMs":60000,"maxAgeMs":21600000}';
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'initial', sql: initial },
   { number: 2, name: 'traffic splits', sql: trafficSplits },
   { number: 3, name: 'keep-alive settings', sql: keepAliveSettings },
   { number: 4, name: 'secrets', sql: secrets },
+  { number: 5, name: 'asynchronous invocations', sql: asynchronous },
 ];
 
 export function checksum(migration: Migration): string {

@@ -32,6 +32,8 @@ describe('functions over the API', () => {
       concurrency: 8,
       max_instances: 1000,
       max_queue: 256,
+      async: 'allowed',
+      retry: { attempts: 3, min_backoff_ms: 1000, max_backoff_ms: 60_000, max_age_s: 21_600 },
       reserved: 0,
       min_idle_ms: 0,
       max_idle_ms: null,

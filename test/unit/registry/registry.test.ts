@@ -44,6 +44,8 @@ describe('the registry', () => {
       concurrency: 8,
       maxInstances: 1000,
       maxQueue: 256,
+      asyncMode: 'allowed',
+      retry: { attempts: 3, minBackoffMs: 1000, maxBackoffMs: 60_000, maxAgeMs: 6 * 3600_000 },
       reserved: 0,
       minIdleMs: 0,
       maxIdleMs: null,
@@ -64,6 +66,8 @@ describe('the registry', () => {
         concurrency: 3,
         max_instances: 2,
         max_queue: 0,
+        async: 'always',
+        retry: { attempts: 1, min_backoff_ms: 100_000, max_age_s: 5 },
       }),
     );
     expect(version).toMatchObject({
@@ -74,6 +78,8 @@ describe('the registry', () => {
       concurrency: 3,
       maxInstances: 2,
       maxQueue: 0,
+      asyncMode: 'always',
+      retry: { attempts: 1, minBackoffMs: 100_000, maxBackoffMs: 100_000, maxAgeMs: 5000 },
       reserved: 0,
       minIdleMs: 0,
       maxIdleMs: null,

@@ -21,6 +21,8 @@ export function versionDraft(members: Partial<FunctionVersion> = {}): Omit<Funct
     concurrency: 8,
     maxInstances: 1000,
     maxQueue: 256,
+    asyncMode: 'always',
+    retry: { attempts: 5, minBackoffMs: 10, maxBackoffMs: 100, maxAgeMs: 60_000 },
     reserved: 1,
     minIdleMs: 5000,
     maxIdleMs: 60_000,
