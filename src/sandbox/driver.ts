@@ -18,12 +18,24 @@ export interface SandboxSpec {
   network: NetworkMode;
   /** Size of the private /tmp. */
   tmpBytes: number;
+  /** Nobody waits for it: libraries of the layers may be imported before it says Hello. */
+  preload?: boolean;
 }
 
 export interface SandboxExit {
   /** Exit code of the runtime, or null when a signal ended it. */
   code: number | null;
   signal: string | null;
+  /** Processes of it that the kernel has killed because its memory was used up, in all its life; left out when there were none. */
+  oomKills?: number;
+}
+
+/** What bounds a sandbox as a whole, all its processes together, where the machine lets the platform have cgroups. */
+export interface SandboxLimits {
+  /** Bytes of memory, files in /tmp and swap included. */
+  memoryBytes: number;
+  /** Cores' worth of CPU time per second, fractions allowed; null: no bound but a fair share. */
+  cpu: number | null;
 }
 
 export interface SandboxStats {
@@ -57,6 +69,14 @@ export interface Sandbox {
   readonly exited: Promise<SandboxExit>;
   /** Reads the kernel's counters. */
   stats(): Promise<SandboxStats>;
+  /**
+   * Bounds it otherwise than its driver was told to bound sandboxes; a member that is left out stays. Does nothing where there are no cgroups. Before a
+   * function is loaded: less memory than is in use already can't be had.
+   * @throws HearthError sandbox_unavailable
+   */
+  limit(limits: Partial<SandboxLimits>): Promise<void>;
+  /** Processes of it that the kernel has killed so far because its memory was used up; 0 where there are no cgroups. Never rejects. */
+  oomKills(): Promise<number>;
   /** Ends the whole tree at once, without asking it. Returns before it is gone: see `exited`. */
   kill(): void;
 }

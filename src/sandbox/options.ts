@@ -1,3 +1,4 @@
+import type { Cgroups } from './cgroup/cgroups.ts';
 import type { NetworkMode } from './driver.ts';
 
 /** The part of a structured logger (pino's shape) that drivers use. */
@@ -16,6 +17,8 @@ export interface DriverOptions {
   /** Value of PATH, on which bwrap, slirp4netns, ip, nsenter and the rest are found. */
   path: string;
   log: DriverLog;
+  /** What bounds sandboxes as a whole; without it nothing does. It outlives the driver. */
+  cgroups?: Pick<Cgroups, 'group'> | undefined;
   /** First of the user ids that sandboxes run under when the platform is root; `uidBase - 1` is for builds. Default 1 900 000 000. */
   uidBase?: number;
   /** Host paths that every sandbox sees read-only at the same place. */

@@ -27,6 +27,8 @@ class PlainDriver {
       onOutput: () => undefined,
       exited,
       stats: async () => ({ pssBytes: 0, processes: 1 }),
+      limit: async () => undefined,
+      oomKills: async () => 0,
       kill: die,
     };
     this.created.push({ spec, sandbox, die });

@@ -2,6 +2,8 @@ import { existsSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { HearthError } from '../../errors.ts';
+import type { CgroupHandle } from '../cgroup/cgroups.ts';
+import type { GroupKind } from '../cgroup/group-keeper.ts';
 import type { BuildResult, BuildSpec, NetworkMode, Probe, Sandbox, SandboxDriver, SandboxExit, SandboxSpec, StreamListen } from '../driver.ts';
 import { firstByte } from '../first-byte.ts';
 import { inheritedDescriptors } from '../inherited-descriptors.ts';
@@ -22,6 +24,16 @@ import { UidAllocator } from './uid-allocator.ts';
 
 const NAME = 'bubblewrap';
 
+interface Start {
+  interpreter: Interpreter;
+  plan: () => Plan;
+  uid: number | undefined;
+  /** Called once nothing of it is left. */
+  giveBack: () => void;
+  kind: GroupKind;
+  onOutput?: (chunk: Buffer) => void;
+}
+
 /** Sandboxes out of Linux namespaces and a system call filter. See docs/sandbox.md. Touches nothing until it is used. */
 export function createBubblewrapDriver(options: DriverOptions): SandboxDriver {
   return new BubblewrapDriver(options);
@@ -30,7 +42,6 @@ export function createBubblewrapDriver(options: DriverOptions): SandboxDriver {
 class BubblewrapDriver implements SandboxDriver {
   readonly name = NAME;
   readonly warnings: readonly string[] = [
-    'Sandboxes have no cgroup of their own yet: what bounds their memory and CPU are the POSIX limits that the runtime sets for itself.',
     "Functions with network mode host have the machine's whole network, its loopback and abstract sockets included.",
   ];
   readonly #options: DriverOptions;
@@ -83,8 +94,8 @@ class BubblewrapDriver implements SandboxDriver {
       if (uid !== undefined) this.#uids.giveBack(uid);
       if (spec.network === 'host') this.#addresses.giveBack(streamListen.host);
     };
-    const started = await this.#start(interpreter, () => this.#sandboxPlan(spec, interpreter, streamListen), uid, giveBack);
-    const { running, init, exited } = started;
+    const plan = () => this.#sandboxPlan(spec, interpreter, streamListen);
+    const { running, init, exited, group } = await this.#start({ interpreter, plan, uid, giveBack, kind: 'sandbox' });
     try {
       await firstByte({ ...running, exited, limitMs: this.#options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS });
     } catch (error) {
@@ -93,7 +104,7 @@ class BubblewrapDriver implements SandboxDriver {
       throw error;
     }
     setImmediate(() => running.output.release());
-    return new BubblewrapSandbox({ spec, driver: NAME, launch: running, init, streamListen, exited });
+    return new BubblewrapSandbox({ spec, driver: NAME, launch: running, init, streamListen, exited, group });
   }
 
   async build(spec: BuildSpec): Promise<BuildResult> {
@@ -103,7 +114,7 @@ class BubblewrapDriver implements SandboxDriver {
     prepareOutputFolder(spec.outputFolder, uid);
     const plan = () =>
       buildPlan({ ...spec, outputFolder: realpathSync(spec.outputFolder) }, interpreter, this.#options.extraBinds ?? [], existsSync('/etc/pip.conf'));
-    const { running, exited } = await this.#start(interpreter, plan, uid, () => undefined, spec.onOutput);
+    const { running, exited } = await this.#start({ interpreter, plan, uid, giveBack: () => undefined, kind: 'build', onOutput: spec.onOutput });
     const result = await superviseBuild({ ...running, exited }, spec);
     await removeTemporary(spec.outputFolder);
     return result;
@@ -116,17 +127,18 @@ class BubblewrapDriver implements SandboxDriver {
   }
 
   /**
-   * Starts bwrap and the network, in that order; the command runs once both are there. Whatever fails, what was started is ended
+   * Starts bwrap, then the network, while it joins its cgroup; the command runs once all of it is there. Whatever fails, what was started is ended
    * and `giveBack` called before this rejects.
    */
-  async #start(interpreter: Interpreter, plan: () => Plan, uid: number | undefined, giveBack: () => void, onOutput?: (chunk: Buffer) => void) {
+  async #start({ interpreter, plan, uid, giveBack, kind, onOutput }: Start) {
     let running: Launch;
+    const group = this.#options.cgroups?.group(kind);
     let egressWith: EgressTools | undefined;
     try {
       if (this.#closed) throw new HearthError('draining', 'The sandbox driver is closed.');
       const made = plan();
       egressWith = made.network === 'egress' ? this.#egressTools(interpreter) : undefined;
-      running = launch(this.#launcher(), made, uid, egressWith !== undefined);
+      running = launch(this.#launcher(), made, uid, egressWith !== undefined || group !== undefined);
     } catch (error) {
       giveBack();
       if (error instanceof HearthError) throw error;
@@ -136,14 +148,15 @@ class BubblewrapDriver implements SandboxDriver {
     }
     if (onOutput !== undefined) running.output.listen((_, chunk) => onOutput(chunk));
     const network = egressWith === undefined ? Promise.resolve(undefined) : running.init.then((init) => startEgress(egressWith, init, uid));
-    const exited = this.#end(running, network, giveBack);
+    const joined = group === undefined ? Promise.resolve() : running.init.then((init) => group.join(init.pid));
+    const exited = this.#end(running, network, joined, group, giveBack);
     this.#running.set(running, exited);
     void exited.then(() => this.#running.delete(running));
     try {
       const init = await running.init;
-      await network;
+      await Promise.all([network, joined]);
       running.release();
-      return { running, init, exited };
+      return { running, init, exited, group };
     } catch (error) {
       running.kill();
       await exited;
@@ -152,7 +165,13 @@ class BubblewrapDriver implements SandboxDriver {
   }
 
   /** Each of sandbox and network dies with the other. */
-  async #end(running: Launch, network: Promise<Egress | undefined>, giveBack: () => void): Promise<SandboxExit> {
+  async #end(
+    running: Launch,
+    network: Promise<Egress | undefined>,
+    joined: Promise<void>,
+    group: CgroupHandle | undefined,
+    giveBack: () => void,
+  ): Promise<SandboxExit> {
     const egress = network.catch(() => undefined);
     let ended = false;
     void egress.then(async (found) => {
@@ -167,8 +186,10 @@ class BubblewrapDriver implements SandboxDriver {
     const found = await egress;
     found?.stop();
     await found?.exited;
+    await joined.catch(() => undefined);
+    const oomKills = await group?.end();
     giveBack();
-    return exit;
+    return oomKills ? { ...exit, oomKills } : exit;
   }
 
   #sandboxPlan(spec: SandboxSpec, interpreter: Interpreter, streamListen: StreamListen): Plan {
@@ -176,7 +197,14 @@ class BubblewrapDriver implements SandboxDriver {
     return {
       network: spec.network,
       workingFolder: '/tmp',
-      command: [interpreter.executable, '-I', '-S', '-B', `/runtime/${agentEntry}`],
+      command: [
+        interpreter.executable,
+        '-I',
+        '-S',
+        '-B',
+        `/runtime/${agentEntry}`,
+        ...(spec.preload ? spec.layers.map((_, index) => layerPath(index)) : []),
+      ],
       environment: { PATH: dirname(interpreter.executable), HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8' },
       steps: [
         ...interpreterSteps(interpreter, extraBinds),
@@ -226,9 +254,10 @@ class BubblewrapDriver implements SandboxDriver {
         ...closingSteps(1024 * 1024),
       ],
     });
-    const { running, exited } = await this.#start(interpreter, plan, uid, () => {
+    const giveBack = () => {
       if (uid !== undefined) this.#uids.giveBack(uid);
-    });
+    };
+    const { running, exited } = await this.#start({ interpreter, plan, uid, giveBack, kind: 'sandbox' });
     const { code, signal } = await exited;
     if (code !== 0) throw new HearthError('sandbox_unavailable', running.output.stderrHead || `it ended with ${signal ?? `exit code ${code}`}`);
   }

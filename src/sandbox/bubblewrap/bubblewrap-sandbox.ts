@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { HearthError } from '../../errors.ts';
-import type { Sandbox, SandboxExit, SandboxSpec, SandboxStats, StreamListen } from '../driver.ts';
+import type { CgroupHandle } from '../cgroup/cgroups.ts';
+import type { Sandbox, SandboxExit, SandboxLimits, SandboxSpec, SandboxStats, StreamListen } from '../driver.ts';
 import type { OutputListener } from '../output-relay.ts';
 import { treeStats } from '../process-tree.ts';
 import type { Launch, NamespaceInit } from './launch.ts';
@@ -12,6 +13,7 @@ export interface SandboxParts {
   init: NamespaceInit;
   streamListen: StreamListen;
   exited: Promise<SandboxExit>;
+  group: CgroupHandle | undefined;
 }
 
 export class BubblewrapSandbox implements Sandbox {
@@ -23,8 +25,9 @@ export class BubblewrapSandbox implements Sandbox {
   readonly exited: Promise<SandboxExit>;
   readonly #launch: Launch;
   readonly #init: NamespaceInit;
+  readonly #group: CgroupHandle | undefined;
 
-  constructor({ spec, driver, launch, init, streamListen, exited }: SandboxParts) {
+  constructor({ spec, driver, launch, init, streamListen, exited, group }: SandboxParts) {
     this.id = spec.id;
     this.driver = driver;
     this.channel = launch.channel;
@@ -33,6 +36,7 @@ export class BubblewrapSandbox implements Sandbox {
     this.exited = exited;
     this.#launch = launch;
     this.#init = init;
+    this.#group = group;
   }
 
   onOutput(listener: OutputListener): void {
@@ -44,6 +48,14 @@ export class BubblewrapSandbox implements Sandbox {
     const { pssBytes, processes } = await treeStats(this.#init.pid);
     if (processes === 0) throw new HearthError('not_found', `Sandbox ${this.id} has ended.`);
     return { pssBytes, processes: processes - 1 };
+  }
+
+  async limit(limits: Partial<SandboxLimits>): Promise<void> {
+    await this.#group?.limit(limits);
+  }
+
+  async oomKills(): Promise<number> {
+    return (await this.#group?.oomKills()) ?? 0;
   }
 
   kill(): void {

@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { HearthError } from '../../errors.ts';
 import { type Egress, type EgressTools, hostAddresses, startEgress } from '../bubblewrap/network.ts';
 import { egressTools, findTools } from '../bubblewrap/tools.ts';
+import type { CgroupHandle } from '../cgroup/cgroups.ts';
 import type { BuildResult, BuildSpec, NetworkMode, Probe, Sandbox, SandboxDriver, SandboxExit, SandboxSpec } from '../driver.ts';
 import { firstByte } from '../first-byte.ts';
 import { DEFAULT_BOOT_TIMEOUT_MS, type DriverOptions } from '../options.ts';
@@ -107,9 +108,12 @@ class NurseryDriver implements Nursery {
     const { channel, stdout, stderr } = newborn.connections;
     const output = new OutputRelay(stdout, stderr);
     const network = egress === undefined ? Promise.resolve(undefined) : this.#connect(newborn, zygote, egress);
-    const exited = end(newborn, network);
+    const group = this.#options.cgroups?.group('sandbox');
+    // No function's code runs before it is in: that comes with Load, once this has resolved.
+    const joined = group === undefined ? Promise.resolve() : join(group, newborn, zygote);
+    const exited = end(newborn, network, joined, group);
     try {
-      await Promise.all([network, firstByte({ channel, output, exited, limitMs })]);
+      await Promise.all([network, joined, firstByte({ channel, output, exited, limitMs })]);
     } catch (error) {
       newborn.kill();
       await exited;
@@ -121,7 +125,7 @@ class NurseryDriver implements Nursery {
     void exited.then(() => {
       if (channel.listenerCount('readable') + channel.listenerCount('data') === 0) channel.resume();
     });
-    return new NurserySandbox({ spec, driver: NAME, zygote, newborn, output, exited });
+    return new NurserySandbox({ spec, driver: NAME, zygote, newborn, output, exited, group });
   }
 
   /** Or why there are none. */
@@ -139,7 +143,12 @@ class NurseryDriver implements Nursery {
 }
 
 /** Each of sandbox and network dies with the other. */
-async function end(newborn: Newborn, network: Promise<Egress | undefined>): Promise<SandboxExit> {
+async function end(
+  newborn: Newborn,
+  network: Promise<Egress | undefined>,
+  joined: Promise<void>,
+  group: CgroupHandle | undefined,
+): Promise<SandboxExit> {
   const egress = network.catch(() => undefined);
   void egress.then(async (found) => {
     if (found === undefined) return;
@@ -150,7 +159,16 @@ async function end(newborn: Newborn, network: Promise<Egress | undefined>): Prom
   const found = await egress;
   found?.stop();
   await found?.exited;
-  return exit;
+  await joined.catch(() => undefined);
+  const oomKills = await group?.end();
+  return oomKills ? { ...exit, oomKills } : exit;
+}
+
+/** Out of the zygote's group, in which it was born, into its own. @throws HearthError sandbox_unavailable */
+async function join(group: CgroupHandle, newborn: Newborn, zygote: Zygote): Promise<void> {
+  const pid = await zygote.hostPid(newborn.pid);
+  if (pid === undefined) throw new HearthError('sandbox_unavailable', 'The sandbox is gone.');
+  await group.join(pid);
 }
 
 function unused(why: string): Probe {

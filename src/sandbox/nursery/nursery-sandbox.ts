@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { HearthError } from '../../errors.ts';
 import { layerPath } from '../bubblewrap/bubblewrap-sandbox.ts';
-import type { Sandbox, SandboxExit, SandboxSpec, SandboxStats } from '../driver.ts';
+import type { CgroupHandle } from '../cgroup/cgroups.ts';
+import type { Sandbox, SandboxExit, SandboxLimits, SandboxSpec, SandboxStats } from '../driver.ts';
 import { PRIVATE_STREAM_LISTEN } from '../options.ts';
 import type { OutputListener, OutputRelay } from '../output-relay.ts';
 import { treeStats } from '../process-tree.ts';
@@ -15,6 +16,7 @@ export interface NurserySandboxParts {
   newborn: Newborn;
   output: OutputRelay;
   exited: Promise<SandboxExit>;
+  group: CgroupHandle | undefined;
 }
 
 export class NurserySandbox implements Sandbox {
@@ -27,9 +29,10 @@ export class NurserySandbox implements Sandbox {
   readonly #zygote: Zygote;
   readonly #newborn: Newborn;
   readonly #output: OutputRelay;
+  readonly #group: CgroupHandle | undefined;
   #ended = false;
 
-  constructor({ spec, driver, zygote, newborn, output, exited }: NurserySandboxParts) {
+  constructor({ spec, driver, zygote, newborn, output, exited, group }: NurserySandboxParts) {
     this.id = spec.id;
     this.driver = driver;
     this.channel = newborn.connections.channel;
@@ -38,6 +41,7 @@ export class NurserySandbox implements Sandbox {
     this.#zygote = zygote;
     this.#newborn = newborn;
     this.#output = output;
+    this.#group = group;
     void newborn.exited.then(() => {
       this.#ended = true;
     });
@@ -63,6 +67,14 @@ export class NurserySandbox implements Sandbox {
     // The memory of init is the agent's, and must not be counted twice.
     const trees = await Promise.all((await childrenOf(init)).map(treeStats));
     return { pssBytes: sum(trees.map((tree) => tree.pssBytes)), processes: sum(trees.map((tree) => tree.processes)) };
+  }
+
+  async limit(limits: Partial<SandboxLimits>): Promise<void> {
+    await this.#group?.limit(limits);
+  }
+
+  async oomKills(): Promise<number> {
+    return (await this.#group?.oomKills()) ?? 0;
   }
 
   kill(): void {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { HearthError } from '../../errors.ts';
 import { exitOf, type Launch, type Launcher, launch } from '../bubblewrap/launch.ts';
 import type { Plan } from '../bubblewrap/plan.ts';
+import type { CgroupHandle } from '../cgroup/cgroups.ts';
 import type { SandboxExit } from '../driver.ts';
 import { ControlDecoder, type ControlMessage, encodeControl, forkPayload, KIND } from './control.ts';
 import { type Connections, Door } from './door.ts';
@@ -25,6 +26,8 @@ export interface ZygoteStart {
   exclude: readonly string[];
   /** What the sandboxes' filter forbids and the zygote's doesn't. */
   seccomp: Buffer;
+  /** Its own; sandboxes are born in it and leave it at once. The memory that they share with it stays charged here. */
+  group: CgroupHandle | undefined;
 }
 
 export interface ReadyReport {
@@ -76,7 +79,7 @@ export class Zygote {
     this.#door = door;
     this.uid = start.uid;
     this.exclude = start.exclude;
-    this.#running = launch(start.launcher, start.plan(door.path), start.uid, false);
+    this.#running = launch(start.launcher, start.plan(door.path), start.uid, start.group !== undefined);
     this.ready = this.#ready.promise;
     this.ready.catch(() => undefined);
     const timer = setTimeout(() => {
@@ -87,7 +90,12 @@ export class Zygote {
       () => clearTimeout(timer),
       () => clearTimeout(timer),
     );
-    this.ended = this.#running.ended.then(() => this.#end());
+    const joined = this.#join(start.group);
+    this.ended = this.#running.ended.then(async () => {
+      await joined;
+      await start.group?.end();
+      this.#end();
+    });
     this.#listen(start);
   }
 
@@ -152,6 +160,19 @@ export class Zygote {
   /** The host's id of one of its sandboxes' first process. */
   async hostPid(inside: number): Promise<number | undefined> {
     return this.#pids?.of(inside);
+  }
+
+  /** Never rejects: a zygote that can't be bounded is killed before it has run. */
+  async #join(group: CgroupHandle | undefined): Promise<void> {
+    if (group === undefined) return;
+    try {
+      const init = await this.#running.init;
+      await group.join(init.pid);
+      this.#running.release();
+    } catch (error) {
+      this.#reason ||= this.#running.output.stderrHead || (error instanceof Error ? error.message : String(error));
+      this.kill();
+    }
   }
 
   #listen(start: ZygoteStart): void {

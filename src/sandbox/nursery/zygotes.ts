@@ -181,6 +181,7 @@ export class Zygotes {
         layers: entry.layers.map((_, index) => layerPath(index)),
         exclude: entry.exclude,
         seccomp,
+        group: this.#options.cgroups?.group('zygote'),
       });
     } catch (error) {
       giveBack();

@@ -86,10 +86,16 @@ class ProcessDriver implements SandboxDriver {
       this.#addresses.giveBack(streamListen.host);
       throw error;
     }
-    const { channel, output, pid, exited, kill } = running;
+    const { channel, output, pid, kill } = running;
+    const group = this.#options.cgroups?.group('sandbox');
+    const exited = running.exited.then(async (exit) => {
+      const oomKills = await group?.end();
+      return oomKills ? { ...exit, oomKills } : exit;
+    });
     void exited.then(() => this.#addresses.giveBack(streamListen.host));
     try {
-      await firstByte({ channel, output, exited, limitMs: this.#options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS });
+      // The agent runs no function before Load.
+      await Promise.all([group?.join(pid), firstByte({ channel, output, exited, limitMs: this.#options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS })]);
     } catch (error) {
       kill();
       await exited;
@@ -107,6 +113,8 @@ class ProcessDriver implements SandboxDriver {
       kill,
       onOutput: (listener) => output.listen(listener),
       stats: () => stats(spec.id, pid),
+      limit: async (limits) => group?.limit(limits),
+      oomKills: async () => (await group?.oomKills()) ?? 0,
     };
   }
 
