@@ -57,6 +57,16 @@ describe('SandboxPool', () => {
     expect(pool.counts).toMatchObject({ hits: 2, misses: 1 });
   });
 
+  it('lets a sandbox import libraries in advance, unless the last one broke', async () => {
+    const driver = new PlainDriver();
+    driver.failures = 1;
+    open(driver).stock(KIND);
+    await expect.poll(() => pool.counts.stocked).toBe(1);
+    pool.take(KIND);
+    await expect.poll(() => driver.created.length).toBeGreaterThanOrEqual(2);
+    expect(driver.created.slice(0, 2).map(({ spec }) => spec.preload)).toEqual([false, true]);
+  });
+
   it('never gives out a sandbox of another kind', async () => {
     const driver = new PlainDriver();
     open(driver).stock(KIND);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Sandbox, SandboxDriver, SandboxSpec } from './driver.ts';
 
 /** What sandboxes of the pool must agree in to stand for each other. */
-export type SandboxKind = Omit<SandboxSpec, 'id'>;
+export type SandboxKind = Omit<SandboxSpec, 'id' | 'preload'>;
 
 export interface PoolSettings {
   /** Booted sandboxes of each kind in use, at least. 0 turns the pool off. */
@@ -178,7 +178,8 @@ export class SandboxPool {
     this.#booting++;
     const started = performance.now();
     const boot = this.#driver
-      .create({ ...shelf.kind, id: randomUUID() })
+      // One that did not come up may have broken over what it was to import.
+      .create({ ...shelf.kind, id: randomUUID(), preload: shelf.failures === 0 })
       .then(
         (sandbox) => {
           shelf.bootMs += 0.2 * (performance.now() - started - shelf.bootMs);

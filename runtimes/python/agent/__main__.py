@@ -1,6 +1,7 @@
 """Start of the runtime: says Hello over descriptor 3 before anything else is imported, then becomes hearth_agent.boot.
 
-Started as `python3 -I -S -B <folder>/agent/__main__.py`. docs/protocol.md is the specification.
+Started as `python3 -I -S -B <folder>/agent/__main__.py`; with layers as further arguments it imports their libraries first. docs/protocol.md is the
+specification.
 """
 
 import posix
@@ -16,11 +17,10 @@ def _hello():
 
 
 def _main():
-    try:
-        _hello()
-    except OSError as error:
-        posix.write(2, ("hearth: no channel on descriptor 3: %s\n" % error).encode())
-        posix._exit(70)
+    layers = sys.argv[1:]
+    del sys.argv[1:]
+    if not layers:
+        _try_hello()
     folder = __file__.rpartition("/")[0] or "."
     # Only for the first import: the package finds its own modules by its __path__ afterwards.
     sys.path[:] = [path for path in sys.path if path not in ("", folder)]
@@ -28,7 +28,18 @@ def _main():
     from hearth_agent import boot
 
     sys.path.remove(folder)
+    if layers:
+        boot.import_libraries(layers)
+        _try_hello()
     boot.run()
+
+
+def _try_hello():
+    try:
+        _hello()
+    except OSError as error:
+        posix.write(2, ("hearth: no channel on descriptor 3: %s\n" % error).encode())
+        posix._exit(70)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ export const KIND = {
   fork: 0x02,
   kill: 0x03,
   booted: 0x81,
-  /** JSON: imported, excluded, sharesMemory. */
+  /** JSON: imported, rehearsed, excluded, sharesMemory. */
   ready: 0x82,
   /** u32 process id as the zygote sees it, u64 inode of the network namespace (0: not asked for). */
   forked: 0x83,

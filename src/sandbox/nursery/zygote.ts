@@ -32,6 +32,8 @@ export interface ZygoteStart {
 
 export interface ReadyReport {
   imported: string[];
+  /** Modules that have held a conversation with a peer in advance. */
+  rehearsed: string[];
   excluded: string[];
   /** Whether a sandbox's first process is over the agent's memory and has none of its own. */
   sharesMemory: boolean;

@@ -28,6 +28,21 @@ def run():
         errors.fatal("the runtime broke:\n%s" % traceback.format_exc(), 71)
 
 
+def import_libraries(layers):
+    """What the layers were built for, while the sandbox is still generic. A process that this has spoilt ends."""
+    from . import libraries, processes
+
+    processes.become_subreaper()
+    environment.add_site_builtins()
+    sys.path[:0] = layers
+    *_, spoilt = libraries.import_all(libraries.requested(layers), [])
+    libraries.forget_path(layers)
+    if spoilt is None and not libraries.only_thread():
+        spoilt = "a library"
+    if spoilt is not None:
+        errors.fatal("the import of %s in advance has side effects only at times" % spoilt)
+
+
 def prepare():
     """Imports what loading needs, while nobody waits."""
     import ctypes  # noqa: F401

@@ -27,10 +27,10 @@ class Effects:
         self.files = _files()
         self.output = os.fstat(output).st_size
 
-    def difference(self, later):
-        """What changed, in a word or two, or None."""
+    def difference(self, later, besides=()):
+        """What changed, in a word or two, or None; `besides` what may have."""
         for name in vars(self):
-            if getattr(self, name) != getattr(later, name):
+            if name not in besides and getattr(self, name) != getattr(later, name):
                 return name.replace("_", " ")
         return None
 

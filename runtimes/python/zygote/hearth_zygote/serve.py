@@ -12,7 +12,7 @@ import sys
 from _socket import AF_UNIX, SOCK_STREAM, socket
 from select import POLLIN, poll
 
-from . import birth, kernel, lean, libraries, wire
+from . import birth, kernel, lean, wire
 
 CONTROL = 3
 
@@ -27,14 +27,14 @@ def run():
     start = _receive_start(control, decoder)
     kernel.forget_initial_environment()
 
-    imported, excluded = _prepare(control, start)
+    imported, rehearsed, excluded = _prepare(control, start)
     own = [name for name in sys.modules if name.partition(".")[0] == "hearth_zygote"]
     newborn = birth.Birth(start["entry"], base64.b64decode(start["seccomp"]), own)
     _settle()
     trouble = newborn.rehearse()
     if trouble is not None:
         _give_up(control, trouble, excluded)
-    _Loop(control, decoder, newborn).run({"imported": imported, "excluded": excluded, "sharesMemory": newborn.shares_memory})
+    _Loop(control, decoder, newborn).run({"imported": imported, "rehearsed": rehearsed, "excluded": excluded, "sharesMemory": newborn.shares_memory})
 
 
 def _settle():
@@ -62,27 +62,27 @@ def _receive_start(control, decoder):
 
 
 def _prepare(control, start):
-    """Imports the agent, then the layers' libraries. (imported, excluded)."""
+    """Imports the agent, then the layers' libraries. (imported, rehearsed, excluded)."""
     folder = os.path.dirname(start["entry"])
     layers = start["layers"]
-    imported, excluded = [], start["exclude"]
+    excluded = start["exclude"]
     sys.path.insert(0, folder)
     try:
-        from hearth_agent import boot, processes
+        from hearth_agent import boot, libraries, processes
     except ModuleNotFoundError:
         sys.path.remove(folder)
-        return imported, excluded  # another agent: it prepares itself after the fork
+        return [], [], excluded  # another agent: it prepares itself after the fork
     sys.path.remove(folder)
     boot.prepare()
     processes.become_subreaper()
     sys.path[:0] = layers
-    imported, excluded, spoilt = libraries.import_all(libraries.requested(layers), excluded)
+    imported, rehearsed, excluded, spoilt = libraries.import_all(libraries.requested(layers), excluded)
     libraries.forget_path(layers)
     if spoilt is None and not libraries.only_thread():
         spoilt = imported[-1]
     if spoilt is not None:
         _give_up(control, "the import of %s has side effects only at times" % spoilt, [*excluded, spoilt])
-    return imported, excluded
+    return imported, rehearsed, excluded
 
 
 def _give_up(control, reason, exclude):

@@ -1,8 +1,12 @@
-"""What a zygote imports in advance: the libraries that somebody asked for by name when the layers were built."""
+"""What a sandbox imports before it knows its function: the libraries that somebody asked for by name when the layers were built."""
 
 import os
 import signal
 import sys
+
+from . import rehearsal
+from .preload import Effects, Captured, preload
+from .processes import kill_strays
 
 #: An import that takes longer is left to the functions.
 IMPORT_SECONDS = 20
@@ -41,57 +45,73 @@ def _module_of(line):
 
 def import_all(modules, exclude):
     """
-    (imported, excluded, spoilt): each is tried in a process of its own first, and imported here when that left no trace. `spoilt` names one
-    that nevertheless left a trace here: this process must not be used.
+    (imported, rehearsed, excluded, spoilt): each is tried in a process of its own first, and imported here when that left no trace; then those that answer for
+    functions hold conversations. `spoilt` names what nevertheless left a trace here: this process must not be used.
     """
-    from hearth_agent.preload import preload
-
     imported = []
+    rehearsed = []
     excluded = list(exclude)
     for module in modules:
         if module in excluded:
             continue
-        if not _rehearse(module):
+        if not _tried(lambda module=module: _import(module)):
             excluded.append(module)
             continue
         done, refused, spoilt = preload([(module, (), False)], lambda _: None)
         if spoilt:
-            return imported, excluded, module
+            return imported, rehearsed, excluded, module
         imported += done
         excluded += refused
-    return imported, excluded, None
+    for module in filter(rehearsal.known, imported):
+        name = "rehearsal of %s" % module
+        if name in excluded:
+            continue
+        if not _tried(lambda module=module: _rehearse(module)):
+            excluded.append(name)
+        elif not _rehearse(module):
+            return imported, rehearsed, excluded, name
+        else:
+            rehearsed.append(module)
+    return imported, rehearsed, excluded, None
+
+
+def _import(module):
+    _, excluded, spoilt = preload([(module, (), False)], lambda _: None)
+    return not excluded and not spoilt
 
 
 def _rehearse(module):
-    from hearth_agent.preload import preload
+    """Whether the conversation took place and left no trace."""
+    with Captured() as captured:
+        before = Effects(captured.file)
+        try:
+            rehearsal.hold(module)
+        except Exception:
+            return False
+        return before.difference(Effects(captured.file), ("children_time",)) is None
 
+
+def _tried(attempt):
+    """Whether `attempt` returns true in a process of its own, which is gone then with all that it started."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
             os.close(3)  # the control channel
-            os.setsid()  # what it does to its process group doesn't reach the zygote
+            os.setsid()  # what it does to its process group doesn't reach us
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
             signal.alarm(IMPORT_SECONDS)
-            _, excluded, spoilt = preload([(module, (), False)], lambda _: None)
-            if not excluded and not spoilt:
+            if attempt():
                 os.write(write, _FINE)
         finally:
             os._exit(0)
     os.close(write)
     os.waitpid(pid, 0)
-    _end_strays()  # before reading: they hold the pipe open too
-    # Said, not told by the exit status: the import itself may end the process with any.
+    kill_strays(())  # before reading: they hold the pipe open too, and are ours since we are their subreaper
+    # Said, not told by the exit status: what was attempted may end the process with any.
     said = os.read(read, len(_FINE))
     os.close(read)
     return said == _FINE
-
-
-def _end_strays():
-    """Orphans of a rehearsal come to us, since this process is their subreaper."""
-    from hearth_agent.processes import kill_strays
-
-    kill_strays(())
 
 
 def only_thread():
