@@ -157,9 +157,9 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     secrets,
     log,
     recorder: {
-      invocation(record) {
+      invocation(record, keep) {
         monitor.observe(record);
-        recorder.invocation(record);
+        if (keep) recorder.invocation(record);
       },
       instance: (record) => recorder.instance(record),
     },

@@ -20,6 +20,8 @@ export interface Machine {
   onInstanceIdle(instance: Instance): void;
   /** Others wait for room, and this one has more than its share: the instance that frees up is to go. */
   mustMakeRoom(holder: FunctionInstances, instance: Instance): boolean;
+  /** It has waited, and is given its whole time from now on. */
+  renewDeadline(invocation: Invocation): void;
   onInvocationOver(invocation: Invocation): void;
   /** Whether the cores have been idle enough of late for more instances to bring something. */
   hasIdleCpu(): boolean;
@@ -104,6 +106,14 @@ export class FunctionInstances implements InstanceOwner {
 
   get isStarting(): boolean {
     return this.#starting > 0;
+  }
+
+  /** Free slots of ready instances, at least one while nobody waits; see `Scheduler.room`. */
+  get room(): number {
+    if (this.#queue.length > 0) return 0;
+    let free = 0;
+    for (const instance of this.#instances) free += instance.freeSlots;
+    return Math.max(1, free);
   }
 
   /** Runs it now, or puts it in the line. @throws HearthError queue_full */
@@ -308,6 +318,7 @@ export class FunctionInstances implements InstanceOwner {
   }
 
   #dispatch(instance: Instance, invocation: Invocation): void {
+    if (invocation.input.patient === true) this.#machine.renewDeadline(invocation);
     try {
       instance.invoke(invocation);
     } catch (cause) {

@@ -133,7 +133,12 @@ export class Instance implements RuntimeListener, ReplyInbox {
 
   /** Whether one more invocation may be given to it. */
   get hasRoom(): boolean {
-    return this.#phase === 'ready' && this.#running.size < this.#concurrency;
+    return this.freeSlots > 0;
+  }
+
+  /** How many more invocations may be given to it. */
+  get freeSlots(): number {
+    return this.#phase === 'ready' ? this.#concurrency - this.#running.size : 0;
   }
 
   /** Invocations that came to an end in it, whichever. */

@@ -1,6 +1,6 @@
 import type { HearthError } from '../errors.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
-import type { InvocationState } from '../schemas/records.ts';
+import type { InvocationRecord, InvocationState } from '../schemas/records.ts';
 import type { Mask } from '../secrets/mask.ts';
 import { TailBuffer } from './tail-buffer.ts';
 
@@ -26,6 +26,8 @@ export interface InvocationInput {
   scriptBody: string | null;
   /** The caller's own id of the request. */
   requestId: string | null;
+  /** Nobody waits at the other end: its deadline begins anew when an instance takes it, so that it has all of its time however long it stood in the line. */
+  patient?: boolean;
 }
 
 /** Where the answer goes. One of `reply`, `start` or `fail` is called first, once; after `start`: `write`s, then `end` or `fail`. */
@@ -41,6 +43,8 @@ export interface ReplySink {
   fail(invocation: Invocation, error: HearthError): void;
   /** An instance has taken it; comes before any answer, and not at all when none could be had. */
   dispatched?(invocation: Invocation): void;
+  /** The last call of all: the instance is done with it. Who has this keeps the record, and the scheduler's recorder is told not to. */
+  over?(record: InvocationRecord): void;
 }
 
 /** The clocks under one deadline: which part of an invocation's way takes the time. */
@@ -68,7 +72,7 @@ export class Invocation {
   readonly sink: ReplySink;
   /** Milliseconds since the epoch. */
   readonly acceptedAt: number;
-  readonly deadline: number;
+  deadline: number;
   /** performance.now() at acceptance and at dispatch. */
   readonly acceptedTick: number;
   dispatchedTick = 0;

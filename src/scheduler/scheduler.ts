@@ -21,7 +21,8 @@ const IDLE_CPU_SHARE = 0.1;
 
 /** Where records go; written behind, off the request's way. */
 export interface Recorder {
-  invocation(record: InvocationRecord): void;
+  /** @param keep false: whoever asked for it keeps the record */
+  invocation(record: InvocationRecord, keep: boolean): void;
   instance(record: InstanceRecord): void;
 }
 
@@ -94,6 +95,30 @@ export class Scheduler implements Machine {
     if (invocation.answered) return;
     invocation.state = 'cancelled';
     this.#abandon(invocation, new HearthError('client_gone', 'The caller closed the connection before the answer.'), 'client_gone');
+  }
+
+  /** Somebody else than the caller wants it ended. @returns whether it was there, and not over */
+  cancelById(id: string): boolean {
+    const invocation = this.#find(id);
+    if (!invocation) return false;
+    invocation.state = 'cancelled';
+    this.#abandon(invocation, new HearthError('cancelled', `The invocation ${id} was cancelled by DELETE /invocations/${id}.`), 'client_gone');
+    return true;
+  }
+
+  /** As its record would be if it were over now; undefined when there is none of that id under way. */
+  openRecord(id: string): InvocationRecord | undefined {
+    const invocation = this.#find(id);
+    return invocation && recordOf(invocation);
+  }
+
+  /**
+   * How many invocations of the version would be taken at once by an instance that is ready; one when there is none and nobody waits, so that one is started.
+   * Whoever can wait elsewhere brings no more than that, and stays behind those who can't.
+   */
+  room(version: FunctionVersion): number {
+    if (this.#draining) return 0;
+    return this.#functions.get(version)?.room ?? 1;
   }
 
   /** A function version is registered: its kind of sandbox is kept in stock from now on. */
@@ -209,6 +234,13 @@ export class Scheduler implements Machine {
     this.#parts.recorder.instance(instance.record());
   }
 
+  renewDeadline(invocation: Invocation): void {
+    if (invocation.deadlineTimer) clearTimeout(invocation.deadlineTimer);
+    const { timeoutMs } = invocation.version;
+    invocation.deadline = Date.now() + timeoutMs;
+    invocation.deadlineTimer = setTimeout(() => this.#pastDeadline(invocation), timeoutMs);
+  }
+
   onInvocationOver(invocation: Invocation): void {
     if (!this.#open.delete(invocation)) return;
     if (invocation.deadlineTimer) clearTimeout(invocation.deadlineTimer);
@@ -217,8 +249,9 @@ export class Scheduler implements Machine {
     if (!invocation.answered && invocation.error) failInvocation(invocation, invocation.error);
     if (invocation.state === 'queued' || invocation.state === 'running') invocation.state = invocation.error ? 'failed' : 'succeeded';
     const record = recordOf(invocation);
-    this.#parts.recorder.invocation(record);
+    this.#parts.recorder.invocation(record, invocation.sink.over === undefined);
     this.#logLine(invocation, record);
+    invocation.sink.over?.(record);
     this.#checkIdle();
   }
 
@@ -239,6 +272,12 @@ export class Scheduler implements Machine {
     siblings.add(functionInstances);
     this.#parts.room.configure(functionInstances);
     return functionInstances;
+  }
+
+  /** Looked for one by one: only the control plane asks, and rarely. */
+  #find(id: string): Invocation | undefined {
+    for (const invocation of this.#open) if (invocation.input.id === id) return invocation;
+    return undefined;
   }
 
   #isInService(version: FunctionVersion): boolean {
