@@ -40,7 +40,21 @@ export const ConfigSchema = Type.Object(
       strict,
     ),
     api: Type.Object(
-      { host: Type.String({ default: '127.0.0.1', description: 'Address that the control plane listens on.' }), port: port(8000) },
+      {
+        host: Type.String({ default: '127.0.0.1', description: 'Address that the control plane listens on.' }),
+        port: port(8000),
+        auth: Type.Union([Type.Literal('auto'), Type.Literal('required'), Type.Literal('off')], {
+          default: 'auto',
+          description: 'Whether a token is needed. auto: unless it listens on a loopback address and is known under no other name.',
+        }),
+        admin_token: Type.String({ default: '', description: 'A token with the role admin, 32 characters or more; empty: none.' }),
+        admin_token_file: Type.String({ default: '', description: 'File that has that token.' }),
+        allowed_hosts: Type.Array(Type.String({ pattern: '^[A-Za-z0-9._:\\[\\]-]+$' }), {
+          default: [],
+          description: "Names besides its address that it is reached by, a proxy's for example: `name` or `name:port`.",
+        }),
+        audit_keep_ms: millis(90 * 24 * 3600_000, 'Entries of the audit log are kept for.'),
+      },
       strict,
     ),
     data_dir: Type.String({ minLength: 1, default: 'data', description: 'Everything that survives a restart.' }),
@@ -189,7 +203,7 @@ function readFile(file: string | undefined, cwd: string): Record<string, unknown
 type SchemaNode = { type?: string; properties?: Record<string, SchemaNode>; default?: unknown };
 
 /** Names of the environment that exist by themselves and are no members. */
-const OTHER_NAMES = new Set(['HEARTH_CONFIG']);
+const OTHER_NAMES = new Set(['HEARTH_CONFIG', 'HEARTH_TOKEN']);
 
 function applyEnvironment(target: Record<string, unknown>, environment: Readonly<Record<string, string | undefined>>): void {
   const known = new Map<string, { path: string[]; schema: SchemaNode }>();

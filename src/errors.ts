@@ -16,6 +16,11 @@ export const CATALOGUE = {
   conflict: { status: 409, title: 'The request conflicts with the state of the resource', fault: 'caller' },
   no_function: { status: 404, title: 'No function is registered for this event key', fault: 'caller' },
   unknown_version: { status: 404, title: 'The function has no version of that number in service', fault: 'caller' },
+  unauthenticated: { status: 401, title: 'The control plane does not know who asks', fault: 'caller' },
+  forbidden: { status: 403, title: 'The token has not the role that this needs', fault: 'caller' },
+  cross_origin: { status: 403, title: 'A page of another site asked for a change', fault: 'caller' },
+  host_not_allowed: { status: 421, title: 'The control plane is not known under this name', fault: 'caller' },
+  too_many_failures: { status: 429, title: 'Too many wrong tokens came from this address', fault: 'caller' },
   method_not_allowed: { status: 405, title: 'The path has functions for other methods only', fault: 'caller' },
   request_timeout: { status: 408, title: 'The request did not arrive in time', fault: 'caller' },
   body_too_large: { status: 413, title: 'The request body is too large', fault: 'caller' },
@@ -68,6 +73,8 @@ export interface HearthErrorOptions {
   retryAfter?: number;
   /** Methods, for Allow. */
   allow?: readonly string[];
+  /** For WWW-Authenticate (RFC 6750 §3). */
+  challenge?: string;
   cause?: unknown;
 }
 
@@ -78,6 +85,7 @@ export class HearthError extends Error {
   readonly extra: Record<string, unknown>;
   readonly retryAfter: number | undefined;
   readonly allow: readonly string[] | undefined;
+  readonly challenge: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: HearthErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -85,6 +93,7 @@ export class HearthError extends Error {
     this.extra = options.extra ?? {};
     this.retryAfter = options.retryAfter;
     this.allow = options.allow;
+    this.challenge = options.challenge;
   }
 
   get status(): number {

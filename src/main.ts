@@ -3,6 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { decideAccess } from './api/access/access-policy.ts';
 import { createApi } from './api/create-api.ts';
 import type { Config } from './config.ts';
 import { HearthError } from './errors.ts';
@@ -80,6 +81,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   undo.defer(() => store.close());
   const closed = await store.closeOpenRecords('the platform ended without stopping it', Date.now());
   if (closed > 0) log.warn({ records: closed }, 'the platform had not been stopped cleanly; records that it had left open are closed');
+  const access = decideAccess(config.api, await readAdminToken(config), await store.tokens(), Date.now());
 
   const stored = readVersions(store);
 
@@ -216,7 +218,8 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
 
   const api = await createApi({
     registry,
-    store: { versions: (name) => store.versions(name), version: (name, number) => store.version(name, number), ...readThrough(store, recorder) },
+    store: { ...store, ...readThrough(store, recorder) },
+    access,
     layers,
     secrets,
     trigger: (request) => {
@@ -239,6 +242,9 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
 
   const prune = () => {
     store.pruneRecords(Date.now() - config.records.keep_ms).catch((error: unknown) => log.warn({ err: error }, 'old records could not be deleted'));
+    store
+      .pruneAudit(Date.now() - config.api.audit_keep_ms)
+      .catch((error: unknown) => log.warn({ err: error }, 'old entries of the audit log could not be deleted'));
   };
   const pruneTimer = setInterval(prune, PRUNE_INTERVAL_MS);
   prune();
@@ -343,6 +349,17 @@ async function readRequirements(config: Config): Promise<string> {
       { cause },
     );
   });
+}
+
+async function readAdminToken({ api }: Config): Promise<string> {
+  if (api.admin_token_file === '') return api.admin_token;
+  const file = resolve(api.admin_token_file);
+  const text = await readFile(file, 'utf8').catch((cause: Error) => {
+    throw new HearthError('invalid_config', `The file ${file} of HEARTH_API_ADMIN_TOKEN_FILE can't be read: ${cause.message}.`, { cause });
+  });
+  const token = text.trim();
+  if (token === '') throw new HearthError('invalid_config', `The file ${file} of HEARTH_API_ADMIN_TOKEN_FILE is empty.`);
+  return token;
 }
 
 function gatewaySettings({ gateway }: Config): ConstructorParameters<typeof Gateway>[0] {

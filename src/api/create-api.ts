@@ -2,17 +2,20 @@ import { randomUUID } from 'node:crypto';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { HearthError } from '../errors.ts';
+import { guard } from './access/guard.ts';
 import type { Api } from './api.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { describeApi } from './describe-api.ts';
 import { answerClientError, sendProblem } from './problems.ts';
 import { RouteTable } from './route-table.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { functionRoutes } from './routes/functions.ts';
 import { instanceRoutes } from './routes/instances.ts';
 import { invocationRoutes } from './routes/invocations.ts';
 import { layerRoutes } from './routes/layers.ts';
 import { platformRoutes } from './routes/platform.ts';
 import { secretRoutes } from './routes/secrets.ts';
+import { tokenRoutes } from './routes/tokens.ts';
 import { trafficRoutes } from './routes/traffic.ts';
 import { triggerRoutes } from './routes/trigger.ts';
 import { versionRoutes } from './routes/versions.ts';
@@ -56,7 +59,8 @@ export function createApi(deps: ApiDependencies, { closeGraceMs = 5_000 }: ApiOp
 
   endWithin(app, closeGraceMs);
 
-  describeApi(app);
+  describeApi(app, deps.access.required);
+  guard(app, { policy: deps.access, store: deps.store, log: deps.log });
   // After the plugins of describeApi, which see only routes that are added once they are there.
   app.register(async (scope: Api) => {
     platformRoutes(scope);
@@ -68,13 +72,15 @@ export function createApi(deps: ApiDependencies, { closeGraceMs = 5_000 }: ApiOp
     invocationRoutes(scope, deps);
     layerRoutes(scope, deps);
     secretRoutes(scope, deps);
+    tokenRoutes(scope, deps);
+    auditRoutes(scope, deps);
   });
   return app as unknown as FastifyInstance;
 }
 
 /**
- * Only application/json is read. Browsers send that across origins after asking first, and get no leave here: so a web page that a user of the
- * platform looks at can't register functions.
+ * Only application/json is read. Browsers send that across origins after asking first, and get no leave here: a second line behind the guard's look at
+ * the Origin.
  */
 function acceptJsonOnly(app: Api): void {
   const parse = app.getDefaultJsonParser('error', 'error');

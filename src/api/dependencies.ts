@@ -4,6 +4,7 @@ import type { Registry } from '../registry/registry.ts';
 import type { InstanceRecord } from '../schemas/records.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
+import type { AccessPolicy } from './access/access-policy.ts';
 
 /** What a client of `POST /functions/trigger` gives; a function's environment gets it verbatim. */
 export interface TriggerRequest {
@@ -24,8 +25,25 @@ export interface TriggerResult {
 /** What the control plane needs of the platform's other parts. It is never on the way of a request. */
 export interface ApiDependencies {
   registry: Registry;
-  /** For reading records and versions. */
-  store: Pick<Store, 'versions' | 'version' | 'invocation' | 'invocations' | 'instance' | 'instances'>;
+  /** For reading records and versions, and for who may change them and who did. */
+  store: Pick<
+    Store,
+    | 'versions'
+    | 'version'
+    | 'invocation'
+    | 'invocations'
+    | 'instance'
+    | 'instances'
+    | 'tokens'
+    | 'token'
+    | 'putToken'
+    | 'touchToken'
+    | 'deleteToken'
+    | 'beginAudit'
+    | 'endAudit'
+    | 'audit'
+  >;
+  access: AccessPolicy;
   layers: Pick<Layers, 'ensure' | 'list' | 'remove'>;
   secrets: Pick<Secrets, 'put' | 'remove' | 'list' | 'rotateKey'>;
   /**

@@ -30,6 +30,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   if (known.status >= 500) request.log.error({ err: known, correlationId: request.id }, 'a request of the control plane failed');
   if (known.retryAfter !== undefined) reply.header('retry-after', String(known.retryAfter));
   if (known.allow !== undefined) reply.header('allow', known.allow.join(', '));
+  if (known.challenge !== undefined) reply.header('www-authenticate', known.challenge);
   const problem = { ...known.toProblem(), ...(known.code === 'internal' ? { correlation_id: request.id } : {}) };
   // As text: a serialiser made from the route's schema would leave out members that only some problems have.
   return reply.code(known.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));

@@ -1,23 +1,64 @@
+import { readFile } from 'node:fs/promises';
 import { CATALOGUE, type ErrorCode, HearthError } from '../errors.ts';
 
+/** A running platform, as the options of a command name it. */
+export interface Target {
+  /** URL of its control plane. */
+  api: string;
+  /** File that has the token; before the environment's. */
+  tokenFile?: string;
+  /** The environment's HEARTH_TOKEN. */
+  token?: string;
+}
+
 /** One request to the control plane; the CLI knows nothing else of a running platform. @throws HearthError what the platform answered, or that it didn't */
-export async function request(api: string, method: string, path: string, body?: unknown): Promise<unknown> {
+export async function request(target: Target, method: string, path: string, body?: unknown): Promise<unknown> {
+  const { api } = target;
+  const token = await tokenOf(target);
   let response: Response;
   try {
     response = await fetch(new URL(path, api), {
       method,
-      ...(body === undefined ? {} : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }),
+      headers: {
+        ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   } catch (cause) {
     throw new HearthError('internal', `No platform answers at ${api}. Start one with \`hearth up\`, or name its address with --api.`, { cause });
   }
   const text = await response.text();
-  const value: unknown = text === '' ? null : JSON.parse(text);
-  if (response.ok) return value;
-  const { code, detail, title, ...extra } = value as { code?: string; detail?: string; title?: string };
+  const value = parse(text, response.headers.get('content-type'));
+  if (response.ok && value !== undefined) return value;
+  const { code, detail, title, ...extra } = (value ?? {}) as { code?: string; detail?: string; title?: string };
   throw new HearthError(
     code !== undefined && code in CATALOGUE ? (code as ErrorCode) : 'internal',
-    detail ?? title ?? `The platform answered ${response.status}.`,
+    detail ?? title ?? `${api} answered ${response.status}, and not as a control plane of Hearth does. Is --api its address?`,
     { extra },
   );
+}
+
+async function tokenOf({ tokenFile, token }: Target): Promise<string | undefined> {
+  if (tokenFile === undefined) return checked(token, 'HEARTH_TOKEN');
+  const text = await readFile(tokenFile, 'utf8').catch((cause: Error) => {
+    throw new HearthError('unauthenticated', `The token file ${tokenFile} can't be read: ${cause.message}.`, { cause });
+  });
+  if (text.trim() === '') throw new HearthError('unauthenticated', `The token file ${tokenFile} is empty.`);
+  return checked(text.trim(), tokenFile);
+}
+
+/** Said here, since what fits no header would be reported with its text in it. */
+function checked(token: string | undefined, source: string): string | undefined {
+  if (token === undefined || token === '') return undefined;
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw new HearthError('unauthenticated', `What ${source} has is no token: tokens have no spaces or line breaks in them.`);
+  return token;
+}
+
+/** undefined for what is no JSON. */
+function parse(text: string, type: string | null): unknown {
+  if (text === '') return null;
+  if (type === null || !/^application\/([a-z.+-]+\+)?json\b/.test(type)) return undefined;
+  return JSON.parse(text);
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { HearthError } from '../errors.ts';
-import { request } from './api-client.ts';
+import { request, type Target } from './api-client.ts';
 import { table } from './table.ts';
 
 interface LayerOnTheWire {
@@ -12,8 +12,8 @@ interface LayerOnTheWire {
   requirements: string;
 }
 
-export async function layersList(options: { api: string; json?: boolean }): Promise<void> {
-  const { layers } = (await request(options.api, 'GET', '/layers')) as { layers: LayerOnTheWire[] };
+export async function layersList(options: Target & { json?: boolean }): Promise<void> {
+  const { layers } = (await request(options, 'GET', '/layers')) as { layers: LayerOnTheWire[] };
   if (options.json) {
     process.stdout.write(`${JSON.stringify(layers, null, 2)}\n`);
     return;
@@ -27,15 +27,15 @@ export async function layersList(options: { api: string; json?: boolean }): Prom
   process.stdout.write(table([['ID', 'NAME', 'STATE', 'SIZE'], ...rows]));
 }
 
-export async function layersBuild(name: string, options: { requirements: string; api: string; json?: boolean }): Promise<void> {
+export async function layersBuild(name: string, options: Target & { requirements: string; json?: boolean }): Promise<void> {
   const requirements = await readRequirements(options.requirements);
   if (!options.json) process.stderr.write(`Building the layer ${name}; this takes as long as pip does …\n`);
-  const layer = (await request(options.api, 'POST', '/layers', { name, requirements })) as LayerOnTheWire;
+  const layer = (await request(options, 'POST', '/layers', { name, requirements })) as LayerOnTheWire;
   process.stdout.write(options.json ? `${JSON.stringify(layer, null, 2)}\n` : `The layer ${name} is ready: ${layer.id}.\n`);
 }
 
-export async function layersRemove(nameOrId: string, options: { api: string }): Promise<void> {
-  await request(options.api, 'DELETE', `/layers/${encodeURIComponent(nameOrId)}`);
+export async function layersRemove(nameOrId: string, options: Target): Promise<void> {
+  await request(options, 'DELETE', `/layers/${encodeURIComponent(nameOrId)}`);
   process.stdout.write(`The layer ${nameOrId} is removed.\n`);
 }
 

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { HearthError } from '../errors.ts';
 import { doctor } from './doctor.ts';
 import { layersBuild, layersList, layersRemove } from './layers.ts';
 import { secretsDelete, secretsList, secretsRotateKey, secretsSet } from './secrets.ts';
+import { tokensCreate, tokensList, tokensRevoke } from './tokens.ts';
 import { up } from './up.ts';
 
-/** Exit codes: 0 done, 1 it failed (the message says why), 2 the command line was not understood. */
+/** Exit codes: 0 done, 1 it failed (the message says why), 2 the command line was not understood, 3 the platform wants a token, another one, or one with more rights. */
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
@@ -28,50 +29,51 @@ program
   .action((options: { json?: boolean }) => doctor(options, process.env));
 
 const layers = program.command('layers').description('list and build layers of libraries, on a running platform');
-const api = ['--api <url>', 'address of the control plane', 'http://127.0.0.1:8000'] as const;
-layers
-  .command('list', { isDefault: true })
+/** For commands that talk to a running platform. */
+const onPlatform = (command: Command): Command =>
+  command
+    .option('--api <url>', 'address of the control plane', 'http://127.0.0.1:8000')
+    .option('--token-file <file>', 'file that has a token for it; without this, HEARTH_TOKEN of the environment is used')
+    .hook('preAction', (_, action) => void action.setOptionValue('token', process.env.HEARTH_TOKEN));
+onPlatform(layers.command('list', { isDefault: true }))
   .description('list the layers')
-  .option(...api)
   .option('--json', 'print a JSON document')
   .action(layersList);
-layers
-  .command('build <name>')
+onPlatform(layers.command('build <name>'))
   .description('build a layer from a requirements file, or again from a changed one')
   .requiredOption('-r, --requirements <file>', 'the requirements file; - reads standard input')
-  .option(...api)
   .option('--json', 'print a JSON document')
   .action(layersBuild);
-layers
-  .command('remove <name-or-id>')
-  .description('forget a layer that no function uses')
-  .option(...api)
-  .action(layersRemove);
+onPlatform(layers.command('remove <name-or-id>')).description('forget a layer that no function uses').action(layersRemove);
+
+const tokens = program.command('tokens').description('make, list and revoke tokens for the control plane of a running platform');
+onPlatform(tokens.command('create'))
+  .description('make a token and print it; it is shown this once')
+  .requiredOption('--name <name>', 'what it is known by: letters, digits, _ - . @')
+  .addOption(new Option('--role <role>', 'what it may do').choices(['read', 'deploy', 'admin']).makeOptionMandatory())
+  .option('--expires <when>', 'never, a time from now like 12h, 30d or 1y, or a date', 'never')
+  .option('--json', 'print a JSON document')
+  .action(tokensCreate);
+onPlatform(tokens.command('list', { isDefault: true }))
+  .description('list the tokens, without their texts')
+  .option('--json', 'print a JSON document')
+  .action(tokensList);
+onPlatform(tokens.command('revoke <name-or-id>')).description('refuse a token from now on').action(tokensRevoke);
 
 const secrets = program.command('secrets').description('set and list what functions must know and nobody else, on a running platform');
-secrets
-  .command('list', { isDefault: true })
+onPlatform(secrets.command('list', { isDefault: true }))
   .description('list the secrets, without their values')
-  .option(...api)
   .option('--json', 'print a JSON document')
   .action(secretsList);
-secrets
-  .command('set <name>')
+onPlatform(secrets.command('set <name>'))
   .description('set a secret; its value comes from standard input, or is asked for')
   .option('--from-file <file>', 'take the value from a file, as it is')
-  .option(...api)
   .action(secretsSet);
-secrets
-  .command('delete <name>')
+onPlatform(secrets.command('delete <name>'))
   .description('delete a secret that no function names')
   .option('--force', 'even if functions name it; they can not be started then')
-  .option(...api)
   .action(secretsDelete);
-secrets
-  .command('rotate-key')
-  .description('make a new key, and encrypt all secrets anew with it')
-  .option(...api)
-  .action(secretsRotateKey);
+onPlatform(secrets.command('rotate-key')).description('make a new key, and encrypt all secrets anew with it').action(secretsRotateKey);
 
 try {
   await program.parseAsync();
@@ -85,7 +87,7 @@ function report(error: unknown): number {
     process.stderr.write(`hearth: ${error.message}\n`);
     const { output } = error.extra;
     if (typeof output === 'string') process.stderr.write(`${output.trimEnd()}\n`);
-    return 1;
+    return error.code === 'unauthenticated' || error.code === 'forbidden' ? 3 : 1;
   }
   process.stderr.write(`hearth: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return 1;

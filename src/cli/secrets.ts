@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { HearthError } from '../errors.ts';
-import { request } from './api-client.ts';
+import { request, type Target } from './api-client.ts';
 import { table } from './table.ts';
 
 interface SecretOnTheWire {
@@ -13,15 +13,15 @@ interface SecretOnTheWire {
   functions: string[];
 }
 
-export async function secretsSet(name: string, options: { api: string; fromFile?: string }): Promise<void> {
+export async function secretsSet(name: string, options: Target & { fromFile?: string }): Promise<void> {
   const value = await readValue(name, options.fromFile);
-  const answer = (await request(options.api, 'PUT', `/secrets/${encodeURIComponent(name)}`, { value })) as SecretOnTheWire & { changed: boolean };
+  const answer = (await request(options, 'PUT', `/secrets/${encodeURIComponent(name)}`, { value })) as SecretOnTheWire & { changed: boolean };
   const users = answer.functions.length === 0 ? 'no function names it yet' : `named by ${answer.functions.join(', ')}`;
   process.stdout.write(`The secret ${name} ${answer.changed ? 'is set' : 'had that value already'} (version ${answer.version}; ${users}).\n`);
 }
 
-export async function secretsList(options: { api: string; json?: boolean }): Promise<void> {
-  const { secrets } = (await request(options.api, 'GET', '/secrets')) as { secrets: SecretOnTheWire[] };
+export async function secretsList(options: Target & { json?: boolean }): Promise<void> {
+  const { secrets } = (await request(options, 'GET', '/secrets')) as { secrets: SecretOnTheWire[] };
   if (options.json) {
     process.stdout.write(`${JSON.stringify(secrets, null, 2)}\n`);
     return;
@@ -35,15 +35,15 @@ export async function secretsList(options: { api: string; json?: boolean }): Pro
   process.stdout.write(table([['NAME', 'VERSION', 'SET AT', 'FUNCTIONS'], ...rows]));
 }
 
-export async function secretsDelete(name: string, options: { api: string; force?: boolean }): Promise<void> {
-  const { deleted } = (await request(options.api, 'DELETE', `/secrets/${encodeURIComponent(name)}${options.force ? '?force=true' : ''}`)) as {
+export async function secretsDelete(name: string, options: Target & { force?: boolean }): Promise<void> {
+  const { deleted } = (await request(options, 'DELETE', `/secrets/${encodeURIComponent(name)}${options.force ? '?force=true' : ''}`)) as {
     deleted: boolean;
   };
   process.stdout.write(deleted ? `The secret ${name} is deleted.\n` : `There was no secret ${name}.\n`);
 }
 
-export async function secretsRotateKey(options: { api: string }): Promise<void> {
-  const { key_id: id, secrets } = (await request(options.api, 'POST', '/secrets/rotate-key')) as { key_id: string; secrets: number };
+export async function secretsRotateKey(options: Target): Promise<void> {
+  const { key_id: id, secrets } = (await request(options, 'POST', '/secrets/rotate-key')) as { key_id: string; secrets: number };
   process.stdout.write(
     `The key is changed (its id is ${id} now), and ${secrets} ${secrets === 1 ? 'secret is' : 'secrets are'} encrypted with it.\n`,
   );

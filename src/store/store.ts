@@ -1,3 +1,4 @@
+import type { AuditEntry, TokenRecord } from '../schemas/access.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { InstanceRecord, InvocationRecord, InvocationState, LayerRecord } from '../schemas/records.ts';
 import type { StoredSecret } from '../schemas/secret.ts';
@@ -61,6 +62,25 @@ export interface Store {
   layers(): Promise<LayerRecord[]>;
   deleteLayer(id: string): Promise<boolean>;
 
+  /** Oldest first. */
+  tokens(): Promise<TokenRecord[]>;
+  token(id: string): Promise<TokenRecord | undefined>;
+  /** @throws HearthError conflict when there is one of that name */
+  putToken(token: TokenRecord): Promise<void>;
+  /** Notes when it was last used; nothing when it is gone. */
+  touchToken(id: string, at: number): Promise<void>;
+  /** Whether there was one. */
+  deleteToken(id: string): Promise<boolean>;
+
+  /** Appends; the entry can not be changed afterwards, only ended once. @returns its id, which counts up */
+  beginAudit(entry: Omit<AuditEntry, 'id' | 'version' | 'status'>): Promise<number>;
+  /** @throws HearthError when it has ended already */
+  endAudit(id: number, status: number, version: number | null): Promise<void>;
+  /** Newest first. */
+  audit(filter: AuditFilter): Promise<AuditEntry[]>;
+  /** Deletes entries made before that instant. Returns how many. */
+  pruneAudit(before: number): Promise<number>;
+
   close(): Promise<void>;
 }
 
@@ -83,6 +103,15 @@ export interface InstanceFilter {
   functionName?: string;
   /** Leave out those that have stopped. */
   liveOnly?: boolean;
+  /** 1 to 1000. */
+  limit: number;
+}
+
+export interface AuditFilter {
+  /** Only those made at that instant or later. */
+  since?: number;
+  /** Only those with smaller ids: the way to the next page. */
+  before?: number;
   /** 1 to 1000. */
   limit: number;
 }

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { HearthError } from '../../errors.ts';
 import { FunctionDefinition } from '../../schemas/function.ts';
+import { noteVersion } from '../access/audit.ts';
 import type { Api } from '../api.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { problems } from '../wire/common.ts';
@@ -10,6 +11,7 @@ export function functionRoutes(app: Api, { registry }: Pick<ApiDependencies, 're
   app.post(
     '/functions',
     {
+      config: { role: 'deploy', subject: (request) => (request.body as { function_name: string }).function_name },
       schema: {
         summary: 'Register a function, or a new version of one',
         description:
@@ -42,6 +44,7 @@ export function functionRoutes(app: Api, { registry }: Pick<ApiDependencies, 're
     },
     async (request) => {
       const { version, created, warnings } = await registry.register(request.body);
+      noteVersion(request, version.number);
       return { status: 'ok' as const, ...functionSummary(version), created, warnings };
     },
   );
@@ -49,6 +52,7 @@ export function functionRoutes(app: Api, { registry }: Pick<ApiDependencies, 're
   app.get(
     '/functions',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'All functions, by event key, without their code',
         tags: ['functions'],
@@ -64,6 +68,7 @@ export function functionRoutes(app: Api, { registry }: Pick<ApiDependencies, 're
   app.get(
     '/functions/:function_name',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'The current version of a function, with its code',
         tags: ['functions'],
@@ -82,6 +87,7 @@ export function functionRoutes(app: Api, { registry }: Pick<ApiDependencies, 're
   app.delete(
     '/functions/:function_name',
     {
+      config: { role: 'deploy' },
       schema: {
         summary: 'Delete a function',
         description: 'Its versions and records stay. A name that is not there is no error.',

@@ -21,6 +21,7 @@ export function instanceRoutes(app: Api, { store, liveInstances, instanceLogs }:
   app.get(
     '/functions/instances',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'Instances, newest first',
         tags: ['instances'],
@@ -51,6 +52,7 @@ export function instanceRoutes(app: Api, { store, liveInstances, instanceLogs }:
   app.get(
     '/functions/instances/:id',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'One instance, also when it has stopped',
         tags: ['instances'],
@@ -64,6 +66,7 @@ export function instanceRoutes(app: Api, { store, liveInstances, instanceLogs }:
   app.get(
     '/functions/instances/:id/logs',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'The last of what an instance printed',
         tags: ['instances'],

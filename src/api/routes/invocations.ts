@@ -27,6 +27,7 @@ export function invocationRoutes(app: Api, { store }: Pick<ApiDependencies, 'sto
   app.get(
     '/invocations',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'Invocations, newest first',
         description: 'Records are written behind: the last second or so may be missing. What they printed stands in each one only.',
@@ -69,6 +70,7 @@ export function invocationRoutes(app: Api, { store }: Pick<ApiDependencies, 'sto
   app.get(
     '/invocations/:id',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'One invocation',
         tags: ['invocations'],

@@ -26,6 +26,7 @@ export function layerRoutes(app: Api, { layers, registry }: Pick<ApiDependencies
   app.get(
     '/layers',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'All layers',
         tags: ['layers'],
@@ -38,6 +39,7 @@ export function layerRoutes(app: Api, { layers, registry }: Pick<ApiDependencies
   app.post(
     '/layers',
     {
+      config: { role: 'deploy', subject: (request) => (request.body as { name: string }).name },
       schema: {
         summary: 'Build a layer of libraries under a name',
         description: 'Answers when it is built, which may take minutes. Functions that are registered from then on get this one under the name.',
@@ -67,6 +69,7 @@ export function layerRoutes(app: Api, { layers, registry }: Pick<ApiDependencies
   app.delete(
     '/layers/:layer',
     {
+      config: { role: 'deploy' },
       schema: {
         summary: 'Delete a layer, by name or id',
         tags: ['layers'],

@@ -5,6 +5,7 @@ export function platformRoutes(app: Api): void {
   app.get(
     '/health',
     {
+      config: { role: 'open' },
       schema: {
         summary: 'Whether the control plane is alive',
         tags: ['platform'],
@@ -17,6 +18,7 @@ export function platformRoutes(app: Api): void {
   app.get(
     '/openapi.json',
     {
+      config: { role: 'open' },
       schema: {
         summary: 'This description',
         tags: ['platform'],
@@ -28,7 +30,10 @@ export function platformRoutes(app: Api): void {
 
   app.get(
     '/',
-    { schema: { summary: 'Leads to the documentation', tags: ['platform'], response: { 302: Type.Null({ description: 'To /docs.' }) } } },
+    {
+      config: { role: 'open' },
+      schema: { summary: 'Leads to the documentation', tags: ['platform'], response: { 302: Type.Null({ description: 'To /docs.' }) } },
+    },
     (_request, reply) => {
       reply.redirect('/docs', 302);
     },

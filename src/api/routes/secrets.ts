@@ -13,6 +13,7 @@ export function secretRoutes(app: Api, { secrets, registry }: Pick<ApiDependenci
   app.get(
     '/secrets',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'All secrets, without their values',
         tags: ['secrets'],
@@ -25,6 +26,7 @@ export function secretRoutes(app: Api, { secrets, registry }: Pick<ApiDependenci
   app.put(
     '/secrets/:name',
     {
+      config: { role: 'deploy' },
       schema: {
         summary: 'Set a secret, or give it another value',
         description:
@@ -50,6 +52,7 @@ export function secretRoutes(app: Api, { secrets, registry }: Pick<ApiDependenci
   app.delete(
     '/secrets/:name',
     {
+      config: { role: 'deploy' },
       schema: {
         summary: 'Delete a secret',
         description: 'A name that is not there is no error.',
@@ -82,6 +85,7 @@ export function secretRoutes(app: Api, { secrets, registry }: Pick<ApiDependenci
   app.post(
     '/secrets/rotate-key',
     {
+      config: { role: 'admin' },
       schema: {
         summary: 'Make a new key, and encrypt all secrets anew with it',
         description: 'All or none. Functions notice nothing. A key that comes from the configuration can not be replaced from here.',

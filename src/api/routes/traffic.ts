@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { HearthError } from '../../errors.ts';
 import { TrafficDefinition } from '../../schemas/traffic.ts';
+import { noteVersion } from '../access/audit.ts';
 import type { Api } from '../api.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { problems } from '../wire/common.ts';
@@ -14,6 +15,7 @@ export function trafficRoutes(app: Api, { registry }: Pick<ApiDependencies, 'reg
   app.post(
     '/functions/:function_name/rollback',
     {
+      config: { role: 'deploy' },
       schema: {
         summary: 'Make an earlier version current again',
         description: "Under its own number; its event key becomes the function's. All calls go to it: a traffic split ends.",
@@ -48,6 +50,7 @@ export function trafficRoutes(app: Api, { registry }: Pick<ApiDependencies, 'reg
     },
     async (request) => {
       const { version, from, warnings } = await registry.rollback(request.params.function_name, request.body.version);
+      noteVersion(request, version.number);
       return { status: 'ok' as const, ...functionSummary(version), rolled_back_from: from, warnings };
     },
   );
@@ -55,6 +58,7 @@ export function trafficRoutes(app: Api, { registry }: Pick<ApiDependencies, 'reg
   app.get(
     '/functions/:function_name/traffic',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'How the calls of a function are split between versions, and what came of them',
         tags: ['versions'],
@@ -73,6 +77,7 @@ export function trafficRoutes(app: Api, { registry }: Pick<ApiDependencies, 'reg
   app.put(
     '/functions/:function_name/traffic',
     {
+      config: { role: 'deploy' },
       schema: {
         summary: 'Split the calls of a function between versions',
         description:
@@ -113,6 +118,7 @@ export function trafficRoutes(app: Api, { registry }: Pick<ApiDependencies, 'reg
   app.delete(
     '/functions/:function_name/traffic',
     {
+      config: { role: 'deploy' },
       schema: {
         summary: 'End the split: all calls go to the current version',
         description: 'Where there is none, that is no error.',
@@ -123,6 +129,7 @@ export function trafficRoutes(app: Api, { registry }: Pick<ApiDependencies, 'reg
     },
     async (request) => {
       const { ended, current, warnings } = await registry.endTraffic(request.params.function_name);
+      noteVersion(request, current.number);
       return { status: 'ok' as const, deleted: ended, current_version: current.number, warnings };
     },
   );

@@ -18,6 +18,7 @@ export function triggerRoutes(app: Api, deps: Pick<ApiDependencies, 'trigger'>):
   app.post(
     '/functions/trigger',
     {
+      config: { role: 'deploy', subject: (request) => subjectOf(request.body as { http_verb: string; http_path: string }) },
       schema: {
         summary: 'Run the functions of an event key',
         description:
@@ -62,4 +63,9 @@ export function triggerRoutes(app: Api, deps: Pick<ApiDependencies, 'trigger'>):
       return { status: 'ok' as const, container_ids: await instancesFor(request) };
     },
   );
+}
+
+/** Without the query, which may hold secrets. */
+function subjectOf({ http_verb: verb, http_path: path }: { http_verb: string; http_path: string }): string {
+  return `${verb} ${path.split('?', 1)[0]}`;
 }

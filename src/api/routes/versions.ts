@@ -9,6 +9,7 @@ export function versionRoutes(app: Api, { store }: Pick<ApiDependencies, 'store'
   app.get(
     '/functions/:function_name/versions',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'All versions of a function, newest first',
         description: 'They outlive the function.',
@@ -28,6 +29,7 @@ export function versionRoutes(app: Api, { store }: Pick<ApiDependencies, 'store'
   app.get(
     '/functions/:function_name/versions/:number',
     {
+      config: { role: 'read' },
       schema: {
         summary: 'One version, with its code',
         tags: ['versions'],

@@ -139,12 +139,44 @@ const asynchronous = `
   ALTER TABLE function_versions ADD COLUMN retry TEXT NOT NULL DEFAULT '{"attempts":3,"minBackoffMs":1000,"maxBackoffMs":60000,"maxAgeMs":21600000}';
 `;
 
+/** Entries of the audit log are ended once and never changed; they go by age only. AUTOINCREMENT: ids of those that went are not given again. */
+const access = `
+  CREATE TABLE tokens (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    role TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    expires_at REAL,
+    last_used_at REAL
+  ) STRICT;
+
+  CREATE TABLE audit_log (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at REAL NOT NULL,
+    token_id TEXT,
+    actor TEXT NOT NULL,
+    address TEXT NOT NULL,
+    method TEXT NOT NULL,
+    route TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    version INTEGER,
+    status INTEGER
+  ) STRICT;
+  CREATE INDEX audit_by_time ON audit_log (at);
+  CREATE TRIGGER audit_append_only BEFORE UPDATE ON audit_log
+  WHEN old.status IS NOT NULL OR (new.id, new.at, new.token_id, new.actor, new.address, new.method, new.route, new.subject)
+    IS NOT (old.id, old.at, old.token_id, old.actor, old.address, old.method, old.route, old.subject)
+  BEGIN SELECT raise(ABORT, 'entries of the audit log are not changed'); END;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'initial', sql: initial },
   { number: 2, name: 'traffic splits', sql: trafficSplits },
   { number: 3, name: 'keep-alive settings', sql: keepAliveSettings },
   { number: 4, name: 'secrets', sql: secrets },
   { number: 5, name: 'asynchronous invocations', sql: asynchronous },
+  { number: 6, name: 'tokens and audit log', sql: access },
 ];
 
 export function checksum(migration: Migration): string {

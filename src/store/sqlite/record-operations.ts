@@ -1,4 +1,5 @@
 import type { SQLInputValue } from 'node:sqlite';
+import type { AccessOperations } from './access-operations.ts';
 import type { Database } from './database.ts';
 import type { FunctionOperations } from './function-operations.ts';
 import type { BlockingStore } from './requests.ts';
@@ -6,7 +7,10 @@ import { instanceTable, invocationTable, layerTable, type RecordTable } from './
 import type { SecretOperations } from './secret-operations.ts';
 import type { TrafficOperations } from './traffic-operations.ts';
 
-type RecordOperations = Omit<BlockingStore, keyof FunctionOperations | keyof TrafficOperations | keyof SecretOperations | 'close'>;
+type RecordOperations = Omit<
+  BlockingStore,
+  keyof AccessOperations | keyof FunctionOperations | keyof TrafficOperations | keyof SecretOperations | 'close'
+>;
 
 const MAX_ROWS = 1000;
 /** Rows of each table that one `pruneRecords` deletes, so that no other request waits long behind it. */

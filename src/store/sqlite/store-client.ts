@@ -104,27 +104,38 @@ export async function createStoreClient(worker: Worker, file: string, log: Store
     instance: (id) => call('instance', id),
     instances: (filter) => call('instances', filter),
     closeOpenRecords: (reason, now) => call('closeOpenRecords', reason, now),
-    async pruneRecords(before) {
-      let total = 0;
-      // The worker deletes a chunk at a time, so that others get their turn in between.
-      for (;;) {
-        const deleted = await call('pruneRecords', before);
-        total += deleted;
-        if (deleted === 0) return total;
-      }
-    },
     secrets: () => call('secrets'),
     putSecret: (secret) => call('putSecret', secret),
     deleteSecret: (name) => call('deleteSecret', name),
     replaceSecrets: (secrets) => call('replaceSecrets', secrets),
+    pruneRecords: (before) => inChunks(() => call('pruneRecords', before)),
     putLayer: (layer) => call('putLayer', layer),
     layers: () => call('layers'),
     deleteLayer: (id) => call('deleteLayer', id),
+    tokens: () => call('tokens'),
+    token: (id) => call('token', id),
+    putToken: (token) => call('putToken', token),
+    touchToken: (id, at) => call('touchToken', id, at),
+    deleteToken: (id) => call('deleteToken', id),
+    beginAudit: (entry) => call('beginAudit', entry),
+    endAudit: (id, status, version) => call('endAudit', id, status, version),
+    audit: (filter) => call('audit', filter),
+    pruneAudit: (before) => inChunks(() => call('pruneAudit', before)),
     close() {
       closing ??= close();
       return closing;
     },
   };
+}
+
+/** The worker deletes a chunk at a time, so that others get their turn in between. */
+async function inChunks(deleteChunk: () => Promise<number>): Promise<number> {
+  let total = 0;
+  for (;;) {
+    const deleted = await deleteChunk();
+    total += deleted;
+    if (deleted === 0) return total;
+  }
 }
 
 function fromWire(error: WireError): HearthError {

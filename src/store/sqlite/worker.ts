@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { HearthError } from '../../errors.ts';
+import { accessOperations } from './access-operations.ts';
 import { type Database, openDatabase } from './database.ts';
 import { functionOperations } from './function-operations.ts';
 import { recordOperations } from './record-operations.ts';
@@ -25,6 +26,7 @@ function serve(db: Database): void {
     ...trafficOperations(db),
     ...recordOperations(db),
     ...secretOperations(db),
+    ...accessOperations(db),
     close: () => db.close(),
   };
   port.on('message', ({ id, method, args }: StoreRequest) => {

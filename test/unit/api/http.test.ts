@@ -60,6 +60,10 @@ describe('the control plane as an HTTP server', () => {
         'put /secrets/{name}',
         'delete /secrets/{name}',
         'post /secrets/rotate-key',
+        'get /tokens',
+        'post /tokens',
+        'delete /tokens/{id}',
+        'get /audit',
       ].sort(),
     );
     for (const [name, operation] of operations) {

@@ -22,7 +22,7 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-type Parts = Partial<Pick<ApiDependencies, 'trigger' | 'liveInstances' | 'instanceLogs'>>;
+type Parts = Partial<Pick<ApiDependencies, 'access' | 'trigger' | 'liveInstances' | 'instanceLogs'>>;
 
 /** The control plane over a real store and registry; what runs functions is given by the test. */
 export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, registryOptions: Partial<RegistryOptions> = {}): Promise<TestApi> {
@@ -44,6 +44,7 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
     {
       registry,
       store,
+      access: { host: '127.0.0.1', allowedHosts: ['localhost'], required: false, adminHash: null },
       layers,
       secrets,
       trigger: async () => ({ correlationId: 'c', instanceIds: [] }),
