@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { totalmem } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -73,6 +73,17 @@ export const ConfigSchema = Type.Object(
           default: 'auto',
           description: 'Fork new sandboxes from processes that have interpreter and libraries in memory, where the kernel allows it; off: boot each.',
         }),
+        limits: Type.Union([Type.Literal('auto'), Type.Literal('require'), Type.Literal('off')], {
+          default: 'auto',
+          description:
+            'Cgroups that bound each sandbox. auto: where they can be had; require: the platform does not start without those of memory, cpu and pids; off: none.',
+        }),
+        cgroup_parent: Type.String({
+          pattern: '^(/[A-Za-z0-9_.:@-]+)*$',
+          default: '',
+          description:
+            'Cgroup, as a path below the mount of each hierarchy, in which those of sandboxes are made; empty: the one the platform is in.',
+        }),
         tmp_bytes: bytes(64 * MIB, 'Size of the private /tmp of a sandbox.'),
         uid_base: Type.Integer({
           minimum: 1,
@@ -96,6 +107,22 @@ export const ConfigSchema = Type.Object(
       {
         max_instances: Type.Integer({ minimum: 1, default: defaultMaxInstances(), description: 'Instances at a time on this machine.' }),
         memory_bytes: bytes(Math.floor(totalmem() * 0.6), 'What all instances together may hold; idle ones go beyond that.'),
+        memory_per_instance_bytes: Type.Integer({
+          minimum: 32 * MIB,
+          default: 256 * MIB,
+          description: 'Memory of an instance whose function does not say. In bytes.',
+        }),
+        max_memory_per_instance_bytes: Type.Integer({
+          minimum: 32 * MIB,
+          default: Math.max(256 * MIB, Math.floor(totalmem() * 0.6)),
+          description: 'What a function may ask for by `memory_mb`, and what building a layer may use. In bytes.',
+        }),
+        cpu: Type.Number({
+          minimum: 0,
+          default: 0,
+          description: "Cores' worth of CPU time of an instance whose function does not say; 0: what is idle, in fair shares.",
+        }),
+        max_cpu: Type.Number({ minimum: 0.05, default: availableParallelism(), description: 'What a function may ask for by `cpu`.' }),
         max_queue: Type.Integer({ minimum: 1, default: 10_000, description: 'Invocations that wait at a time on this machine.' }),
         queue_target_ms: millis(1000, 'A function whose callers all wait for longer, and for longer than two runs, refuses those who come.'),
         start_timeout_ms: millis(30_000, 'For an instance to boot and load its function.'),
@@ -234,6 +261,7 @@ function applyEnvironment(target: Record<string, unknown>, environment: Readonly
 
 function parseText(text: string, schema: SchemaNode): unknown {
   if (schema.type === 'integer' && /^-?\d+$/.test(text)) return Number(text);
+  if (schema.type === 'number' && /^\d+(\.\d+)?$/.test(text)) return Number(text);
   if (schema.type === 'array') return text.split(',').filter((item) => item !== '');
   return text;
 }

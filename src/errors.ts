@@ -35,6 +35,7 @@ export const CATALOGUE = {
   invalid_code: { status: 422, title: 'The function code can not be used', fault: 'function' },
   function_failed: { status: 502, title: 'The function failed', fault: 'function' },
   function_crashed: { status: 502, title: 'The function ended its sandbox', fault: 'function' },
+  out_of_memory: { status: 502, title: 'The function used more memory than it may', fault: 'function' },
   function_load_failed: { status: 502, title: 'The function could not be loaded', fault: 'function' },
   invalid_reply: { status: 502, title: 'The function answered with something that is no HTTP response', fault: 'function' },
   reply_too_large: { status: 502, title: 'The answer of the function is too large', fault: 'function' },

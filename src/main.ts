@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -18,6 +19,9 @@ import { canonicalPath } from './router/canonical-path.ts';
 import { chooseVersions, VERSION_HEADER } from './router/choose-versions.ts';
 import { Router } from './router/router.ts';
 import { createBubblewrapDriver } from './sandbox/bubblewrap/bubblewrap-driver.ts';
+import { type Cgroups, openCgroups } from './sandbox/cgroup/cgroups.ts';
+import { groupPrefix } from './sandbox/cgroup/group-prefix.ts';
+import { limitProbes } from './sandbox/cgroup/report.ts';
 import { compileAgent } from './sandbox/compile-agent.ts';
 import type { NetworkMode, Probe, SandboxDriver } from './sandbox/driver.ts';
 import { inspectInterpreter } from './sandbox/interpreter.ts';
@@ -42,6 +46,10 @@ import { createLog, type Logger } from './telemetry/log.ts';
 const PRUNE_INTERVAL_MS = 3600_000;
 /** A few sandboxes are measured each second, in turn (0.4 % of a core); 5 % of the machine's memory are to stay free. */
 const MEMORY_SETTINGS = { headroomShare: 0.05, maxStallPercent: 20, stallShare: 0.1, intervalMs: 1000, perTick: 8, guessBytes: 16 * 1024 * 1024 };
+/** Sandboxes that were just forked are counted too, until they are in a cgroup of their own. */
+const ZYGOTE_PROCESSES = 4096;
+/** Made ahead of the sandboxes. */
+const SPARE_GROUPS = 8;
 /** What comes with the platform: one level above src/ and dist/ alike. */
 const PACKAGE_FOLDER = fileURLToPath(new URL('..', import.meta.url));
 const AGENT_FOLDER = join(PACKAGE_FOLDER, 'runtimes/python/agent');
@@ -77,6 +85,8 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   undo.defer(flush);
 
   undo.defer(lockFolder(config.data_dir));
+  const cgroupsOpening = openLimits(config, groupPrefix(config.data_dir), join(config.data_dir, 'cgroups.json'), log);
+  undo.defer(async () => (await cgroupsOpening.catch(() => null))?.close());
   const store = await openSqliteStore({ file: join(config.data_dir, 'hearth.db'), log });
   undo.defer(() => store.close());
   const closed = await store.closeOpenRecords('the platform ended without stopping it', Date.now());
@@ -99,7 +109,9 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
 
   const python = await inspectInterpreter(pythonOf(config), config.toolPath);
   const agentFolder = await compileAgent(AGENT_FOLDER, join(config.data_dir, 'runtime'), python);
-  const options = driverOptions(config, agentFolder, log);
+  const cgroups = await cgroupsOpening;
+  tellLimits(config, cgroups, log);
+  const options = driverOptions(config, agentFolder, log, cgroups);
   const selected = await selectDriver(config.sandbox.driver, options);
   const nursery =
     selected.name === 'bubblewrap' && config.sandbox.nursery === 'auto' ? createNursery({ ...options, zygoteFolder: ZYGOTE_FOLDER }, selected) : null;
@@ -173,7 +185,11 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       tmpBytes: config.sandbox.tmp_bytes,
       cores: availableParallelism(),
       queueTargetMs: config.limits.queue_target_ms,
-      rlimits: { openFiles: config.limits.open_files, fileBytes: config.limits.file_bytes, processes: config.limits.processes },
+      limits: {
+        memoryBytes: config.limits.memory_per_instance_bytes,
+        boundsMemory: cgroups?.found.places.memory !== undefined,
+        rlimits: { openFiles: config.limits.open_files, fileBytes: config.limits.file_bytes, processes: config.limits.processes },
+      },
     },
     schedule: { maxQueue: config.limits.max_queue },
   });
@@ -192,6 +208,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     }),
     defaults: { ...FUNCTION_DEFAULTS, network },
     networks: driver.networks(),
+    bounds: { memoryBytes: config.limits.max_memory_per_instance_bytes, cpu: cgroups?.found.places.cpu ? config.limits.max_cpu : null },
     monitor,
     warmer: scheduler,
     secrets,
@@ -289,18 +306,60 @@ export interface Examination {
 /** Checks what this machine can do for the platform, without starting it. */
 export async function examineMachine(config: Config): Promise<Examination> {
   const { log } = createLog({ level: 'silent', format: 'json' }, false);
-  const options = driverOptions(config, AGENT_FOLDER, log);
+  // A name of its own, so that a running platform's groups are left alone.
+  const cgroups = await openLimits(config, `hearth-${randomUUID().slice(0, 8)}`, null, log);
+  const options = driverOptions(config, AGENT_FOLDER, log, cgroups);
   const driver = createNursery({ ...options, zygoteFolder: ZYGOTE_FOLDER }, createBubblewrapDriver(options));
   try {
-    const probes = await driver.probe();
+    const probes = [...(await driver.probe()), ...limitProbes(cgroups?.found ?? null)];
     return { driver: 'bubblewrap', networks: driver.networks(), probes };
   } finally {
     await driver.close();
+    await cgroups?.close();
   }
 }
 
-function driverOptions(config: Config, agentFolder: string, log: Logger): DriverOptions {
+/** Null: switched off. @param stateFile null: nothing is left over from a start before */
+async function openLimits(config: Config, prefix: string, stateFile: string | null, log: Logger): Promise<Cgroups | null> {
+  if (config.sandbox.limits === 'off' || process.platform !== 'linux') return null;
+  const { limits } = config;
+  // The namespace's first process is none of the function's.
+  const processes = limits.processes + 1;
+  return openCgroups({
+    settings: {
+      prefix,
+      limits: {
+        sandbox: { memoryBytes: limits.memory_per_instance_bytes, cpu: limits.cpu === 0 ? null : limits.cpu, processes },
+        zygote: { memoryBytes: limits.max_memory_per_instance_bytes, cpu: null, processes: ZYGOTE_PROCESSES },
+        build: { memoryBytes: limits.max_memory_per_instance_bytes, cpu: null, processes },
+      },
+      spares: SPARE_GROUPS,
+    },
+    parent: config.sandbox.cgroup_parent,
+    stateFile,
+    log,
+  });
+}
+
+/** Once at the start. @throws HearthError sandbox_unavailable when the operator requires more than there is */
+function tellLimits(config: Config, cgroups: Cgroups | null, log: Logger): void {
+  const probes = limitProbes(cgroups?.found ?? null);
+  const failed = probes.filter(({ ok }) => !ok);
+  if (config.sandbox.limits === 'require' && failed.length > 0) {
+    throw new HearthError(
+      'sandbox_unavailable',
+      `sandbox.limits is require, and not all limits hold here. ${failed.map(({ name, detail }) => `${name}: ${detail}`).join('. ')}.`,
+      { extra: { failed } },
+    );
+  }
+  for (const { name, detail } of failed) log.warn({ limit: name }, `not bounded: ${detail}`);
+  const held = probes.filter(({ ok }) => ok);
+  if (held.length > 0) log.info({ limits: held.map(({ detail }) => detail) }, 'sandboxes are bounded by cgroups');
+}
+
+function driverOptions(config: Config, agentFolder: string, log: Logger, cgroups: Cgroups | null): DriverOptions {
   return {
+    cgroups: cgroups ?? undefined,
     python: pythonOf(config),
     agentFolder,
     agentEntry: '__main__.py',

@@ -15,7 +15,7 @@ export interface LoadMessage {
   secrets?: Readonly<Record<string, string>>;
   concurrency: number;
   streamListen: { host: string; port: number; name: string } | null;
-  limits: { openFiles?: number; fileBytes?: number; processes?: number };
+  limits: { openFiles?: number; fileBytes?: number; processes?: number; memoryBytes?: number };
 }
 
 export interface InvokeMessage {

@@ -5,6 +5,7 @@ import type { FunctionDefinition } from '../schemas/function.ts';
 const RESERVED_NAMES = new Set(['trigger', 'instances']);
 /** They travel to the sandbox in one frame. */
 const MAX_ENVIRONMENT_BYTES = 512 * 1024;
+const MIB = 1024 * 1024;
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** What the schema can't say. @throws HearthError invalid_request that names the member */
@@ -35,6 +36,26 @@ export function checkDefinition(definition: FunctionDefinition): void {
     if (Object.hasOwn(definition.environment ?? {}, name))
       throw invalid('secrets', `${name} stands in \`environment\` too; a variable has one value.`);
   }
+}
+
+export interface LimitBounds {
+  /** Bytes. */
+  memoryBytes: number;
+  /** Cores; null: CPU time can't be bounded on this machine. */
+  cpu: number | null;
+}
+
+/** What the operator allows. @throws HearthError invalid_request that names the member */
+export function checkLimits({ memory_mb: memory, cpu }: FunctionDefinition, bounds: LimitBounds): void {
+  const largest = Math.floor(bounds.memoryBytes / MIB);
+  if (memory !== undefined && memory > largest) {
+    throw invalid('memory_mb', `an instance may have ${largest} at most here; the platform's limits.max_memory_per_instance_bytes says so.`);
+  }
+  if (cpu === undefined) return;
+  if (bounds.cpu === null) {
+    throw invalid('cpu', 'CPU time can not be bounded on this machine; leave it out. `hearth doctor` (check `limits cpu`) says why.');
+  }
+  if (cpu > bounds.cpu) throw invalid('cpu', `an instance may have ${bounds.cpu} cores at most here; the platform's limits.max_cpu says so.`);
 }
 
 function invalid(field: string, message: string): HearthError {

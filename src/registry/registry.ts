@@ -5,7 +5,7 @@ import type { NetworkMode } from '../sandbox/driver.ts';
 import type { FunctionDefinition, FunctionVersion, RetryPolicy } from '../schemas/function.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
-import { checkDefinition } from './check-definition.ts';
+import { checkDefinition, checkLimits, type LimitBounds } from './check-definition.ts';
 import { sameEventKey } from './check-traffic.ts';
 import type { FunctionDefaults } from './defaults.ts';
 import { type FunctionState, type InService, inService } from './in-service.ts';
@@ -29,6 +29,8 @@ export interface RegistryOptions {
   defaults: FunctionDefaults;
   /** Networks that can be had on this machine: others are refused. When left out, none is refused here. */
   networks?: readonly NetworkMode[];
+  /** What an instance may be given at most; when left out, nothing is refused here. */
+  bounds?: LimitBounds;
   /** Is told what comes of calls. */
   monitor: TrafficMonitor;
   warmer: Warmer;
@@ -174,6 +176,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     },
     async register(definition) {
       checkDefinition(definition);
+      if (options.bounds) checkLimits(definition, options.bounds);
       parseEventKey(definition.event_type);
       if (definition.network !== undefined && networks !== undefined && !networks.includes(definition.network)) {
         const offered = networks.map((network) => `"${network}"`).join(', ');
@@ -275,6 +278,8 @@ function draftOf(
     reserved: definition.reserved ?? 0,
     minIdleMs: definition.min_idle_ms ?? 0,
     maxIdleMs: definition.max_idle_ms ?? null,
+    memoryBytes: definition.memory_mb === undefined ? null : definition.memory_mb * 1024 * 1024,
+    cpu: definition.cpu ?? null,
   };
 }
 

@@ -70,6 +70,22 @@ export function crashed(name: string, exit: SandboxExit): HearthError {
   );
 }
 
+/** @param limitBytes of memory that the sandbox had, files in /tmp included */
+export function outOfMemory(name: string, limitBytes: number): HearthError {
+  return new HearthError(
+    'out_of_memory',
+    `The function ${name} needed more than the ${Math.round(limitBytes / (1024 * 1024))} MiB of memory that it may use, files in /tmp included, and was ended. Give it more by \`memory_mb\`, or let it hold less at a time.`,
+    { extra: { memory_limit_bytes: limitBytes } },
+  );
+}
+
+export function limitsRefused(name: string, reason: string): HearthError {
+  return new HearthError(
+    'function_load_failed',
+    `The sandbox of the function ${name} could not be bounded as \`memory_mb\` and \`cpu\` say: ${reason} Less memory than the runtime uses itself can't be had.`,
+  );
+}
+
 export function protocolBroken(name: string, reason: string): HearthError {
   return new HearthError(
     'runtime_protocol_error',

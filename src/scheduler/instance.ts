@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { HearthError } from '../errors.ts';
 import type { Layers } from '../layers/layers.ts';
 import type { ProtocolError } from '../protocol/frame.ts';
-import type { ExitedMessage, HelloMessage, LoadMessage, ReadyMessage, ReplyHeadMessage, RuntimeErrorMessage } from '../protocol/messages.ts';
+import type { ExitedMessage, HelloMessage, ReadyMessage, ReplyHeadMessage, RuntimeErrorMessage } from '../protocol/messages.ts';
 import { RuntimeChannel, type RuntimeListener } from '../protocol/runtime-channel.ts';
 import { StreamTunnel } from '../protocol/stream-tunnel.ts';
 import type { ReplyEndpoint, ReplyInbox, ReplyMessage } from '../reply/endpoint.ts';
@@ -15,6 +15,7 @@ import type { Secrets } from '../secrets/secrets.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { type GivenSecrets, giveSecrets, maskError } from './function-secrets.ts';
 import * as errors from './instance-errors.ts';
+import { InstanceLimits, type LimitSettings } from './instance-limits.ts';
 import type { Invocation } from './invocation.ts';
 import { failInvocation } from './reply-assembly.ts';
 import { RunningInvocation } from './running-invocation.ts';
@@ -33,7 +34,7 @@ export interface InstanceSettings {
   maxReplyBytes: number;
   /** Bytes of the private /tmp. */
   tmpBytes: number;
-  rlimits: LoadMessage['limits'];
+  limits: LimitSettings;
   /** A wait below this is never too long for an invocation to be accepted. Milliseconds. */
   queueTargetMs: number;
   /** Of the machine: so many instances can run at once. */
@@ -79,6 +80,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
   readonly #owner: InstanceOwner;
   readonly #running = new Map<number, RunningInvocation>();
   readonly #byCorrelation = new Map<string, RunningInvocation>();
+  readonly #limits: InstanceLimits;
   readonly #tunnels = new Map<number, StreamTunnel>();
   readonly #logs = new TailBuffer(LOG_TAIL_BYTES, (text) => this.#mask?.(text) ?? text);
   readonly #startTick = performance.now();
@@ -102,6 +104,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
     this.#parts = parts;
     this.version = version;
     this.#owner = owner;
+    this.#limits = new InstanceLimits(version, parts.settings.limits);
     // A layer that is gone is told by the boot, to all who wait.
     const kind = kindOf(parts, version);
     this.#sandbox = (kind && parts.pool.take(kind)) ?? null;
@@ -256,12 +259,24 @@ export class Instance implements RuntimeListener, ReplyInbox {
 
   onHello(message: HelloMessage): void {
     this.bootMs = performance.now() - this.#startTick;
-    const sandbox = this.#sandbox as Sandbox;
     const { version } = this;
     if (message.runtime !== version.runtime) {
       this.#failStart(errors.wrongRuntime(message.runtime, version.runtime));
       return;
     }
+    const { own } = this.#limits;
+    if (own === undefined) this.#load();
+    else
+      (this.#sandbox as Sandbox).limit(own).then(
+        () => this.#load(),
+        (error: Error) => this.#failStart(errors.limitsRefused(version.functionName, error.message)),
+      );
+  }
+
+  #load(): void {
+    if (this.#phase !== 'starting') return;
+    const { version } = this;
+    const sandbox = this.#sandbox as Sandbox;
     const given = this.#giveSecrets();
     if (!given) return;
     this.#loaded = true;
@@ -276,7 +291,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
         ...(version.secrets.length > 0 ? { secrets: given.values } : {}),
         concurrency: version.concurrency,
         streamListen: version.style === 'script' ? sandbox.streamListen : null,
-        limits: this.#parts.settings.rlimits,
+        limits: this.#limits.rlimits,
       },
       Buffer.from(version.code),
     );
@@ -407,17 +422,18 @@ export class Instance implements RuntimeListener, ReplyInbox {
     this.#clearStartTimer();
     this.#stopReason ??= `the sandbox ${errors.howEnded(exit)}`;
     for (const tunnel of this.#tunnels.values()) tunnel.destroy();
+    const outOfMemory = this.#limits.ofExit(exit);
     const orphans = [...this.#running.values()];
     this.#running.clear();
     this.#byCorrelation.clear();
     for (const entry of orphans) {
       entry.stopClocks();
-      failInvocation(entry.invocation, this.#stopError ?? errors.crashed(this.version.functionName, exit));
+      failInvocation(entry.invocation, this.#stopError ?? outOfMemory ?? errors.crashed(this.version.functionName, exit));
       entry.invocation.over = true;
     }
     this.#owner.onStopped(
       this,
-      wasStarting ? (this.#startError ?? errors.endedBeforeLoad(this.version.functionName, exit, this.logs)) : null,
+      wasStarting ? (this.#startError ?? outOfMemory ?? errors.endedBeforeLoad(this.version.functionName, exit, this.logs)) : null,
       orphans.map((entry) => entry.invocation),
     );
   }
@@ -425,10 +441,22 @@ export class Instance implements RuntimeListener, ReplyInbox {
   #exited(entry: RunningInvocation, exit: ExitedMessage): void {
     if (!this.#running.has(entry.frameId)) return;
     const { invocation } = entry;
+    if (!invocation.answered && exit.signal === 'SIGKILL' && !entry.isCancelled) {
+      void this.#killed(entry, exit);
+      return;
+    }
     if (!invocation.answered) {
       if (exit.signal === undefined && exit.code === 0) this.#guard(entry, () => entry.assembly.nothing());
       else failInvocation(invocation, errors.scriptFailed(this.version.functionName, exit));
     }
+    this.#over(entry);
+  }
+
+  /** By itself, by somebody in its sandbox, or by the kernel for want of memory: then the template, which is smaller, goes on. */
+  async #killed(entry: RunningInvocation, exit: ExitedMessage): Promise<void> {
+    const outOfMemory = await this.#limits.ofKilledScript(this.#sandbox as Sandbox);
+    if (!this.#running.has(entry.frameId)) return;
+    failInvocation(entry.invocation, outOfMemory ?? errors.scriptFailed(this.version.functionName, exit));
     this.#over(entry);
   }
 

@@ -81,6 +81,20 @@ export const FunctionDefinition = Type.Object(
     max_instances: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 1000, description: 'Instances at a time. Default: as many as the machine bears.' }),
     ),
+    memory_mb: Type.Optional(
+      Type.Integer({
+        minimum: 32,
+        maximum: 1024 * 1024,
+        description: "MiB of memory of one instance, its files in /tmp included. Default: the platform's limits.memory_per_instance_bytes.",
+      }),
+    ),
+    cpu: Type.Optional(
+      Type.Number({
+        minimum: 0.05,
+        maximum: 1024,
+        description: "Cores' worth of CPU time of one instance, such as 0.5 or 2. Default: the platform's limits.cpu.",
+      }),
+    ),
     max_queue: Type.Optional(Type.Integer({ minimum: 0, maximum: 100_000, description: 'Invocations that may wait for an instance. Default 256.' })),
     async: Type.Optional(
       Type.Union([Type.Literal('allowed'), Type.Literal('always'), Type.Literal('never')], {
@@ -142,6 +156,10 @@ export interface FunctionVersion {
   readonly minIdleMs: number;
   /** Milliseconds that an idle instance is kept for at most; null: as long as the platform keeps any. */
   readonly maxIdleMs: number | null;
+  /** Of one instance; null: what the platform gives. */
+  readonly memoryBytes: number | null;
+  /** Cores' worth of CPU time of one instance; null: what the platform gives. */
+  readonly cpu: number | null;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
 }

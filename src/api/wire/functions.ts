@@ -26,6 +26,8 @@ const members = {
   reserved: Type.Integer({ description: 'Instances that are always warm.' }),
   min_idle_ms: Type.Integer(),
   max_idle_ms: Nullable(Type.Integer()),
+  memory_mb: Nullable(Type.Integer()),
+  cpu: Nullable(Type.Number()),
   created_at: Instant,
 };
 
@@ -78,6 +80,8 @@ export function functionSummary(version: FunctionVersion): FunctionSummary {
     reserved: version.reserved,
     min_idle_ms: version.minIdleMs,
     max_idle_ms: version.maxIdleMs,
+    memory_mb: version.memoryBytes === null ? null : version.memoryBytes / (1024 * 1024),
+    cpu: version.cpu,
     created_at: version.createdAt,
   };
 }

@@ -170,6 +170,11 @@ const access = `
   BEGIN SELECT raise(ABORT, 'entries of the audit log are not changed'); END;
 `;
 
+const instanceLimits = `
+  ALTER TABLE function_versions ADD COLUMN memory_bytes INTEGER;
+  ALTER TABLE function_versions ADD COLUMN cpu REAL;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'initial', sql: initial },
   { number: 2, name: 'traffic splits', sql: trafficSplits },
@@ -177,6 +182,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 4, name: 'secrets', sql: secrets },
   { number: 5, name: 'asynchronous invocations', sql: asynchronous },
   { number: 6, name: 'tokens and audit log', sql: access },
+  { number: 7, name: 'instance limits', sql: instanceLimits },
 ];
 
 export function checksum(migration: Migration): string {

@@ -80,7 +80,7 @@ export const VERSION_SELECT = 'SELECT v.*, b.code AS code FROM function_versions
 
 export const VERSION_INSERT =
   'INSERT INTO function_versions (function_name, number, hash, event_key, runtime, style, code_hash, timeout_ms, network, layers, requirements, ' +
-  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, secrets, async_mode, retry, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, secrets, async_mode, retry, memory_bytes, cpu, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
 
 /** In the order of VERSION_INSERT. */
 export function versionValues(version: FunctionVersion, codeHash: string): SQLInputValue[] {
@@ -106,6 +106,8 @@ export function versionValues(version: FunctionVersion, codeHash: string): SQLIn
     JSON.stringify(version.secrets),
     version.asyncMode,
     JSON.stringify(version.retry),
+    version.memoryBytes,
+    version.cpu,
     version.createdAt,
   ];
 }
@@ -136,6 +138,8 @@ export function versionFromRow(row: Row): FunctionVersion {
     reserved: row.reserved as number,
     minIdleMs: row.min_idle_ms as number,
     maxIdleMs: row.max_idle_ms as number | null,
+    memoryBytes: row.memory_bytes as number | null,
+    cpu: row.cpu as number | null,
     secrets: JSON.parse(row.secrets as string) as string[],
     asyncMode: row.async_mode as FunctionVersion['asyncMode'],
     retry: JSON.parse(row.retry as string) as FunctionVersion['retry'],

@@ -37,6 +37,8 @@ describe('functions over the API', () => {
       reserved: 0,
       min_idle_ms: 0,
       max_idle_ms: null,
+      memory_mb: null,
+      cpu: null,
       created_at: expect.any(Number),
       created: true,
       warnings: [],

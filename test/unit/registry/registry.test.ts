@@ -49,6 +49,8 @@ describe('the registry', () => {
       reserved: 0,
       minIdleMs: 0,
       maxIdleMs: null,
+      memoryBytes: null,
+      cpu: null,
       createdAt: expect.any(Number),
     });
     expect(registry.get('echo')).toEqual(version);
@@ -83,6 +85,8 @@ describe('the registry', () => {
       reserved: 0,
       minIdleMs: 0,
       maxIdleMs: null,
+      memoryBytes: null,
+      cpu: null,
     });
   });
 

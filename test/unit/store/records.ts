@@ -26,6 +26,8 @@ export function versionDraft(members: Partial<FunctionVersion> = {}): Omit<Funct
     reserved: 1,
     minIdleMs: 5000,
     maxIdleMs: 60_000,
+    memoryBytes: 512 * 1024 * 1024,
+    cpu: 0.5,
     ...members,
   };
 }

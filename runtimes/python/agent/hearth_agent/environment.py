@@ -17,7 +17,7 @@ DEFAULTS = {
 def apply_limits(limits):
     """Sets soft and hard POSIX limits except that of open files, never above what is allowed already. No core dumps in any case."""
     _limit(resource.RLIMIT_CORE, 0)
-    for member, limit in (("fileBytes", resource.RLIMIT_FSIZE), ("processes", resource.RLIMIT_NPROC)):
+    for member, limit in (("fileBytes", resource.RLIMIT_FSIZE), ("processes", resource.RLIMIT_NPROC), ("memoryBytes", resource.RLIMIT_DATA)):
         if limits.get(member) is not None:
             _limit(limit, int(limits[member]))
 
