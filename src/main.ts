@@ -25,6 +25,7 @@ import { limitProbes } from './sandbox/cgroup/report.ts';
 import { compileAgent } from './sandbox/compile-agent.ts';
 import type { NetworkMode, Probe, SandboxDriver } from './sandbox/driver.ts';
 import { inspectInterpreter } from './sandbox/interpreter.ts';
+import { type Isolation, isolationLevel } from './sandbox/isolation-level.ts';
 import { createNursery } from './sandbox/nursery/nursery-driver.ts';
 import type { DriverOptions } from './sandbox/options.ts';
 import { SandboxPool } from './sandbox/pool.ts';
@@ -300,6 +301,7 @@ export interface Examination {
   driver: string;
   /** Modes that work; none when functions can't be isolated here. */
   networks: readonly NetworkMode[];
+  isolation: Isolation;
   probes: readonly Probe[];
 }
 
@@ -312,7 +314,8 @@ export async function examineMachine(config: Config): Promise<Examination> {
   const driver = createNursery({ ...options, zygoteFolder: ZYGOTE_FOLDER }, createBubblewrapDriver(options));
   try {
     const probes = [...(await driver.probe()), ...limitProbes(cgroups?.found ?? null)];
-    return { driver: 'bubblewrap', networks: driver.networks(), probes };
+    const networks = driver.networks();
+    return { driver: 'bubblewrap', networks, isolation: isolationLevel(probes, networks), probes };
   } finally {
     await driver.close();
     await cgroups?.close();

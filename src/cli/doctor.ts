@@ -1,18 +1,25 @@
 import { loadConfig } from '../config.ts';
-import { examineMachine } from '../main.ts';
+import { type Examination, examineMachine } from '../main.ts';
 
-/** `hearth doctor`: what this machine can do, probe by probe; fails when functions can't be isolated here. */
+/**
+ * `hearth doctor`: what this machine can do, probe by probe, and how well functions are isolated on it.
+ * Exit codes: 0 they are isolated, fully or with what the last line says is lacking; 1 they can't be.
+ */
 export async function doctor(options: { json?: boolean }, environment: NodeJS.ProcessEnv): Promise<void> {
-  const { driver, networks, probes } = await examineMachine(loadConfig(environment, process.cwd()));
-  const isolates = networks.length > 0;
-  if (options.json) process.stdout.write(`${JSON.stringify({ driver, usable: isolates, networks, probes }, null, 2)}\n`);
-  else {
-    for (const probe of probes) process.stdout.write(`${probe.ok ? 'ok   ' : 'FAIL '} ${probe.name}: ${probe.detail}\n`);
-    process.stdout.write(
-      isolates
-        ? `\nFunctions can be isolated here (${driver}); networks: ${networks.join(', ')}.\n`
-        : '\nFunctions can not be isolated here; mend what FAILs above.\n',
-    );
-  }
-  process.exitCode = isolates ? 0 : 1;
+  const examination = await examineMachine(loadConfig(environment, process.cwd()));
+  const { driver, isolation, networks, probes } = examination;
+  const usable = isolation.level !== 'none';
+  process.stdout.write(options.json ? `${JSON.stringify({ driver, usable, isolation, networks, probes }, null, 2)}\n` : describe(examination));
+  process.exitCode = usable ? 0 : 1;
+}
+
+function describe({ driver, isolation, networks, probes }: Examination): string {
+  const checks = probes.map(({ ok, name, detail }) => `${ok ? 'ok   ' : 'FAIL '} ${name}: ${detail}\n`).join('');
+  const lacking = isolation.lacking.join('; ');
+  const verdict = {
+    full: `Isolation: full (${driver}; networks: ${networks.join(', ')}).`,
+    reduced: `Isolation: reduced: ${lacking} (${driver}; networks: ${networks.join(', ')}).`,
+    none: 'Isolation: none. Functions can not be isolated here; mend what FAILs above.',
+  };
+  return `${checks}\n${verdict[isolation.level]}\n`;
 }

@@ -84,8 +84,6 @@ export interface Sandbox {
 export interface Probe {
   name: string;
   ok: boolean;
-  /** True when the platform runs with it, but functions are held less tightly than docs/sandbox.md promises. */
-  reduced?: boolean;
   /** What was found, or what to do about it. */
   detail: string;
 }

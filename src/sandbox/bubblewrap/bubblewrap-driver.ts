@@ -19,6 +19,7 @@ import type { Plan } from './plan.ts';
 import { probeMachine } from './probe.ts';
 import { closingSteps, etcSteps, interpreterSteps, readOnly } from './root-filesystem.ts';
 import { seccompProgram } from './seccomp.ts';
+import { selfExamination } from './self-examination.ts';
 import { egressTools, findTools, stageTools, type Tools } from './tools.ts';
 import { UidAllocator } from './uid-allocator.ts';
 
@@ -239,14 +240,14 @@ class BubblewrapDriver implements SandboxDriver {
     return found;
   }
 
-  /** A real sandbox around an interpreter that does next to nothing. @throws HearthError */
-  async #tryNetwork(network: NetworkMode): Promise<void> {
+  /** A real sandbox around an interpreter that examines it; what it said. @throws HearthError */
+  async #tryNetwork(network: NetworkMode): Promise<string> {
     const interpreter = await this.#inspect();
     const uid = this.#isRoot ? this.#uids.take() : undefined;
     const plan = (): Plan => ({
       network,
       workingFolder: '/tmp',
-      command: [interpreter.executable, '-I', '-S', '-B', '-c', 'import ssl, socket, json'],
+      command: [interpreter.executable, '-I', '-S', '-B', '-c', selfExamination(process.arch)],
       environment: {},
       steps: [
         ...interpreterSteps(interpreter, this.#options.extraBinds ?? []),
@@ -258,7 +259,13 @@ class BubblewrapDriver implements SandboxDriver {
       if (uid !== undefined) this.#uids.giveBack(uid);
     };
     const { running, exited } = await this.#start({ interpreter, plan, uid, giveBack, kind: 'sandbox' });
+    let said = '';
+    running.output.listen((stream, chunk) => {
+      if (stream === 'stdout') said += chunk.toString();
+    });
     const { code, signal } = await exited;
+    await running.output.drained;
     if (code !== 0) throw new HearthError('sandbox_unavailable', running.output.stderrHead || `it ended with ${signal ?? `exit code ${code}`}`);
+    return said;
   }
 }

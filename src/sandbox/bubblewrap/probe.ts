@@ -1,16 +1,17 @@
-import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import type { NetworkMode, Probe } from '../driver.ts';
 import { type Interpreter, unsupportedVersion } from '../interpreter.ts';
 import { runCommand } from '../run-command.ts';
+import { judge } from './self-examination.ts';
 import { egressTools, type Tools } from './tools.ts';
 
 export interface ProbeContext {
   tools: Tools;
   isRoot: boolean;
   interpreter: () => Promise<Interpreter>;
-  /** Makes a real sandbox and rejects with what went wrong. */
-  tryNetwork: (network: NetworkMode) => Promise<void>;
+  /** Makes a real sandbox, and resolves with what its examination of itself said; rejects with what went wrong. */
+  tryNetwork: (network: NetworkMode) => Promise<string>;
   /** Path of the agent's entry on the host. */
   agent: string;
 }
@@ -20,13 +21,16 @@ export interface ProbeResult {
   networks: NetworkMode[];
 }
 
-/** The first version with the fix of CVE-2026-87766 (symbolic links during set-up). */
+/** The first version with the fix of CVE-2026-87766 (symbolic links during set-up) and of what was found before it. */
 const FIXED_BWRAP = [0, 12, 0];
 const OLDEST_BWRAP = [0, 4, 0];
 
 const APPARMOR_USERNS = '/proc/sys/kernel/apparmor_restrict_unprivileged_userns';
 const DEBIAN_USERNS = '/proc/sys/kernel/unprivileged_userns_clone';
-const MAX_USERNS = '/proc/sys/user/max_user_namespaces';
+const CONTAINER_MARKS = ['/.dockerenv', '/run/.containerenv'];
+const NAMESPACE_KINDS = ['user', 'pid', 'net', 'ipc', 'uts', 'cgroup', 'mnt'];
+/** With fewer of a kind than this, growth ends early. */
+const FEWEST_NAMESPACES = 256;
 
 /** Never throws. What is informative only is always `ok`. */
 export async function probeMachine(context: ProbeContext): Promise<ProbeResult> {
@@ -55,30 +59,34 @@ export async function probeMachine(context: ProbeContext): Promise<ProbeResult> 
   add('agent', existsSync(context.agent), existsSync(context.agent) ? context.agent : `${context.agent} does not exist; reinstall Hearth`);
 
   if (interpreter !== undefined && probes.every(({ ok, name }) => ok || name === 'pip' || name === 'agent')) {
-    const isolation = await attempt(() => context.tryNetwork('none'));
-    add('sandbox', isolation === undefined, isolation ?? 'made one, with namespaces and system call filter, and ran Python in it');
-    if (isolation === undefined) {
+    const made = await attempt(() => context.tryNetwork('none'));
+    add('sandbox', made.ok, made.ok ? 'made one, and ran Python in it' : made.trouble + containerHint(made.trouble));
+    const held = made.ok ? judge(made.value) : [];
+    probes.push(...held);
+    if (made.ok && held.every(({ ok }) => ok)) {
       networks.push('none');
       const egress = egressTools(tools, isRoot, interpreter.executable);
-      const failed = typeof egress === 'string' ? egress : await attempt(() => context.tryNetwork('egress'));
-      if (failed === undefined) networks.push('egress');
-      add(
-        'network egress',
-        failed === undefined,
-        failed ?? `slirp4netns, as ${typeof egress !== 'string' && egress.runAs === 'root' ? 'root' : "the sandbox's user"}`,
-      );
+      const tried = typeof egress === 'string' ? ({ ok: false, trouble: egress } as const) : await attempt(() => context.tryNetwork('egress'));
+      if (tried.ok) networks.push('egress');
+      const as = typeof egress !== 'string' && egress.runAs === 'root' ? 'root' : "the sandbox's user";
+      add('network egress', tried.ok, tried.ok ? `slirp4netns, as ${as}` : tried.trouble);
       networks.push('host');
     }
   } else add('sandbox', false, 'not tried: see the failed checks above');
-  add('cgroups', true, cgroups());
   return { probes, networks };
 }
 
 function userNamespaces(): Probe {
   const name = 'user namespaces';
   const read = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined);
-  if (read(MAX_USERNS) === '0') return { name, ok: false, detail: 'user.max_user_namespaces is 0; run: sysctl -w user.max_user_namespaces=16384' };
   if (read(DEBIAN_USERNS) === '0') return { name, ok: false, detail: 'switched off; run: sysctl -w kernel.unprivileged_userns_clone=1' };
+  const limits = NAMESPACE_KINDS.map((kind) => ({ kind, limit: Number(read(`/proc/sys/user/max_${kind}_namespaces`) ?? Number.POSITIVE_INFINITY) }));
+  const [tightest] = limits.sort((one, other) => one.limit - other.limit);
+  if (tightest !== undefined && tightest.limit < FEWEST_NAMESPACES) {
+    const { kind, limit } = tightest;
+    const detail = `user.max_${kind}_namespaces is ${limit}, and every sandbox takes one; run: sysctl -w user.max_${kind}_namespaces=16384`;
+    return { name, ok: limit > 0, detail };
+  }
   if (read(APPARMOR_USERNS) === '1') {
     // A profile for bwrap may allow it all the same: the check 'sandbox' tells.
     return {
@@ -88,7 +96,7 @@ function userNamespaces(): Probe {
         'AppArmor restricts them. If the check "sandbox" fails, give bwrap a profile with `userns,` in /etc/apparmor.d/bwrap (Ubuntu: package apparmor-profiles), or run: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0',
     };
   }
-  return { name, ok: true, detail: `allowed (at most ${read(MAX_USERNS) ?? 'unknown'})` };
+  return { name, ok: true, detail: `allowed (at most ${tightest?.limit ?? 'unknown'} of a kind)` };
 }
 
 async function bubblewrap(bwrap: string | undefined): Promise<Probe> {
@@ -102,7 +110,7 @@ async function bubblewrap(bwrap: string | undefined): Promise<Probe> {
   if (version === undefined) return { name, ok: false, detail: `${bwrap} --version says nothing we know: ${(stdout + stderr).trim()}` };
   if (isBelow(version, OLDEST_BWRAP)) return { name, ok: false, detail: `${bwrap} is ${version.join('.')}; 0.4.0 or later is needed` };
   const note = isBelow(version, FIXED_BWRAP)
-    ? '; before 0.12.0 (CVE-2026-87766, unless your distribution has patched it): Hearth mounts nothing below what functions supply, so it does not apply, but update when you can'
+    ? '; before 0.12.0, with CVE-2026-87766 and CVE-2026-41163 unless your distribution has patched them: Hearth mounts nothing below what functions supply and refuses a setuid bwrap, so neither reaches it, but update when you can'
     : '';
   return { name, ok: true, detail: `${bwrap} ${version.join('.')}${note}` };
 }
@@ -117,29 +125,20 @@ function pipDetail({ pip, executable }: Interpreter): string {
   return `${pip.version}, ${pip.kind} ${pip.path}`;
 }
 
-function cgroups(): string {
-  const unified = existsSync('/sys/fs/cgroup/cgroup.controllers');
-  const folder = unified ? '/sys/fs/cgroup' : '/sys/fs/cgroup/memory';
-  return `version ${unified ? 2 : 1}, ${isWritable(folder) ? 'writable' : 'not writable'}; sandboxes get no cgroup of their own yet`;
-}
+type Attempt = { ok: true; value: string } | { ok: false; trouble: string };
 
-function isWritable(path: string): boolean {
+async function attempt(action: () => Promise<string>): Promise<Attempt> {
   try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** What went wrong, or undefined. */
-async function attempt(action: () => Promise<void>): Promise<string | undefined> {
-  try {
-    await action();
-    return undefined;
+    return { ok: true, value: await action() };
   } catch (error) {
-    return messageOf(error);
+    return { ok: false, trouble: messageOf(error) };
   }
+}
+
+/** A container's own filter is the most frequent reason there. */
+function containerHint(trouble: string): string {
+  if (!/namespace|permi/i.test(trouble) || !CONTAINER_MARKS.some((path) => existsSync(path))) return '';
+  return " This is a container, whose own filter may forbid namespaces: Docker's does unless told --security-opt seccomp=unconfined --security-opt systempaths=unconfined (and, on Ubuntu, apparmor=unconfined).";
 }
 
 function messageOf(error: unknown): string {

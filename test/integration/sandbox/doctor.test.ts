@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { Probe } from '../../../src/sandbox/driver.ts';
+
+const HEARTH = fileURLToPath(new URL('../../../bin/hearth.js', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'hearth-test-doctor-'));
+chmodSync(folder, 0o755);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function doctor(argv: readonly string[], path: string) {
+  const env = { PATH: path, HEARTH_DATA_DIR: join(folder, 'data') };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [HEARTH, 'doctor', ...argv], { env, cwd: folder, encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+
+describe('hearth doctor', () => {
+  it('asks a sandbox what holds in it, and sums it up in a last line', () => {
+    const { status, stdout } = doctor([], PATH);
+    for (const check of ['sandbox', 'namespaces', 'privileges', 'seccomp', 'files', 'nursery'])
+      expect(stdout).toMatch(new RegExp(`^ok +${check}: `, 'm'));
+    expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/^Isolation: (full|reduced: .+) \(bubblewrap; networks: none/);
+    expect(status).toBe(0);
+  });
+
+  it('says the same to programs', () => {
+    const { status, stdout } = doctor(['--json'], PATH);
+    const report: { usable: boolean; isolation: { level: string; lacking: string[] }; probes: Probe[] } = JSON.parse(stdout);
+    expect(report.usable).toBe(true);
+    const abilities = ['network egress', 'pip', 'agent'];
+    const failed = report.probes.filter(({ name, ok }) => !ok && !abilities.includes(name)).map(({ name }) => name);
+    expect(report.isolation.level).toBe(failed.length === 0 ? 'full' : 'reduced');
+    expect(report.isolation.lacking.map((text) => text.split(':')[0])).toEqual(failed);
+    expect(status).toBe(0);
+  });
+
+  it('exits with 1 where nothing can be isolated, and says what bwrap said and what to do', () => {
+    writeFileSync(
+      join(folder, 'bwrap'),
+      '#!/bin/sh\nif [ "$1" = --version ]; then echo bubblewrap 0.8.0; else echo "bwrap: No permissions to create new namespace" >&2; exit 1; fi\n',
+    );
+    chmodSync(join(folder, 'bwrap'), 0o755);
+    const { status, stdout } = doctor([], `${folder}:${PATH}`);
+    expect(stdout).toMatch(/^FAIL +sandbox: .*No permissions to create new namespace/m);
+    expect(stdout).toMatch(/^Isolation: none\. .*mend what FAILs above/m);
+    expect(status).toBe(1);
+  });
+
+  it('refuses a setuid bwrap and names the command that mends it', () => {
+    chmodSync(join(folder, 'bwrap'), 0o4755);
+    const { status, stdout } = doctor([], `${folder}:${PATH}`);
+    expect(stdout).toMatch(/^FAIL +bubblewrap: .*setuid root.*chmod u-s/m);
+    expect(status).toBe(1);
+  });
+});
