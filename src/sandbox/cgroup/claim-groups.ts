@@ -22,6 +22,7 @@ export interface ClaimOptions {
   pid: number;
 }
 
+const PLATFORM_WEIGHT = 1000;
 const DELEGATE = 'start the platform as a systemd service with Delegate=yes, or name a cgroup that it may write by sandbox.cgroup_parent';
 
 /** Finds out by trying where groups can be made, and in version 2 sees to the rule that a group with subgroups of that kind has no processes of its own. */
@@ -100,6 +101,7 @@ function claimUnified(claim: Claim, wanted: readonly string[], root: string, opt
       }
     }
   }
+  if (claim.leaf !== null && claim.reasons.cpu === undefined) favour(claim.leaf.folder);
   for (const controller of rest()) {
     const place = { version: 2, folder: root } as const;
     const reason = tryPlace(controller, place, options.name, false);
@@ -134,6 +136,11 @@ function vacate(
   } catch (error) {
     return because(`the platform can not move itself to a subgroup of ${root}`, error);
   }
+}
+
+/** The platform gets its CPU time however many sandboxes are busy: its weight against the 100 of each of them. */
+function favour(leaf: string): void {
+  if (existsSync(join(leaf, 'cpu.weight'))) write(leaf, 'cpu.weight', PLATFORM_WEIGHT);
 }
 
 /** The root of a cgroup namespace that is not the machine's: all processes in there are the container's. */

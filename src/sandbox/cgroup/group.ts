@@ -40,7 +40,8 @@ export class Group {
     const group = new Group(Object.fromEntries(entries));
     try {
       for (const folder of group.#folders) mkdirSync(folder);
-      group.limit(limits);
+      // A new group is bounded by nothing.
+      group.limit({ ...limits, cpu: limits.cpu ?? undefined });
     } catch (error) {
       for (const folder of group.#folders) removeFolder(folder);
       throw error;
@@ -49,7 +50,7 @@ export class Group {
   }
 
   /** Sets what is named and has a controller here. @throws the error of the file system */
-  limit({ memoryBytes, cpu, processes }: Partial<GroupLimits>): void {
+  limit({ memoryBytes, cpu, processes }: { [member in keyof GroupLimits]?: GroupLimits[member] | undefined }): void {
     const places = this.#places;
     if (places.memory && typeof memoryBytes === 'number') setMemory(places.memory, memoryBytes);
     if (places.cpu && cpu !== undefined) setCpu(places.cpu, cpu);
