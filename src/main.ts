@@ -9,7 +9,9 @@ import { createApi } from './api/create-api.ts';
 import type { Config } from './config.ts';
 import { HearthError } from './errors.ts';
 import { Gateway } from './gateway/gateway.ts';
+import { GatewayPolicies } from './gateway/policy/policies.ts';
 import { createLayers } from './layers/create-layers.ts';
+import { createApiKeys } from './registry/api-keys.ts';
 import { FUNCTION_DEFAULTS } from './registry/defaults.ts';
 import { createCodeInspector } from './registry/inspect-code.ts';
 import { createRegistry } from './registry/registry.ts';
@@ -196,6 +198,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   });
 
   const router = new Router();
+  const policies = new GatewayPolicies({ monotonic: () => performance.now(), clock: Date.now });
   const workFolder = join(config.data_dir, 'work');
   await mkdir(workFolder, { recursive: true, mode: 0o711 });
   const registry = createRegistry({
@@ -217,25 +220,37 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     random: Math.random,
     log,
     onInService: ({ current, versions, chooser }) => {
+      policies.put(current);
       router.put(current, chooser);
       for (const version of versions) scheduler.prepare(version);
       scheduler.onInService(current.functionName, versions);
     },
     onRemoved: (functionName) => {
       router.remove(functionName);
+      apiKeys.forget(functionName);
+      policies.remove(functionName);
       scheduler.remove(functionName);
     },
   });
 
+  const apiKeys = createApiKeys({
+    store,
+    get: registry.get,
+    clock: Date.now,
+    onChanged: (functionName, keys) => policies.setKeys(functionName, keys),
+  });
+
   await layers.start();
   await registry.start();
+  await apiKeys.start();
 
-  const gateway = new Gateway(gatewaySettings(config), router, scheduler, log);
+  const gateway = new Gateway(gatewaySettings(config), router, scheduler, policies, log);
   const gatewayAddress = await gateway.listen();
   undo.defer(() => gateway.close());
 
   const api = await createApi({
     registry,
+    apiKeys,
     store: { ...store, ...readThrough(store, recorder) },
     access,
     layers,

@@ -12,6 +12,7 @@ import { auditRoutes } from './routes/audit.ts';
 import { functionRoutes } from './routes/functions.ts';
 import { instanceRoutes } from './routes/instances.ts';
 import { invocationRoutes } from './routes/invocations.ts';
+import { keyRoutes } from './routes/keys.ts';
 import { layerRoutes } from './routes/layers.ts';
 import { platformRoutes } from './routes/platform.ts';
 import { secretRoutes } from './routes/secrets.ts';
@@ -69,6 +70,7 @@ export function createApi(deps: ApiDependencies, { closeGraceMs = 5_000 }: ApiOp
     instanceRoutes(scope, deps);
     versionRoutes(scope, deps);
     trafficRoutes(scope, deps);
+    keyRoutes(scope, deps);
     invocationRoutes(scope, deps);
     layerRoutes(scope, deps);
     secretRoutes(scope, deps);

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Layers } from '../layers/layers.ts';
+import type { ApiKeys } from '../registry/api-keys.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { InstanceRecord } from '../schemas/records.ts';
 import type { Secrets } from '../secrets/secrets.ts';
@@ -25,6 +26,7 @@ export interface TriggerResult {
 /** What the control plane needs of the platform's other parts. It is never on the way of a request. */
 export interface ApiDependencies {
   registry: Registry;
+  apiKeys: Pick<ApiKeys, 'list' | 'create' | 'revoke'>;
   /** For reading records and versions, and for who may change them and who did. */
   store: Pick<
     Store,

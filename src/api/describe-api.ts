@@ -32,6 +32,7 @@ export function describeApi(app: Api, tokens: boolean): void {
       tags: [
         { name: 'functions', description: 'What is registered, and under which event keys.' },
         { name: 'versions', description: 'Immutable snapshots of functions, and which of them get the calls.' },
+        { name: 'keys', description: 'Who may call a function that asks for an API key.' },
         { name: 'instances', description: 'Sandboxes that have loaded a function.' },
         { name: 'invocations', description: 'What ran, and how it ended.' },
         { name: 'layers', description: 'Libraries for functions.' },

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { HearthError } from '../errors.ts';
 import { doctor } from './doctor.ts';
+import { keysCreate, keysList, keysRevoke } from './keys.ts';
 import { layersBuild, layersList, layersRemove } from './layers.ts';
 import { secretsDelete, secretsList, secretsRotateKey, secretsSet } from './secrets.ts';
 import { tokensCreate, tokensList, tokensRevoke } from './tokens.ts';
@@ -74,6 +75,19 @@ onPlatform(secrets.command('delete <name>'))
   .option('--force', 'even if functions name it; they can not be started then')
   .action(secretsDelete);
 onPlatform(secrets.command('rotate-key')).description('make a new key, and encrypt all secrets anew with it').action(secretsRotateKey);
+
+const keys = program.command('keys').description('API keys of a function, on a running platform');
+onPlatform(keys.command('create <function> <name>'))
+  .description('make a key and print it; it is shown this once')
+  .option('--rate <requests/seconds[/burst]>', 'how often its holder may call, such as 100/60')
+  .option('--expires <when>', 'never, a time from now like 12h, 30d or 1y, or a date', 'never')
+  .option('--json', 'print a JSON document')
+  .action(keysCreate);
+onPlatform(keys.command('list <function>'))
+  .description('list the keys, without their secrets')
+  .option('--json', 'print a JSON document')
+  .action(keysList);
+onPlatform(keys.command('revoke <function> <name-or-id>')).description('let nobody in with that key any more').action(keysRevoke);
 
 try {
   await program.parseAsync();

@@ -1,5 +1,6 @@
 import { HearthError } from '../errors.ts';
 import { request, type Target } from './api-client.ts';
+import { instantOf, time } from './instant.ts';
 import { table } from './table.ts';
 
 interface TokenOnTheWire {
@@ -9,8 +10,6 @@ interface TokenOnTheWire {
   expires_at: number | null;
   last_used_at: number | null;
 }
-
-const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3600_000, d: 24 * 3600_000, w: 7 * 24 * 3600_000, y: 365 * 24 * 3600_000 };
 
 /** The token goes to standard output and what is to be known about it to standard error, so that a script can keep the one. */
 export async function tokensCreate(options: Target & { name: string; role: string; expires: string; json?: boolean }): Promise<void> {
@@ -53,22 +52,4 @@ export async function tokensRevoke(nameOrId: string, options: Target): Promise<v
   if (found === undefined) throw new HearthError('not_found', `There is no token "${nameOrId}"; \`hearth tokens list\` has names and ids.`);
   await request(options, 'DELETE', `/tokens/${encodeURIComponent(found.id)}`);
   process.stdout.write(`The token ${found.name} (id ${found.id}) is revoked.\n`);
-}
-
-/** `never`, a time from now on (90m, 12h, 30d, 4w, 1y), or a date. @returns milliseconds since the epoch; null: never */
-function instantOf(text: string, now: number): number | null {
-  if (text === 'never') return null;
-  const [, count, unit] = /^(\d{1,6})([mhdwy])$/.exec(text) ?? [];
-  const instant = count === undefined ? Date.parse(text) : now + Number(count) * (UNITS[unit as string] as number);
-  if (Number.isNaN(instant)) {
-    throw new HearthError(
-      'invalid_request',
-      `--expires ${text} is neither never, nor a time from now like 90m, 12h, 30d or 1y, nor a date like 2027-01-31.`,
-    );
-  }
-  return instant;
-}
-
-function time(instant: number): string {
-  return new Date(instant).toISOString().replace(/\.\d+Z$/, 'Z');
 }

@@ -10,6 +10,9 @@ import type { Logger } from '../telemetry/log.ts';
 import { FanOut } from './fan-out.ts';
 import { HttpReply } from './http-reply.ts';
 import { lingerAndClose } from './linger.ts';
+import { preflightAnswer } from './policy/cors.ts';
+import { dropKeyName, KEY_NAME_HEADER } from './policy/credentials.ts';
+import { type GatewayPolicies, isGoverned } from './policy/policies.ts';
 import { rawProblem, sendProblem } from './problem.ts';
 import { callerRequestId, functionHeaders, hasBody, headerOf, parseTarget, readBody, type Target, versionOverride } from './request.ts';
 
@@ -52,15 +55,17 @@ export class Gateway {
   readonly #settings: GatewaySettings;
   readonly #router: Pick<Router, 'match'>;
   readonly #invoker: Invoker;
+  readonly #policies: Pick<GatewayPolicies, 'admit'>;
   readonly #log: Logger;
   readonly #server: Server;
   readonly #connections = new WeakMap<Socket, Connection>();
   #draining = false;
 
-  constructor(settings: GatewaySettings, router: Pick<Router, 'match'>, invoker: Invoker, log: Logger) {
+  constructor(settings: GatewaySettings, router: Pick<Router, 'match'>, invoker: Invoker, policies: Pick<GatewayPolicies, 'admit'>, log: Logger) {
     this.#settings = settings;
     this.#router = router;
     this.#invoker = invoker;
+    this.#policies = policies;
     this.#log = log;
     this.#server = createServer({
       maxHeaderSize: settings.maxHeaderBytes,
@@ -153,6 +158,11 @@ export class Gateway {
       return;
     }
     const target = parseTarget(url);
+    const preflight = method === 'OPTIONS' ? preflightAnswer(request.headers, (verb) => this.#router.match(verb, target.path)) : null;
+    if (preflight) {
+      response.writeHead(204, { ...preflight, ...closingIfUnread(request) }).end();
+      return;
+    }
     const match = this.#router.match(method, target.path);
     if (match.kind === 'none') {
       throw new HearthError(
@@ -169,10 +179,14 @@ export class Gateway {
         allow: match.allow,
       });
     }
+    if (request.headers[KEY_NAME_HEADER] !== undefined) dropKeyName(request);
+    const admitted = isGoverned(match.targets)
+      ? this.#policies.admit(request, response, match.targets, request.socket.remoteAddress ?? '')
+      : match.targets;
     const override = versionOverride(request.rawHeaders);
     // Whoever has a choice of versions is told which one it was.
-    const chosen = override !== undefined || isSplit(match.targets);
-    const targets = chosen ? chooseVersions(match.targets, override, (name) => headerOf(request, name)) : match.targets;
+    const chosen = override !== undefined || isSplit(admitted);
+    const targets = chosen ? chooseVersions(admitted, override, (name) => headerOf(request, name)) : admitted;
     if (!hasBody(request)) {
       this.#invoke(request, response, target, targets, chosen, NO_BODY);
       return;

@@ -1,5 +1,6 @@
 import { HearthError } from '../errors.ts';
 import type { FunctionDefinition } from '../schemas/function.ts';
+import { policyOf } from './check-policy.ts';
 
 /** Segments of the control plane's own URLs under /functions, which a function of that name would never be reached at. */
 const RESERVED_NAMES = new Set(['trigger', 'instances']);
@@ -17,6 +18,7 @@ export function checkDefinition(definition: FunctionDefinition): void {
   for (const member of ['function_code', 'requirements'] as const) {
     if (definition[member]?.isWellFormed() === false) throw invalid(member, 'the text has a lone surrogate, which is no Unicode character.');
   }
+  policyOf(definition);
   let environmentBytes = 0;
   for (const [name, value] of Object.entries(definition.environment ?? {})) {
     if (!VARIABLE_NAME.test(name)) {

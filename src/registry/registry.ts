@@ -6,6 +6,7 @@ import type { FunctionDefinition, FunctionVersion, RetryPolicy } from '../schema
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 import { checkDefinition, checkLimits, type LimitBounds } from './check-definition.ts';
+import { policyOf, sayIfOpened } from './check-policy.ts';
 import { sameEventKey } from './check-traffic.ts';
 import type { FunctionDefaults } from './defaults.ts';
 import { type FunctionState, type InService, inService } from './in-service.ts';
@@ -160,6 +161,7 @@ export function createRegistry(options: RegistryOptions): Registry {
           `The traffic split stays in force: version ${version.number} is current, but gets no calls until the split names it or is ended.`,
         );
       }
+      warnings.push(...sayIfOpened(before?.current, version));
       apply(functionName, { current: version, traffic: before?.traffic ?? null });
       return { version, created, warnings };
     } finally {
@@ -280,6 +282,7 @@ function draftOf(
     maxIdleMs: definition.max_idle_ms ?? null,
     memoryBytes: definition.memory_mb === undefined ? null : definition.memory_mb * 1024 * 1024,
     cpu: definition.cpu ?? null,
+    policy: policyOf(definition),
   };
 }
 

@@ -2,6 +2,7 @@ import { HearthError } from '../errors.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { TrafficDefinition, TrafficSplit } from '../schemas/traffic.ts';
 import type { Store } from '../store/store.ts';
+import { sayIfOpened } from './check-policy.ts';
 import { checkSplitVersion, checkTraffic } from './check-traffic.ts';
 import { type FunctionState, versionInService } from './in-service.ts';
 import type { Sequence } from './sequence.ts';
@@ -115,6 +116,7 @@ export function createTrafficControl(parts: TrafficControlParts): { control: Tra
     return parts.holdingLayers([target], async () => {
       if ((await store.makeCurrent(functionName, target.number)) === undefined) throw new Error(`version ${target.number} vanished from the store`);
       const warnings = await parts.warmUp([target]);
+      warnings.push(...sayIfOpened(stateOf(functionName).current, target));
       if (stateOf(functionName).traffic) warnings.push('The traffic split was ended.');
       monitor.unwatch(functionName);
       parts.apply(functionName, { current: target, traffic: null });

@@ -1,9 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { FunctionVersion } from '../schemas/function.ts';
 
-/** SHA-256, hex, of everything that decides what a version does. Two drafts that differ only in the order of members have one hash. */
+/**
+ * SHA-256, hex, of everything that decides what a version does. Two drafts that differ only in the order of members have one hash. A version
+ * without a policy has the hash that it had before there were policies.
+ */
 export function versionHash(version: Omit<FunctionVersion, 'number' | 'createdAt' | 'hash'>): string {
-  return createHash('sha256').update(canonicalJson(version)).digest('hex');
+  return createHash('sha256')
+    .update(canonicalJson({ ...version, policy: version.policy ?? undefined }))
+    .digest('hex');
 }
 
 /** JSON with the members of every object in the order of their names. */

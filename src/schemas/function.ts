@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { AccessDefinition, CorsDefinition, type GatewayPolicy, RateLimitDefinition } from './policy.ts';
 import { SecretName } from './secret.ts';
 
 /** Bounds of what a user may ask for; the operator's own bounds are in config.ts. */
@@ -111,6 +112,9 @@ export const FunctionDefinition = Type.Object(
     max_idle_ms: Type.Optional(
       Type.Integer({ minimum: 0, maximum: MAX_IDLE_MS, description: "An idle instance goes after this. Default: the platform's limits.idle_ms." }),
     ),
+    access: Type.Optional(AccessDefinition),
+    cors: Type.Optional(CorsDefinition),
+    rate_limit: Type.Optional(RateLimitDefinition),
   },
   { additionalProperties: false },
 );
@@ -160,6 +164,8 @@ export interface FunctionVersion {
   readonly memoryBytes: number | null;
   /** Cores' worth of CPU time of one instance; null: what the platform gives. */
   readonly cpu: number | null;
+  /** What the gateway asks of callers; null: nothing. */
+  readonly policy: GatewayPolicy | null;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
 }

@@ -1,4 +1,5 @@
 import type { AuditEntry, TokenRecord } from '../schemas/access.ts';
+import type { ApiKey } from '../schemas/api-key.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { InstanceRecord, InvocationRecord, InvocationState, LayerRecord } from '../schemas/records.ts';
 import type { StoredSecret } from '../schemas/secret.ts';
@@ -24,7 +25,7 @@ export interface Store {
    * is no such function or version.
    */
   makeCurrent(functionName: string, number: number): Promise<FunctionVersion | undefined>;
-  /** Whether there was one. Its versions and records stay, its traffic split goes. */
+  /** Whether there was one. Its versions and records stay, its traffic split and its API keys go. */
   deleteFunction(functionName: string): Promise<boolean>;
 
   /** By function name. */
@@ -33,6 +34,13 @@ export interface Store {
   putTrafficSplit(split: TrafficSplit): Promise<void>;
   /** Whether there was one. */
   deleteTrafficSplit(functionName: string): Promise<boolean>;
+
+  /** By function name and name. */
+  apiKeys(): Promise<ApiKey[]>;
+  /** False, and nothing changes, when there is no such function; the key goes when the function is deleted. */
+  putApiKey(key: ApiKey): Promise<boolean>;
+  /** Whether there was one. */
+  deleteApiKey(functionName: string, id: string): Promise<boolean>;
 
   /** Inserts or replaces, all in one transaction. */
   writeInvocations(records: readonly InvocationRecord[]): Promise<void>;

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { EventKey, FunctionName, type FunctionVersion } from '../../schemas/function.ts';
 import { Instant, Nullable, OneOf, Warnings } from './common.ts';
+import { policyMembers, policyOnTheWire } from './policy.ts';
 
 const members = {
   event_type: EventKey,
@@ -28,6 +29,7 @@ const members = {
   max_idle_ms: Nullable(Type.Integer()),
   memory_mb: Nullable(Type.Integer()),
   cpu: Nullable(Type.Number()),
+  ...policyMembers,
   created_at: Instant,
 };
 
@@ -82,6 +84,7 @@ export function functionSummary(version: FunctionVersion): FunctionSummary {
     max_idle_ms: version.maxIdleMs,
     memory_mb: version.memoryBytes === null ? null : version.memoryBytes / (1024 * 1024),
     cpu: version.cpu,
+    ...policyOnTheWire(version),
     created_at: version.createdAt,
   };
 }

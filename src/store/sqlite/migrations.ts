@@ -175,6 +175,21 @@ const instanceLimits = `
   ALTER TABLE function_versions ADD COLUMN cpu REAL;
 `;
 
+/** Keys live as long as their function, whatever its versions ask for. */
+const gatewayPolicy = `
+  ALTER TABLE function_versions ADD COLUMN policy TEXT;
+  CREATE TABLE api_keys (
+    id TEXT PRIMARY KEY,
+    function_name TEXT NOT NULL REFERENCES functions (name) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    secret_hash TEXT NOT NULL,
+    rate_limit TEXT,
+    created_at REAL NOT NULL,
+    expires_at REAL,
+    UNIQUE (function_name, name)
+  ) STRICT;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'initial', sql: initial },
   { number: 2, name: 'traffic splits', sql: trafficSplits },
@@ -183,6 +198,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 5, name: 'asynchronous invocations', sql: asynchronous },
   { number: 6, name: 'tokens and audit log', sql: access },
   { number: 7, name: 'instance limits', sql: instanceLimits },
+  { number: 8, name: 'gateway policy', sql: gatewayPolicy },
 ];
 
 export function checksum(migration: Migration): string {

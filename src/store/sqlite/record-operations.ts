@@ -2,6 +2,7 @@ import type { SQLInputValue } from 'node:sqlite';
 import type { AccessOperations } from './access-operations.ts';
 import type { Database } from './database.ts';
 import type { FunctionOperations } from './function-operations.ts';
+import type { KeyOperations } from './key-operations.ts';
 import type { BlockingStore } from './requests.ts';
 import { instanceTable, invocationTable, layerTable, type RecordTable } from './rows.ts';
 import type { SecretOperations } from './secret-operations.ts';
@@ -9,7 +10,7 @@ import type { TrafficOperations } from './traffic-operations.ts';
 
 type RecordOperations = Omit<
   BlockingStore,
-  keyof AccessOperations | keyof FunctionOperations | keyof TrafficOperations | keyof SecretOperations | 'close'
+  keyof AccessOperations | keyof FunctionOperations | keyof KeyOperations | keyof TrafficOperations | keyof SecretOperations | 'close'
 >;
 
 const MAX_ROWS = 1000;

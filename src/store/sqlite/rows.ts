@@ -80,7 +80,7 @@ export const VERSION_SELECT = 'SELECT v.*, b.code AS code FROM function_versions
 
 export const VERSION_INSERT =
   'INSERT INTO function_versions (function_name, number, hash, event_key, runtime, style, code_hash, timeout_ms, network, layers, requirements, ' +
-  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, secrets, async_mode, retry, memory_bytes, cpu, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, secrets, async_mode, retry, memory_bytes, cpu, policy, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
 
 /** In the order of VERSION_INSERT. */
 export function versionValues(version: FunctionVersion, codeHash: string): SQLInputValue[] {
@@ -108,6 +108,7 @@ export function versionValues(version: FunctionVersion, codeHash: string): SQLIn
     JSON.stringify(version.retry),
     version.memoryBytes,
     version.cpu,
+    version.policy && JSON.stringify(version.policy),
     version.createdAt,
   ];
 }
@@ -143,6 +144,7 @@ export function versionFromRow(row: Row): FunctionVersion {
     secrets: JSON.parse(row.secrets as string) as string[],
     asyncMode: row.async_mode as FunctionVersion['asyncMode'],
     retry: JSON.parse(row.retry as string) as FunctionVersion['retry'],
+    policy: JSON.parse((row.policy as string | null) ?? 'null') as FunctionVersion['policy'],
     createdAt: row.created_at as number,
   };
 }

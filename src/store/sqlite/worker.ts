@@ -3,6 +3,7 @@ import type { HearthError } from '../../errors.ts';
 import { accessOperations } from './access-operations.ts';
 import { type Database, openDatabase } from './database.ts';
 import { functionOperations } from './function-operations.ts';
+import { keyOperations } from './key-operations.ts';
 import { recordOperations } from './record-operations.ts';
 import type { BlockingStore, StoreOpening, StoreRequest, StoreResponse, StoreWorkerData, WireError } from './requests.ts';
 import { secretOperations } from './secret-operations.ts';
@@ -24,6 +25,7 @@ function serve(db: Database): void {
   const store: BlockingStore = {
     ...functionOperations(db),
     ...trafficOperations(db),
+    ...keyOperations(db),
     ...recordOperations(db),
     ...secretOperations(db),
     ...accessOperations(db),

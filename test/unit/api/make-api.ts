@@ -3,6 +3,7 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import { pino } from 'pino';
 import { type ApiOptions, createApi } from '../../../src/api/create-api.ts';
 import type { ApiDependencies } from '../../../src/api/dependencies.ts';
+import { createApiKeys } from '../../../src/registry/api-keys.ts';
 import type { Registry, RegistryOptions } from '../../../src/registry/registry.ts';
 import { openVault } from '../../../src/secrets/vault.ts';
 import type { Store } from '../../../src/store/store.ts';
@@ -43,6 +44,7 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
   const app = createApi(
     {
       registry,
+      apiKeys: createApiKeys({ store, get: registry.get, clock: Date.now, onChanged() {} }),
       store,
       access: { host: '127.0.0.1', allowedHosts: ['localhost'], required: false, adminHash: null },
       layers,

@@ -51,6 +51,7 @@ describe('the registry', () => {
       maxIdleMs: null,
       memoryBytes: null,
       cpu: null,
+      policy: null,
       createdAt: expect.any(Number),
     });
     expect(registry.get('echo')).toEqual(version);

@@ -1,3 +1,4 @@
+import type { ApiKey } from '../../../src/schemas/api-key.ts';
 import type { FunctionVersion } from '../../../src/schemas/function.ts';
 import type { InstanceRecord, InvocationRecord, LayerRecord } from '../../../src/schemas/records.ts';
 import type { TrafficSplit } from '../../../src/schemas/traffic.ts';
@@ -28,6 +29,7 @@ export function versionDraft(members: Partial<FunctionVersion> = {}): Omit<Funct
     maxIdleMs: 60_000,
     memoryBytes: 512 * 1024 * 1024,
     cpu: 0.5,
+    policy: { apiKeys: true, cors: null, rateLimit: { requests: 5, perS: 1, burst: 2, by: 'key' } },
     ...members,
   };
 }
@@ -99,6 +101,19 @@ export function trafficSplit(members: Partial<TrafficSplit> = {}): TrafficSplit 
     state: 'active',
     rolledBack: null,
     createdAt: 1000,
+    ...members,
+  };
+}
+
+export function apiKey(members: Partial<ApiKey> = {}): ApiKey {
+  return {
+    id: '0123456789abcdef',
+    functionName: 'echo',
+    name: 'mobile-app',
+    secretHash: 'a'.repeat(64),
+    rateLimit: { requests: 10, perS: 60, burst: 3 },
+    createdAt: 1000,
+    expiresAt: null,
     ...members,
   };
 }

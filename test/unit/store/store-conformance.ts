@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../../src/store/store.ts';
-import { instanceRecord, invocationRecord, layerRecord, trafficSplit, versionDraft } from './records.ts';
+import { apiKey, instanceRecord, invocationRecord, layerRecord, trafficSplit, versionDraft } from './records.ts';
 
 /** A store under test, empty at first. */
 export interface OpenedStore {
@@ -21,6 +21,36 @@ export function storeConformance(open: () => Promise<OpenedStore>): void {
     store = opened.store;
   });
   afterEach(() => opened.destroy());
+
+  describe('API keys', () => {
+    it('keeps them, by function and name, until they are deleted', async () => {
+      expect(await store.apiKeys()).toEqual([]);
+      await store.putVersion(versionDraft());
+      await store.putVersion(versionDraft({ functionName: 'a' }));
+      const [web, app, other] = [
+        apiKey({ id: '1'.repeat(16), name: 'web', rateLimit: null, expiresAt: 5000 }),
+        apiKey({ id: '2'.repeat(16), name: 'app' }),
+        apiKey({ id: '3'.repeat(16), functionName: 'a', name: 'web' }),
+      ];
+      for (const key of [web, app, other]) expect(await store.putApiKey(key)).toBe(true);
+      store = await opened.reopen();
+      expect(await store.apiKeys()).toEqual([other, app, web]);
+      expect(await store.deleteApiKey('a', web.id)).toBe(false);
+      expect(await store.deleteApiKey('echo', web.id)).toBe(true);
+      expect(await store.deleteApiKey('echo', web.id)).toBe(false);
+      expect(await store.apiKeys()).toEqual([other, app]);
+    });
+
+    it('takes none for a function that is not there, and drops them with the function only', async () => {
+      expect(await store.putApiKey(apiKey())).toBe(false);
+      await store.putVersion(versionDraft());
+      await store.putApiKey(apiKey());
+      await store.putVersion(versionDraft({ hash: 'hash 2', policy: null }));
+      expect(await store.apiKeys()).toEqual([apiKey()]);
+      await store.deleteFunction('echo');
+      expect(await store.apiKeys()).toEqual([]);
+    });
+  });
 
   describe('functions', () => {
     it('has none at first', async () => {

@@ -1,0 +1,72 @@
+import { HearthError } from '../errors.ts';
+import { request, type Target } from './api-client.ts';
+import { instantOf, time } from './instant.ts';
+import { table } from './table.ts';
+
+interface KeyOnTheWire {
+  id: string;
+  name: string;
+  rate_limit: { requests: number; per_s: number; burst: number } | null;
+  created_at: number;
+  expires_at: number | null;
+}
+
+export async function keysList(functionName: string, options: Target & { json?: boolean }): Promise<void> {
+  const { keys } = (await request(options, 'GET', pathOf(functionName))) as { keys: KeyOnTheWire[] };
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(keys, null, 2)}\n`);
+    return;
+  }
+  const rows = keys.map(({ id, name, rate_limit: limit, created_at: created, expires_at: expires }) => [
+    id,
+    name,
+    limit ? `${limit.requests} in ${limit.per_s} s, ${limit.burst} at once` : '-',
+    time(created),
+    expires === null ? 'never' : `${time(expires)}${expires <= Date.now() ? ' (expired)' : ''}`,
+  ]);
+  process.stdout.write(table([['ID', 'NAME', 'RATE', 'CREATED', 'EXPIRES'], ...rows]));
+}
+
+interface KeysCreateOptions extends Target {
+  rate?: string;
+  expires: string;
+  json?: boolean;
+}
+
+/** The key alone goes to standard output, so that a script can take it. */
+export async function keysCreate(functionName: string, name: string, options: KeysCreateOptions): Promise<void> {
+  const expiresAt = instantOf(options.expires, Date.now());
+  const created = (await request(options, 'POST', pathOf(functionName), {
+    name,
+    ...(options.rate === undefined ? {} : { rate_limit: parseRate(options.rate) }),
+    ...(expiresAt === null ? {} : { expires_at: expiresAt }),
+  })) as KeyOnTheWire & { key: string; warnings: string[] };
+  for (const warning of created.warnings) process.stderr.write(`hearth: ${warning}\n`);
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(created, null, 2)}\n`);
+    return;
+  }
+  process.stderr.write('This key is shown once; only its hash is kept.\n');
+  process.stdout.write(`${created.key}\n`);
+}
+
+export async function keysRevoke(functionName: string, key: string, options: Target): Promise<void> {
+  await request(options, 'DELETE', `${pathOf(functionName)}/${encodeURIComponent(key)}`);
+  process.stdout.write(`The key ${key} of ${functionName} is revoked.\n`);
+}
+
+function pathOf(functionName: string): string {
+  return `/functions/${encodeURIComponent(functionName)}/keys`;
+}
+
+/** `100/60` or `100/60/10`: requests, seconds, and how many at once. */
+function parseRate(text: string): { requests: number; per_s: number; burst?: number } {
+  const match = /^(\d+)\/(\d+)(?:\/(\d+))?$/.exec(text);
+  if (!match) {
+    throw new HearthError(
+      'invalid_request',
+      `--rate ${text} is not REQUESTS/SECONDS or REQUESTS/SECONDS/BURST; 100/60 means 100 requests in a minute.`,
+    );
+  }
+  return { requests: Number(match[1]), per_s: Number(match[2]), ...(match[3] === undefined ? {} : { burst: Number(match[3]) }) };
+}

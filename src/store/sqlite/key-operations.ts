@@ -1,0 +1,37 @@
+import type { ApiKey } from '../../schemas/api-key.ts';
+import type { Database } from './database.ts';
+import type { BlockingStore } from './requests.ts';
+import type { Row } from './rows.ts';
+
+export type KeyOperations = Pick<BlockingStore, 'apiKeys' | 'putApiKey' | 'deleteApiKey'>;
+
+export function keyOperations(db: Database): KeyOperations {
+  return {
+    apiKeys: () => db.statement('SELECT * FROM api_keys ORDER BY function_name, name').all().map(keyFromRow),
+
+    putApiKey: (key) =>
+      db.transaction('full', () => {
+        if (db.statement('SELECT 1 FROM functions WHERE name = ?').get(key.functionName) === undefined) return false;
+        db.statement(
+          'INSERT INTO api_keys (id, function_name, name, secret_hash, rate_limit, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+        ).run(key.id, key.functionName, key.name, key.secretHash, key.rateLimit && JSON.stringify(key.rateLimit), key.createdAt, key.expiresAt);
+        return true;
+      }),
+
+    deleteApiKey: (functionName, id) =>
+      db.transaction('full', () => db.statement('DELETE FROM api_keys WHERE function_name = ? AND id = ?').run(functionName, id).changes === 1),
+  };
+}
+
+/** Strict tables and our own INSERT vouch for the types. */
+function keyFromRow(row: Row): ApiKey {
+  return {
+    id: row.id as string,
+    functionName: row.function_name as string,
+    name: row.name as string,
+    secretHash: row.secret_hash as string,
+    rateLimit: JSON.parse((row.rate_limit as string | null) ?? 'null') as ApiKey['rateLimit'],
+    createdAt: row.created_at as number,
+    expiresAt: row.expires_at as number | null,
+  };
+}
