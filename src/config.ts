@@ -43,6 +43,10 @@ export const ConfigSchema = Type.Object(
       {
         host: Type.String({ default: '127.0.0.1', description: 'Address that the control plane listens on.' }),
         port: port(8000),
+        public_url: Type.String({
+          default: '',
+          description: 'URL at which callers reach the control plane, for the Location of a 202; empty: the address that it listens on.',
+        }),
         auth: Type.Union([Type.Literal('auto'), Type.Literal('required'), Type.Literal('off')], {
           default: 'auto',
           description: 'Whether a token is needed. auto: unless it listens on a loopback address and is known under no other name.',
@@ -156,6 +160,20 @@ export const ConfigSchema = Type.Object(
           description: 'File with the libraries of every Python function; empty: the one that comes with the platform.',
         }),
         build_timeout_ms: millis(10 * 60_000, 'For one layer to be built.'),
+      },
+      strict,
+    ),
+    queue: Type.Object(
+      {
+        max_running: Type.Integer({ minimum: 1, maximum: 10_000, default: 256, description: 'Asynchronous invocations that run at a time.' }),
+        lease_margin_ms: millis(30_000, "What the lease of a running invocation is longer than its function's timeout."),
+        max_result_bytes: bytes(MIB, "Largest body of an asynchronous invocation's answer that is kept."),
+        idempotency_ms: millis(24 * 3600_000, 'An Idempotency-Key is remembered for.'),
+        keep_dead_letters_ms: millis(30 * 24 * 3600_000, 'Invocations that failed for good are kept for.'),
+        callback_hosts: Type.Array(Type.String(), {
+          default: [],
+          description: "Hosts (`name` or `name:port`) inside the platform's own network that results may be sent to; those outside need no leave.",
+        }),
       },
       strict,
     ),

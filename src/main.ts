@@ -6,11 +6,15 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decideAccess } from './api/access/access-policy.ts';
 import { createApi } from './api/create-api.ts';
+import { queuedInvocation } from './api/wire/invocations.ts';
 import type { Config } from './config.ts';
 import { HearthError } from './errors.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { GatewayPolicies } from './gateway/policy/policies.ts';
+import type { Keeper } from './gateway/respond-async.ts';
 import { createLayers } from './layers/create-layers.ts';
+import { createDurableInvocations } from './queue/create-durable-invocations.ts';
+import { openSqliteQueue } from './queue/sqlite/open-sqlite-queue.ts';
 import { createApiKeys } from './registry/api-keys.ts';
 import { FUNCTION_DEFAULTS } from './registry/defaults.ts';
 import { createCodeInspector } from './registry/inspect-code.ts';
@@ -47,6 +51,8 @@ import { openSqliteStore } from './store/sqlite/open-sqlite-store.ts';
 import { createLog, type Logger } from './telemetry/log.ts';
 
 const PRUNE_INTERVAL_MS = 3600_000;
+/** For the outcomes of what ran to be written down, at the end. */
+const SETTLE_MS = 5000;
 /** A few sandboxes are measured each second, in turn (0.4 % of a core); 5 % of the machine's memory are to stay free. */
 const MEMORY_SETTINGS = { headroomShare: 0.05, maxStallPercent: 20, stallShare: 0.1, intervalMs: 1000, perTick: 8, guessBytes: 16 * 1024 * 1024 };
 /** Sandboxes that were just forked are counted too, until they are in a cgroup of their own. */
@@ -95,6 +101,11 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   const closed = await store.closeOpenRecords('the platform ended without stopping it', Date.now());
   if (closed > 0) log.warn({ records: closed }, 'the platform had not been stopped cleanly; records that it had left open are closed');
   const access = decideAccess(config.api, await readAdminToken(config), await store.tokens(), Date.now());
+
+  const queueOpening = openSqliteQueue({ file: join(config.data_dir, 'queue.db'), log });
+  // Whether it could be had is asked for below, when other parts are there; until then nobody listens.
+  queueOpening.catch(() => undefined);
+  undo.defer(async () => (await queueOpening.catch(() => null))?.close());
 
   const stored = readVersions(store);
 
@@ -197,6 +208,24 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     schedule: { maxQueue: config.limits.max_queue },
   });
 
+  const queue = await queueOpening;
+  const durable = createDurableInvocations({
+    queue,
+    runner: scheduler,
+    loadVersion: (name, number) => store.version(name, number),
+    describe: queuedInvocation,
+    settings: {
+      maxRunning: config.queue.max_running,
+      leaseMarginMs: config.queue.lease_margin_ms,
+      maxResultBytes: config.queue.max_result_bytes,
+      keepKeysMs: config.queue.idempotency_ms,
+      callbackHosts: config.queue.callback_hosts,
+    },
+    random: Math.random,
+    log,
+  });
+  undo.defer(() => durable.close());
+
   const router = new Router();
   const policies = new GatewayPolicies({ monotonic: () => performance.now(), clock: Date.now });
   const workFolder = join(config.data_dir, 'work');
@@ -224,12 +253,14 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       router.put(current, chooser);
       for (const version of versions) scheduler.prepare(version);
       scheduler.onInService(current.functionName, versions);
+      durable.versions.put(current.functionName, versions);
     },
     onRemoved: (functionName) => {
       router.remove(functionName);
       apiKeys.forget(functionName);
       policies.remove(functionName);
       scheduler.remove(functionName);
+      durable.versions.remove(functionName);
     },
   });
 
@@ -244,7 +275,14 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   await registry.start();
   await apiKeys.start();
 
-  const gateway = new Gateway(gatewaySettings(config), router, scheduler, policies, log);
+  const { invocations } = durable;
+  let controlPlaneUrl = config.api.public_url.replace(/\/+$/, '');
+  const keeper: Keeper = {
+    accept: (request) => invocations.accept(request),
+    waitFor: (id, waitMs, signal) => invocations.waitFor(id, waitMs, signal),
+    statusUrl: (id) => `${controlPlaneUrl}/invocations/${id}`,
+  };
+  const gateway = new Gateway(gatewaySettings(config), router, scheduler, keeper, policies, log);
   const gatewayAddress = await gateway.listen();
   undo.defer(() => gateway.close());
 
@@ -263,6 +301,9 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       const targets = match?.kind === 'found' ? chooseVersions(match.targets, header(VERSION_HEADER), header) : [];
       return trigger(scheduler, targets, request);
     },
+    durable: invocations,
+    liveInvocation: (id) => scheduler.openRecord(id),
+    cancelLive: (id) => scheduler.cancelById(id),
     liveInstances: () => scheduler.instances(),
     instanceLogs: (id) => scheduler.instanceLogs(id),
     log,
@@ -273,7 +314,13 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     throw new HearthError('invalid_config', `The control plane can't listen on ${config.api.host}:${config.api.port}: ${what}.`, { cause });
   });
 
+  if (controlPlaneUrl === '') controlPlaneUrl = apiUrl;
+  await durable.start();
+
   const prune = () => {
+    queue
+      .prune(queue.now() - config.records.keep_ms, queue.now() - config.queue.keep_dead_letters_ms)
+      .catch((error: unknown) => log.warn({ err: error }, 'old asynchronous invocations could not be deleted'));
     store.pruneRecords(Date.now() - config.records.keep_ms).catch((error: unknown) => log.warn({ err: error }, 'old records could not be deleted'));
     store
       .pruneAudit(Date.now() - config.api.audit_keep_ms)
@@ -294,7 +341,9 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     log.info('draining: what runs may end, nothing new is taken');
     clearInterval(pruneTimer);
     gateway.drain();
+    durable.stop();
     await scheduler.drain(config.limits.drain_ms);
+    await durable.settled(SETTLE_MS);
     log.info('stopped');
     await parts.disposeAsync();
   };

@@ -1,8 +1,9 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Layers } from '../layers/layers.ts';
+import type { DurableInvocations } from '../queue/durable-invocations.ts';
 import type { ApiKeys } from '../registry/api-keys.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { InstanceRecord } from '../schemas/records.ts';
+import type { InstanceRecord, InvocationRecord } from '../schemas/records.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 import type { AccessPolicy } from './access/access-policy.ts';
@@ -53,6 +54,12 @@ export interface ApiDependencies {
    * @throws HearthError no_function or method_not_allowed when there is none, and whatever keeps an instance from being had
    */
   trigger(request: TriggerRequest): Promise<TriggerResult>;
+  /** What goes through the queue. */
+  durable: DurableInvocations;
+  /** Of an invocation that somebody waits for, and that is not over: its record as it is now. */
+  liveInvocation(id: string): InvocationRecord | undefined;
+  /** Ends such a one. @returns whether there was one */
+  cancelLive(id: string): boolean;
   /** Those in memory, newest first. */
   liveInstances(): readonly InstanceRecord[];
   /** What a live instance printed so far, bounded; undefined when there is no live instance of that id. */

@@ -15,6 +15,7 @@ import { dropKeyName, KEY_NAME_HEADER } from './policy/credentials.ts';
 import { type GatewayPolicies, isGoverned } from './policy/policies.ts';
 import { rawProblem, sendProblem } from './problem.ts';
 import { callerRequestId, functionHeaders, hasBody, headerOf, parseTarget, readBody, type Target, versionOverride } from './request.ts';
+import { type Keeper, queuedMode, respondFromQueue } from './respond-async.ts';
 
 export interface GatewaySettings {
   host: string;
@@ -55,16 +56,25 @@ export class Gateway {
   readonly #settings: GatewaySettings;
   readonly #router: Pick<Router, 'match'>;
   readonly #invoker: Invoker;
+  readonly #keeper: Keeper;
   readonly #policies: Pick<GatewayPolicies, 'admit'>;
   readonly #log: Logger;
   readonly #server: Server;
   readonly #connections = new WeakMap<Socket, Connection>();
   #draining = false;
 
-  constructor(settings: GatewaySettings, router: Pick<Router, 'match'>, invoker: Invoker, policies: Pick<GatewayPolicies, 'admit'>, log: Logger) {
+  constructor(
+    settings: GatewaySettings,
+    router: Pick<Router, 'match'>,
+    invoker: Invoker,
+    keeper: Keeper,
+    policies: Pick<GatewayPolicies, 'admit'>,
+    log: Logger,
+  ) {
     this.#settings = settings;
     this.#router = router;
     this.#invoker = invoker;
+    this.#keeper = keeper;
     this.#policies = policies;
     this.#log = log;
     this.#server = createServer({
@@ -212,6 +222,11 @@ export class Gateway {
     chosen: boolean,
     body: Buffer | null,
   ): void {
+    const mode = queuedMode(request.headers, targets);
+    if (mode !== null) {
+      respondFromQueue(this.#keeper, { request, response, target, targets, body, mode }).catch((cause) => this.#refuse(request, response, cause));
+      return;
+    }
     const requestId = callerRequestId(request);
     const reply = new HttpReply(response, requestId, chosen, () => this.#draining, this.#settings.streamIdleMs);
     const fanOut = targets.length > 1 ? new FanOut(reply, targets.length) : null;

@@ -133,6 +133,8 @@ export interface Taken extends LaneKey {
   ageFrom: number;
   /** Attempts that failed since then. */
   failures: number;
+  /** Its result is to be sent somewhere. */
+  hasCallback: boolean;
 }
 
 /** Why an invocation is a dead letter. */

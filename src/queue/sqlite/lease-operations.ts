@@ -58,7 +58,7 @@ export function leaseOperations({ db, leases, now, afterCommit }: Session): Leas
         rows.push(
           ...db
             .statement(
-              'SELECT j.seq, j.id, j.mode, j.trigger_kind, j.verb, j.path, j.request_id, j.accepted_at, j.age_from, j.attempt, j.failures ' +
+              'SELECT j.seq, j.id, j.mode, j.trigger_kind, j.verb, j.path, j.request_id, j.accepted_at, j.age_from, j.attempt, j.failures, j.callback_url ' +
                 "FROM jobs j WHERE j.state = 'queued' AND j.function_name = ? AND j.version_number = ? AND j.priority = ? AND j.due_at <= ? " +
                 'ORDER BY j.due_at, j.seq LIMIT ?',
             )
@@ -91,6 +91,7 @@ export function leaseOperations({ db, leases, now, afterCommit }: Session): Leas
         acceptedAt: row.accepted_at as number,
         ageFrom: row.age_from as number,
         failures: row.failures as number,
+        hasCallback: row.callback_url !== null,
       };
     });
     return { taken, nextDueAt };

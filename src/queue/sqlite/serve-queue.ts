@@ -58,7 +58,7 @@ export function serveQueue(port: MessagePort, file: string, hooks: QueueHooks): 
   const db = openQueueDatabase(file);
   const leases = new LeaseBook(hooks.tick);
   let effects: (() => void)[] = [];
-  let batchNow = clock();
+  let batchNow = Math.floor(clock());
   const session: Session = { db, leases, now: () => batchNow, afterCommit: (effect) => effects.push(effect) };
   const leaseOps = leaseOperations(session);
   const operations: BlockingQueue = { ...acceptOperations(session), ...leaseOps, ...recordOperations(session) };
@@ -67,7 +67,7 @@ export function serveQueue(port: MessagePort, file: string, hooks: QueueHooks): 
 
   function commit<T>(acknowledged: boolean, methods: readonly string[], work: () => T): T {
     if (broken) throw broken;
-    batchNow = clock();
+    batchNow = Math.floor(clock());
     effects = [];
     try {
       const value = db.transaction(acknowledged, batchNow, () => {
@@ -103,7 +103,7 @@ export function serveQueue(port: MessagePort, file: string, hooks: QueueHooks): 
     try {
       const how = COMMIT[request.method as QueueMethod];
       if (how !== 'none') return commit(how === 'acknowledged', [request.method], () => run(request));
-      batchNow = clock();
+      batchNow = Math.floor(clock());
       return run(request);
     } catch (error) {
       return { id: request.id, error: toWire(toQueueError(error, file)) };

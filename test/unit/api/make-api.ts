@@ -3,6 +3,8 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import { pino } from 'pino';
 import { type ApiOptions, createApi } from '../../../src/api/create-api.ts';
 import type { ApiDependencies } from '../../../src/api/dependencies.ts';
+import { createDurableInvocations } from '../../../src/queue/create-durable-invocations.ts';
+import { openSqliteQueue } from '../../../src/queue/sqlite/open-sqlite-queue.ts';
 import { createApiKeys } from '../../../src/registry/api-keys.ts';
 import type { Registry, RegistryOptions } from '../../../src/registry/registry.ts';
 import { openVault } from '../../../src/secrets/vault.ts';
@@ -39,6 +41,17 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
   });
   const registry = makeRegistry(store, layers, { secrets, ...registryOptions });
   await registry.start();
+  const queue = await openSqliteQueue({ file: join(dirname(opened.file), 'queue.db'), log: { warn() {}, error() {} } });
+  const durable = createDurableInvocations({
+    queue,
+    // Nothing is started, so nothing is run.
+    runner: { submit: () => undefined, room: () => 0, cancelById: () => false },
+    loadVersion: async () => undefined,
+    describe: () => null,
+    settings: { maxRunning: 1, leaseMarginMs: 1000, maxResultBytes: 1024, keepKeysMs: 60_000, callbackHosts: [] },
+    random: Math.random,
+    log: { warn() {}, error() {} },
+  });
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) });
   const app = createApi(
@@ -49,6 +62,9 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
       access: { host: '127.0.0.1', allowedHosts: ['localhost'], required: false, adminHash: null },
       layers,
       secrets,
+      durable: durable.invocations,
+      liveInvocation: () => undefined,
+      cancelLive: () => false,
       trigger: async () => ({ correlationId: 'c', instanceIds: [] }),
       liveInstances: () => [],
       instanceLogs: () => undefined,
@@ -71,6 +87,7 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
     },
     async close() {
       await app.close();
+      await durable.close();
       await opened.destroy();
     },
   };
