@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -86,6 +86,31 @@ for name in ("written", "runtime/written", "dev/written", "etc/written", "root/w
     expect(mountPoints()).toBe(before);
     expect(readdirSync(folder).sort()).toEqual(['layer', 'link-to-layer', 'secret']);
   });
+});
+
+it('a build that leaves links where the platform tidies up takes nothing of the host with it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'hearth-test-traps-'));
+  chmodSync(folder, 0o755);
+  mkdirSync(join(folder, 'precious'));
+  writeFileSync(join(folder, 'precious', 'file'), 'kept');
+  const driver = createBubblewrapDriver(driverOptions());
+  const code = `
+import os, shutil
+shutil.rmtree("/build/.tmp", ignore_errors=True)
+os.symlink("${folder}/precious", "/build/.tmp")
+os.symlink("${folder}/precious", "/build/linked")
+`;
+  try {
+    const outputFolder = join(folder, 'out');
+    const spec = { id: 'trap', environment: {}, inputs: {}, network: 'none', timeoutMs: 60_000, onOutput: () => undefined } as const;
+    expect(await driver.build({ ...spec, argv: ['python', '-c', code], outputFolder })).toEqual({ code: 0, timedOut: false });
+    expect(readdirSync(join(folder, 'precious'))).toEqual(['file']);
+    expect(readdirSync(outputFolder)).toEqual(['linked']);
+    expect(lstatSync(join(outputFolder, 'linked')).isSymbolicLink()).toBe(true);
+  } finally {
+    await driver.close();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 it('a forked sandbox can make as many files without content as its /tmp has room for others, and no more', async () => {
