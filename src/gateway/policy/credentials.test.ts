@@ -31,7 +31,7 @@ describe('replaceKey', () => {
     const request = requestOf('x-API-key', 'hk_1', 'Authorization', 'Bearer jwt', 'Accept', '*/*');
     replaceKey(request, 'app');
     expect(request.rawHeaders).toEqual(['Authorization', 'Bearer jwt', 'Accept', '*/*', 'X-Hearth-Key-Name', 'app']);
-    expect(request.headers).toEqual({ authorization: 'Bearer jwt', accept: '*/*' });
+    expect(request.headers).toEqual({ authorization: 'Bearer jwt', accept: '*/*', 'x-hearth-key-name': 'app' });
     const bearer = requestOf('authorization', 'bearer  HK_2', 'Authorization', 'Bearer hk_3', 'A', 'b');
     replaceKey(bearer, null);
     expect([bearer.rawHeaders, bearer.headers]).toEqual([['A', 'b'], { a: 'b' }]);

@@ -22,7 +22,10 @@ export function dropKeyName(request: IncomingMessage): void {
 /** The key ends here: whatever is made of the request from now on, for the function, a queue or a log, has its name in its place. */
 export function replaceKey(request: IncomingMessage, keyName: string | null): void {
   keepHeaders(request, (name, value) => name !== 'x-api-key' && !(name === 'authorization' && BEARER_KEY.test(value)));
-  if (keyName !== null) request.rawHeaders.push('X-Hearth-Key-Name', keyName);
+  if (keyName === null) return;
+  request.rawHeaders.push('X-Hearth-Key-Name', keyName);
+  // So a traffic split can be sticky by it.
+  request.headers[KEY_NAME_HEADER] = keyName;
 }
 
 function keepHeaders(request: IncomingMessage, keeps: (name: string, value: string) => boolean): void {

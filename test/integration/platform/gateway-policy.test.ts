@@ -204,6 +204,27 @@ describe('API keys', () => {
     expect(await outcome('/reopened')).toEqual([200, undefined]);
   });
 
+  it('can keep its holder with one version of a split', async () => {
+    await hearth.define('sticky', 'def handler(m, c):\n    return "v1"', KEYED);
+    await hearth.define('sticky', 'def handler(m, c):\n    return "v2"', KEYED);
+    const split = await fetch(`${hearth.api}/functions/sticky/traffic`, {
+      method: 'PUT',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ weights: { 1: 50, 2: 50 }, sticky_header: 'X-Hearth-Key-Name' }),
+    });
+    expect(split.status).toBe(200);
+    const versions = new Map<string, Set<string>>();
+    for (let holder = 0; holder < 12; holder++) {
+      const { key } = await createKey('sticky', { name: `holder-${holder}` });
+      const seen = new Set<string>();
+      for (let call = 0; call < 5; call++) seen.add(await (await hearth.call('/sticky', apiKey(key))).text());
+      versions.set(key, seen);
+    }
+    // Which holder has which is fixed by the hash of its name.
+    expect([...versions.values()].map(({ size }) => size)).toEqual(Array.from({ length: 12 }, () => 1));
+    expect(new Set([...versions.values()].flatMap((seen) => [...seen]))).toEqual(new Set(['v1', 'v2']));
+  });
+
   it('is not asked for at the control plane, which has its own authorisation', async () => {
     await hearth.define('triggered', ECHO, { ...KEYED, event_type: 'http|GET|/triggered' });
     const triggered = await hearth.post('/functions/trigger', { http_header: '', http_body: '', http_path: '/triggered', http_verb: 'GET' });
