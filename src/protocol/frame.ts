@@ -36,7 +36,7 @@ export const FromRuntime = {
   StreamClose: 0x8d,
 } as const;
 
-/** The payload is a view into the bytes received: copy it to keep it past the handler's return. */
+/** The payload is a view into the bytes received, or a buffer of its own: copy it to keep it past the handler's return. */
 export type FrameHandler = (type: number, id: number, payload: Buffer) => void;
 
 /** A peer broke the protocol; its sandbox can't be trusted any further. */
@@ -84,15 +84,19 @@ export function* encodeBody(type: number, id: number, body: Uint8Array): Generat
 }
 
 /**
- * Cuts a byte stream into frames. Holds at most one incomplete frame, so its memory is bounded by MAX_PAYLOAD_BYTES.
- * `onFrame` is called synchronously from `push`, in order.
+ * Cuts a byte stream into frames. Holds at most one incomplete frame, in one buffer, however small the pieces are in which it comes: its memory is
+ * bounded by MAX_PAYLOAD_BYTES. `onFrame` is called synchronously from `push`, in order.
  */
 export class FrameDecoder {
   readonly #onFrame: FrameHandler;
-  #pending: Buffer[] = [];
-  #pendingBytes = 0;
-  /** Bytes needed before the next attempt to cut a frame. */
-  #needed = FRAME_HEADER_BYTES;
+  /** Of a frame whose header has not come in whole. */
+  readonly #header = Buffer.alloc(FRAME_HEADER_BYTES);
+  #headerBytes = 0;
+  /** Of a frame whose payload has not come in whole; null between frames. */
+  #payload: Buffer | null = null;
+  #payloadBytes = 0;
+  #type = 0;
+  #id = 0;
 
   constructor(onFrame: FrameHandler) {
     this.#onFrame = onFrame;
@@ -100,28 +104,55 @@ export class FrameDecoder {
 
   /** @throws ProtocolError when a frame announces more than MAX_PAYLOAD_BYTES */
   push(chunk: Buffer): void {
-    let data = chunk;
-    if (this.#pendingBytes > 0) {
-      this.#pending.push(chunk);
-      this.#pendingBytes += chunk.length;
-      if (this.#pendingBytes < this.#needed) return;
-      data = Buffer.concat(this.#pending, this.#pendingBytes);
-      this.#pending = [];
-      this.#pendingBytes = 0;
+    let offset = this.#payload === null ? 0 : this.#continuePayload(this.#payload, chunk, 0);
+    if (this.#headerBytes > 0) offset = this.#continueHeader(chunk);
+    while (chunk.length - offset >= FRAME_HEADER_BYTES) {
+      const length = lengthAt(chunk, offset);
+      const type = chunk[offset + 4] as number;
+      const id = chunk.readUInt32BE(offset + 5);
+      offset += FRAME_HEADER_BYTES;
+      if (offset + length > chunk.length) {
+        this.#beginPayload(length, type, id, chunk, offset);
+        return;
+      }
+      this.#onFrame(type, id, chunk.subarray(offset, offset + length));
+      offset += length;
     }
-    let offset = 0;
-    while (data.length - offset >= FRAME_HEADER_BYTES) {
-      const length = data.readUInt32BE(offset);
-      if (length > MAX_PAYLOAD_BYTES) throw new ProtocolError(`frame announces ${length} bytes, above ${MAX_PAYLOAD_BYTES}`);
-      const end = offset + FRAME_HEADER_BYTES + length;
-      if (end > data.length) break;
-      this.#onFrame(data[offset + 4] as number, data.readUInt32BE(offset + 5), data.subarray(offset + FRAME_HEADER_BYTES, end));
-      offset = end;
-    }
-    const rest = data.length - offset;
-    if (rest === 0) return;
-    this.#pending.push(offset === 0 ? data : data.subarray(offset));
-    this.#pendingBytes = rest;
-    this.#needed = rest >= FRAME_HEADER_BYTES ? FRAME_HEADER_BYTES + data.readUInt32BE(offset) : FRAME_HEADER_BYTES;
+    if (offset < chunk.length) this.#headerBytes = chunk.copy(this.#header, 0, offset);
   }
+
+  /** @returns where the chunk goes on */
+  #continueHeader(chunk: Buffer): number {
+    const taken = chunk.copy(this.#header, this.#headerBytes);
+    this.#headerBytes += taken;
+    if (this.#headerBytes < FRAME_HEADER_BYTES) return taken;
+    this.#headerBytes = 0;
+    const header = this.#header;
+    return this.#beginPayload(lengthAt(header, 0), header[4] as number, header.readUInt32BE(5), chunk, taken);
+  }
+
+  #beginPayload(length: number, type: number, id: number, chunk: Buffer, offset: number): number {
+    this.#type = type;
+    this.#id = id;
+    this.#payloadBytes = 0;
+    this.#payload = Buffer.allocUnsafe(length);
+    return this.#continuePayload(this.#payload, chunk, offset);
+  }
+
+  #continuePayload(payload: Buffer, chunk: Buffer, offset: number): number {
+    const taken = chunk.copy(payload, this.#payloadBytes, offset);
+    this.#payloadBytes += taken;
+    if (this.#payloadBytes === payload.length) {
+      this.#payload = null;
+      this.#onFrame(this.#type, this.#id, payload);
+    }
+    return offset + taken;
+  }
+}
+
+/** @throws ProtocolError */
+function lengthAt(bytes: Buffer, offset: number): number {
+  const length = bytes.readUInt32BE(offset);
+  if (length > MAX_PAYLOAD_BYTES) throw new ProtocolError(`frame announces ${length} bytes, above ${MAX_PAYLOAD_BYTES}`);
+  return length;
 }

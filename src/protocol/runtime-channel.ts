@@ -1,13 +1,26 @@
 import type { Duplex } from 'node:stream';
 import { encodeBody, encodeFrame, encodeFramePair, FrameDecoder, FromRuntime, PROTOCOL_VERSION, ProtocolError, ToRuntime } from './frame.ts';
-import type { ExitedMessage, HelloMessage, InvokeMessage, LoadMessage, ReadyMessage, ReplyHeadMessage, RuntimeErrorMessage } from './messages.ts';
+import type {
+  ExitedMessage,
+  HelloMessage,
+  InvokeMessage,
+  LoadMessage,
+  ReadyMessage,
+  ReplyHeadMessage,
+  RuntimeErrorMessage,
+  Style,
+} from './messages.ts';
 import { parseExited, parseHello, parseReady, parseReplyHead, parseRuntimeError } from './parse-message.ts';
 
 /** Up to here a request body is copied beside its head, which is cheaper than two buffers in one write. */
 const SMALL_BODY_BYTES = 16 * 1024;
+/** Above so many bytes that the runtime hasn't read, nothing more is read from it if what it sends makes us answer. */
+const MAX_UNREAD_BYTES = 1024 * 1024;
 
 /** What a runtime says, parsed. Buffers are views into what was read. */
 export interface RuntimeListener {
+  /** Whether an answer of that invocation is still wanted: frames of others are dropped unread, for a hostile runtime could send them without end. */
+  awaits(invocation: number): boolean;
   onHello(message: HelloMessage): void;
   onReady(message: ReadyMessage): void;
   onLoadFailed(error: RuntimeErrorMessage): void;
@@ -20,6 +33,8 @@ export interface RuntimeListener {
   onStreamOpen(stream: number): void;
   onStreamData(stream: number, chunk: Buffer): void;
   onStreamClose(stream: number): void;
+  /** The channel has ended, while the sandbox may live on. */
+  onChannelEnd(): void;
   /** The runtime broke the protocol: nothing more will be reported; the sandbox is to be killed. */
   onProtocolError(error: ProtocolError): void;
 }
@@ -31,7 +46,11 @@ export class RuntimeChannel {
   #nextInvocation = 1;
   #lastStream = 0;
   #helloSeen = false;
+  /** What was loaded; null before. */
+  #style: Style | null = null;
+  #loadAnswered = false;
   #broken = false;
+  #heldBack = false;
   #pauses = 0;
   #corked = false;
   readonly #uncork = (): void => {
@@ -53,11 +72,15 @@ export class RuntimeChannel {
         listener.onProtocolError(error);
       }
     });
-    // A broken channel shows as the sandbox's exit, which its owner watches.
+    // What it means is told by the end.
     socket.on('error', () => undefined);
+    socket.once('close', () => listener.onChannelEnd());
+    // Each connection carried over the channel may wait for it to drain.
+    socket.setMaxListeners(0);
   }
 
   load(message: Omit<LoadMessage, 'codeLength'>, code: Buffer): void {
+    this.#style = message.style;
     this.#write(encodeFrame(ToRuntime.Load, 0, JSON.stringify({ ...message, codeLength: code.length })));
     for (const frame of encodeBody(ToRuntime.LoadCode, 0, code)) this.#write(frame);
   }
@@ -92,6 +115,14 @@ export class RuntimeChannel {
 
   streamClose(stream: number): void {
     this.#write(encodeFrame(ToRuntime.StreamClose, stream));
+    if (this.#heldBack || this.#socket.writableLength < MAX_UNREAD_BYTES) return;
+    // A runtime that opens and opens and doesn't read would else fill our memory with refusals.
+    this.#heldBack = true;
+    this.pause();
+    this.onceDrained(() => {
+      this.#heldBack = false;
+      this.resume();
+    });
   }
 
   onceDrained(callback: () => void): void {
@@ -127,13 +158,13 @@ export class RuntimeChannel {
     if (!this.#helloSeen && type !== FromRuntime.Hello) throw new ProtocolError(`frame of type 0x${type.toString(16)} before Hello`);
     switch (type) {
       case FromRuntime.ReplyHead:
-        listener.onReplyHead(this.#known(id), parseReplyHead(payload));
+        if (listener.awaits(this.#ofHandler(id))) listener.onReplyHead(id, parseReplyHead(payload));
         break;
       case FromRuntime.ReplyBody:
-        listener.onReplyBody(this.#known(id), payload);
+        listener.onReplyBody(this.#ofHandler(id), payload);
         break;
       case FromRuntime.ReplyEnd:
-        listener.onReplyEnd(this.#known(id));
+        listener.onReplyEnd(this.#ofHandler(id));
         break;
       case FromRuntime.LogOut:
         listener.onLog(id === 0 ? 0 : this.#known(id), 'stdout', payload);
@@ -142,15 +173,17 @@ export class RuntimeChannel {
         listener.onLog(id === 0 ? 0 : this.#known(id), 'stderr', payload);
         break;
       case FromRuntime.Failed:
-        listener.onFailed(this.#known(id), parseRuntimeError(payload));
+        if (listener.awaits(this.#known(id))) listener.onFailed(id, parseRuntimeError(payload));
         break;
       case FromRuntime.Exited:
-        listener.onExited(this.#known(id), parseExited(payload));
+        this.#only('script', type);
+        if (listener.awaits(this.#known(id))) listener.onExited(id, parseExited(payload));
         break;
       case FromRuntime.StreamData:
         listener.onStreamData(this.#knownStream(id), payload);
         break;
       case FromRuntime.StreamOpen:
+        this.#only('script', type);
         if (id <= this.#lastStream) throw new ProtocolError(`stream ${id} was opened before`);
         this.#lastStream = id;
         listener.onStreamOpen(id);
@@ -162,9 +195,11 @@ export class RuntimeChannel {
         this.#hello(parseHello(payload));
         break;
       case FromRuntime.Ready:
+        this.#answersLoad();
         listener.onReady(parseReady(payload));
         break;
       case FromRuntime.LoadFailed:
+        this.#answersLoad();
         listener.onLoadFailed(parseRuntimeError(payload));
         break;
       default:
@@ -178,6 +213,22 @@ export class RuntimeChannel {
       throw new ProtocolError(`the runtime speaks protocol ${message.protocol}, the platform ${PROTOCOL_VERSION}`);
     this.#helloSeen = true;
     this.#listener.onHello(message);
+  }
+
+  /** Ready or LoadFailed come once, after Load. */
+  #answersLoad(): void {
+    if (this.#style === null) throw new ProtocolError('an answer to Load before Load');
+    if (this.#loadAnswered) throw new ProtocolError('a second answer to Load');
+    this.#loadAnswered = true;
+  }
+
+  #only(style: Style, type: number): void {
+    if (this.#style !== style) throw new ProtocolError(`frame of type 0x${type.toString(16)}, which belongs to the style ${style}`);
+  }
+
+  #ofHandler(id: number): number {
+    if (this.#style !== 'handler') throw new ProtocolError('a reply by frames, which belong to the style handler');
+    return this.#known(id);
   }
 
   #known(id: number): number {

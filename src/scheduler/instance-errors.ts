@@ -93,6 +93,13 @@ export function protocolBroken(name: string, reason: string): HearthError {
   );
 }
 
+export function channelClosed(name: string): HearthError {
+  return new HearthError(
+    'runtime_protocol_error',
+    `The function ${name} closed its channel to the platform, descriptor 3, and went on; its sandbox was killed, since nothing could be heard of it any more.`,
+  );
+}
+
 export function streamPaused(name: string, limitMs: number): HearthError {
   return new HearthError('deadline_exceeded', `The streamed answer of the function ${name} paused for more than ${limitMs} ms.`, {
     extra: { clock: 'stream' },

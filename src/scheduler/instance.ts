@@ -98,6 +98,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
   #startError: HearthError | null = null;
   /** What its running invocations are failed with; null: it crashed by itself. */
   #stopError: HearthError | null = null;
+  /** Until it is ready: for the start. After the end of the channel: for that of the sandbox. */
   #startTimer: NodeJS.Timeout | null = null;
 
   constructor(parts: InstanceParts, version: FunctionVersion, owner: InstanceOwner) {
@@ -257,6 +258,10 @@ export class Instance implements RuntimeListener, ReplyInbox {
     this.#guard(entry, () => entry.assembly.message(message));
   }
 
+  awaits(id: number): boolean {
+    return this.#running.has(id);
+  }
+
   onHello(message: HelloMessage): void {
     this.bootMs = performance.now() - this.#startTick;
     const { version } = this;
@@ -367,6 +372,14 @@ export class Instance implements RuntimeListener, ReplyInbox {
 
   onStreamClose(stream: number): void {
     this.#tunnels.get(stream)?.receiveClose();
+  }
+
+  /** The runtime ends with it, if it was the runtime that closed it; a function that did is given no more than that moment. */
+  onChannelEnd(): void {
+    if (this.#phase === 'stopped') return;
+    this.#clearStartTimer();
+    const kill = () => this.kill('its channel was closed', errors.channelClosed(this.version.functionName));
+    this.#startTimer = setTimeout(kill, this.#parts.settings.cancelGraceMs);
   }
 
   onProtocolError(error: ProtocolError): void {

@@ -1,6 +1,7 @@
 import { HearthError } from '../errors.ts';
 import type { ReplyHeadMessage } from '../protocol/messages.ts';
 import type { ReplyMessage } from '../reply/endpoint.ts';
+import { BodyPieces } from './body-pieces.ts';
 import type { Invocation } from './invocation.ts';
 import { checkReplyHead, headOfMessage } from './reply-head.ts';
 
@@ -16,8 +17,7 @@ export class ReplyAssembly {
   readonly #limit: number;
   #head: { status: number; headers: readonly string[] } | null = null;
   #streaming = false;
-  #chunks: Buffer[] = [];
-  #bytes = 0;
+  readonly #pieces = new BodyPieces();
 
   constructor(invocation: Invocation, limit: number) {
     this.#invocation = invocation;
@@ -45,14 +45,13 @@ export class ReplyAssembly {
   body(chunk: Buffer): boolean {
     if (!this.#head) throw new HearthError('invalid_reply', 'The runtime sent a body before the head of the answer.');
     if (this.#streaming) return this.#invocation.sink.write(chunk);
-    this.#bytes += chunk.length;
-    if (this.#bytes > this.#limit) {
+    if (this.#pieces.bytes + chunk.length > this.#limit) {
       throw new HearthError(
         'reply_too_large',
         `The function ${this.#invocation.version.functionName} answered with more than ${this.#limit} bytes. Stream it (a generator as result), or raise gateway.max_reply_bytes.`,
       );
     }
-    this.#chunks.push(chunk);
+    this.#pieces.add(chunk);
     return true;
   }
 
@@ -65,9 +64,7 @@ export class ReplyAssembly {
       this.#invocation.sink.end();
       return;
     }
-    const body = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks, this.#bytes);
-    this.#chunks = [];
-    this.#whole(head.status, head.headers, body);
+    this.#whole(head.status, head.headers, this.#pieces.take());
   }
 
   /** A script's answer. Its bound was kept by the reply endpoint. @throws HearthError invalid_reply */

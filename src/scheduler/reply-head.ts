@@ -8,6 +8,8 @@ export interface ReplyHead {
 }
 
 const MAX_HEADERS = 200;
+/** Names and values together, in characters, which are bytes here. Clients and proxies take far less. */
+const MAX_HEADER_CHARS = 64 * 1024;
 
 /** RFC 9110 §5.6.2, and §5.5 without obs-fold. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -24,7 +26,6 @@ const OURS = new Set([
   'te',
   'x-correlation-id',
   'x-serverless-instance-id',
-  'x-hearth-start',
   'server-timing',
   'date',
 ]);
@@ -41,11 +42,15 @@ export function checkReplyHead(status: number, headers: readonly string[]): Repl
     throw new HearthError('invalid_reply', `The function answered with ${headers.length / 2} headers; ${MAX_HEADERS} are allowed.`);
   }
   const kept: string[] = [];
+  let chars = 0;
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const name = headers[index] as string;
     const value = headers[index + 1] as string;
+    chars += name.length + value.length;
+    if (chars > MAX_HEADER_CHARS)
+      throw new HearthError('invalid_reply', `The function answered with more than ${MAX_HEADER_CHARS} bytes of headers.`);
     const lower = name.toLowerCase();
-    if (OURS.has(lower) || lower.startsWith('proxy-')) continue;
+    if (OURS.has(lower) || lower.startsWith('proxy-') || lower.startsWith('x-hearth-')) continue;
     if (!TOKEN.test(name)) throw new HearthError('invalid_reply', `The function answered with a header whose name is not allowed: ${shown(name)}.`);
     if (!VALUE.test(value)) {
       throw new HearthError(

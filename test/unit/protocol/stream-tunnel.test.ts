@@ -23,9 +23,23 @@ async function openTunnel() {
     },
     onStreamData: (id: number, chunk: Buffer) => tunnels.get(id)?.receive(chunk),
     onStreamClose: (id: number) => tunnels.get(id)?.receiveClose(),
+    onChannelEnd: () => undefined,
     onProtocolError: (error: Error) => opened.reject(error),
   } as unknown as RuntimeListener;
   const channel = new RuntimeChannel(platform, listener);
+  const load = {
+    function: 'f',
+    style: 'script',
+    runtime: 'python',
+    layers: [],
+    environment: {},
+    concurrency: 1,
+    streamListen: null,
+    limits: {},
+  } as const;
+  channel.load(load, Buffer.alloc(0));
+  await once(runtime, 'data');
+  sent.length = 0;
   runtime.write(encodeFrame(FromRuntime.Hello, 0, '{"protocol":1,"runtime":"python","version":"3.11.2"}'));
   runtime.write(encodeFrame(FromRuntime.StreamOpen, 1));
   return { tunnel: await opened.promise, runtime, sent, timesGone: () => gone };

@@ -32,7 +32,8 @@ def own_trace(trace):
 
 def error_object(error):
     """{"type", "message", "trace"} of any exception. Never raises, whatever the exception's methods do."""
-    if isinstance(error, FunctionError):
+    # Not isinstance: it asks an object that is none for its class, which the function may answer by raising.
+    if issubclass(type(error), FunctionError):
         return {"type": error.kind, "message": cut(str(error), MESSAGE_BYTES), "trace": ""}
     kind = _guarded(lambda: type.__dict__["__name__"].__get__(type(error)), "Exception")
     message = _guarded(lambda: str(error), "<%s that can't be shown as text>" % kind)

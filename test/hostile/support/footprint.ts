@@ -1,0 +1,168 @@
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What a platform holds of its machine. */
+export interface Holdings {
+  /** Processes of which it is the ancestor, as `pid@start`. */
+  processes: string[];
+  /** What its descriptors refer to, without TCP connections, which are its clients' affair. */
+  descriptors: string[];
+  mounts: string[];
+  /** Paths in its folder of temporary files and its data folder; those of the database left out. */
+  files: string[];
+  cgroups: string[];
+}
+
+/** Watches what a platform holds: whatever it has been seen to start must be gone at the end, wherever it has moved in the tree of processes. */
+export class Footprint {
+  readonly #pid: number;
+  readonly #dataFolder: string;
+  readonly #cgroupMark: string;
+  readonly #seen = new Set<string>();
+
+  /** @param cgroupMark text in the names of the platform's cgroups, and of no other's */
+  constructor(pid: number, dataFolder: string, cgroupMark: string) {
+    this.#pid = pid;
+    this.#dataFolder = dataFolder;
+    this.#cgroupMark = cgroupMark;
+  }
+
+  /** Remembers the processes that are there now. */
+  observe(): void {
+    for (const process of descendants(this.#pid)) this.#seen.add(process);
+  }
+
+  take(): Holdings {
+    this.observe();
+    return {
+      processes: [...this.#seen].filter(isAlive).sort(),
+      descriptors: descriptorsOf(this.#pid).sort(),
+      mounts: readFileSync(`/proc/${this.#pid}/mountinfo`, 'utf8').split('\n'),
+      files: filesUnder(this.#dataFolder)
+        .filter((path) => !path.startsWith('hearth.db'))
+        .sort(),
+      cgroups: this.cgroups(),
+    };
+  }
+
+  /** Also when the platform has ended. */
+  cgroups(): string[] {
+    return cgroupsWith(this.#cgroupMark);
+  }
+
+  /** Bytes: the most that the platform's own process has held since `resetPeak`. */
+  peakBytes(): number {
+    return 1024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.#pid}/status`, 'utf8'))?.[1]);
+  }
+
+  resetPeak(): void {
+    writeFileSync(`/proc/${this.#pid}/clear_refs`, '5');
+  }
+}
+
+/** What `now` holds and `before` didn't. Empty: nothing was left. */
+export function leftovers(before: Holdings, now: Holdings): Partial<Record<keyof Holdings, string[]>> {
+  const left: Partial<Record<keyof Holdings, string[]>> = {};
+  for (const what of ['processes', 'mounts', 'files', 'cgroups'] as const) {
+    const known = new Set(before[what]);
+    const more = now[what].filter((item) => !known.has(item));
+    if (more.length > 0) left[what] = more.map((item) => (what === 'processes' ? `${item} ${commandOf(item)}` : item));
+  }
+  // They have no names: their number tells.
+  if (now.descriptors.length > before.descriptors.length) left.descriptors = now.descriptors;
+  return left;
+}
+
+function descendants(root: number): string[] {
+  const children = new Map<number, { pid: number; key: string }[]>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = statOf(Number(name));
+    if (!stat) continue;
+    const siblings = children.get(stat.parent) ?? [];
+    siblings.push({ pid: Number(name), key: `${name}@${stat.start}` });
+    children.set(stat.parent, siblings);
+  }
+  const found: string[] = [];
+  const walk = (pid: number): void => {
+    for (const child of children.get(pid) ?? []) {
+      found.push(child.key);
+      walk(child.pid);
+    }
+  };
+  walk(root);
+  return found;
+}
+
+/** Fields 3, 4 and 22 of proc_pid_stat(5); undefined once it is gone. */
+function statOf(pid: number): { state: string; parent: number; start: string } | undefined {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return { state: fields[0] as string, parent: Number(fields[1]), start: fields[19] as string };
+  } catch {
+    return undefined;
+  }
+}
+
+/** A zombie holds nothing but its number: who has inherited it reaps it, in a container maybe never. */
+export function isAlive(process: string): boolean {
+  const [pid, start] = process.split('@');
+  const stat = statOf(Number(pid));
+  return stat !== undefined && stat.start === start && stat.state !== 'Z';
+}
+
+function commandOf(process: string): string {
+  try {
+    return readFileSync(`/proc/${process.split('@')[0]}/cmdline`, 'latin1')
+      .replaceAll('\0', ' ')
+      .slice(0, 200);
+  } catch {
+    return '';
+  }
+}
+
+function descriptorsOf(pid: number): string[] {
+  const tcp = new Set<string>();
+  for (const table of ['tcp', 'tcp6']) {
+    for (const line of readFileSync(`/proc/${pid}/net/${table}`, 'latin1').split('\n').slice(1)) tcp.add(`socket:[${line.trim().split(/\s+/)[9]}]`);
+  }
+  const found: string[] = [];
+  for (const name of readdirSync(`/proc/${pid}/fd`)) {
+    try {
+      const target = readlinkSync(`/proc/${pid}/fd/${name}`);
+      if (!tcp.has(target)) found.push(target);
+    } catch {
+      // Closed in between.
+    }
+  }
+  return found;
+}
+
+function filesUnder(folder: string): string[] {
+  return (readdirSync(folder, { recursive: true, withFileTypes: true }) as { parentPath: string; name: string }[]).map((entry) =>
+    join(entry.parentPath, entry.name).slice(folder.length + 1),
+  );
+}
+
+function cgroupsWith(mark: string): string[] {
+  const found: string[] = [];
+  const walk = (folder: string, depth: number): void => {
+    let names: string[];
+    try {
+      names = readdirSync(folder, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map((entry) => entry.name);
+    } catch {
+      return;
+    }
+    for (const name of names) {
+      const path = join(folder, name);
+      if (path.includes(mark)) found.push(path);
+      if (depth < 6) walk(path, depth + 1);
+    }
+  };
+  walk('/sys/fs/cgroup', 0);
+  return found.sort();
+}
