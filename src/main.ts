@@ -397,7 +397,8 @@ async function openLimits(config: Config, prefix: string, stateFile: string | nu
       prefix,
       limits: {
         sandbox: { memoryBytes: limits.memory_per_instance_bytes, cpu: limits.cpu === 0 ? null : limits.cpu, processes },
-        zygote: { memoryBytes: limits.max_memory_per_instance_bytes, cpu: null, processes: ZYGOTE_PROCESSES },
+        // What sandboxes take at their birth (about 1 MiB each) stays charged to their zygote.
+        zygote: { memoryBytes: Math.max(limits.memory_bytes, limits.max_memory_per_instance_bytes), cpu: null, processes: ZYGOTE_PROCESSES },
         build: { memoryBytes: limits.max_memory_per_instance_bytes, cpu: null, processes },
       },
       spares: SPARE_GROUPS,

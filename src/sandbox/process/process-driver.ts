@@ -41,7 +41,9 @@ class ProcessDriver implements SandboxDriver {
     this.warnings = [
       `NO ISOLATION: the process driver runs functions as ${user}. They can read and change its files, its processes and the platform itself. Run only code that you would run yourself.`,
       'NO NETWORK ISOLATION: the network modes none and egress are accepted but not enforced; every function has the network of the machine, its loopback included.',
-      'NO RESOURCE LIMITS: the size of /tmp is not bounded, and a process that a function detaches with care can outlive its sandbox.',
+      options.cgroups?.group('sandbox') === undefined
+        ? 'NO RESOURCE LIMITS: the size of /tmp is not bounded, and a process that a function detaches with care can outlive its sandbox.'
+        : 'NO LIMIT OF FILES: the size of /tmp is not bounded.',
     ];
   }
 
