@@ -177,6 +177,17 @@ export const ConfigSchema = Type.Object(
       },
       strict,
     ),
+    metrics: Type.Object(
+      {
+        max_functions: Type.Integer({
+          minimum: 0,
+          maximum: 10_000,
+          default: 100,
+          description: 'Functions that metrics count each by its name; others are counted together as `_other`.',
+        }),
+      },
+      strict,
+    ),
     records: Type.Object({ keep_ms: millis(7 * 24 * 3600_000, 'Records of what ran are kept for.') }, strict),
     log: Type.Object(
       {

@@ -49,6 +49,9 @@ import { readVersions } from './store/read-versions.ts';
 import { createRecordWriter } from './store/record-writer.ts';
 import { openSqliteStore } from './store/sqlite/open-sqlite-store.ts';
 import { createLog, type Logger } from './telemetry/log.ts';
+import { createMetrics } from './telemetry/metrics/create-metrics.ts';
+import { InvocationMetrics } from './telemetry/metrics/invocation-metrics.ts';
+import { platformMetrics, StopCounts } from './telemetry/metrics/platform-metrics.ts';
 
 const PRUNE_INTERVAL_MS = 3600_000;
 /** For the outcomes of what ran to be written down, at the end. */
@@ -175,6 +178,9 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   memory.start();
   undo.defer(() => memory.close());
 
+  const invocationMetrics = new InvocationMetrics(config.metrics.max_functions);
+  const stopCounts = new StopCounts();
+
   const scheduler = new Scheduler({
     driver,
     room,
@@ -185,11 +191,15 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     secrets,
     log,
     recorder: {
-      invocation(record, keep) {
+      invocation(record, keep, ended) {
         monitor.observe(record);
+        invocationMetrics.observe(record, ended.timings(), refusalOf(ended.error));
         if (keep) recorder.invocation(record);
       },
-      instance: (record) => recorder.instance(record),
+      instance(record) {
+        if (record.state === 'stopped') stopCounts.count(record.stopReason);
+        recorder.instance(record);
+      },
     },
     settings: {
       startTimeoutMs: config.limits.start_timeout_ms,
@@ -261,6 +271,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       policies.remove(functionName);
       scheduler.remove(functionName);
       durable.versions.remove(functionName);
+      invocationMetrics.forget(functionName);
     },
   });
 
@@ -286,6 +297,23 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   const gatewayAddress = await gateway.listen();
   undo.defer(() => gateway.close());
 
+  const metrics = createMetrics([
+    ...invocationMetrics.metrics(),
+    stopCounts.metric(),
+    ...platformMetrics({
+      instanceStates: () => scheduler.instances().map(({ state }) => state),
+      invocations: () => scheduler,
+      pool: () => ({
+        ...pool.counts,
+        kinds: pool.stockedByKind.map(({ kind, stocked }) => ({ runtime: kind.runtime, network: kind.network, layers: kind.layers.length, stocked })),
+      }),
+      nursery: () => nursery?.counts ?? null,
+      memory: () => ({ heldBytes: memory.totalBytes, budgetBytes: config.limits.memory_bytes }),
+      replyEndpoint: () => replyEndpoint.counts,
+      records: () => recorder,
+    }),
+  ]);
+
   const api = await createApi({
     registry,
     apiKeys,
@@ -293,6 +321,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     access,
     layers,
     secrets,
+    metrics,
     trigger: (request) => {
       const question = request.path.indexOf('?');
       const path = canonicalPath(question < 0 ? request.path : request.path.slice(0, question));
@@ -436,6 +465,11 @@ function driverOptions(config: Config, agentFolder: string, log: Logger, cgroups
     extraBinds: config.sandbox.extra_binds,
     log,
   };
+}
+
+/** Why an invocation was turned away for want of room. */
+function refusalOf(error: HearthError | null): string | null {
+  return error?.code === 'queue_full' ? String(error.extra.reason) : null;
 }
 
 function pythonOf(config: Config): string {

@@ -66,7 +66,7 @@ export function createApi(deps: ApiDependencies, { closeGraceMs = 5_000 }: ApiOp
   guard(app, { policy: deps.access, store: deps.store, log: deps.log });
   // After the plugins of describeApi, which see only routes that are added once they are there.
   app.register(async (scope: Api) => {
-    platformRoutes(scope);
+    platformRoutes(scope, deps);
     functionRoutes(scope, deps);
     triggerRoutes(scope, deps);
     instanceRoutes(scope, deps);

@@ -6,6 +6,7 @@ import type { Registry } from '../registry/registry.ts';
 import type { InstanceRecord, InvocationRecord } from '../schemas/records.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
+import type { Metrics } from '../telemetry/metrics/create-metrics.ts';
 import type { AccessPolicy } from './access/access-policy.ts';
 
 /** What a client of `POST /functions/trigger` gives; a function's environment gets it verbatim. */
@@ -60,6 +61,7 @@ export interface ApiDependencies {
   liveInvocation(id: string): InvocationRecord | undefined;
   /** Ends such a one. @returns whether there was one */
   cancelLive(id: string): boolean;
+  metrics: Metrics;
   /** Those in memory, newest first. */
   liveInstances(): readonly InstanceRecord[];
   /** What a live instance printed so far, bounded; undefined when there is no live instance of that id. */

@@ -10,6 +10,16 @@ const HEARD_TIMES_LIMIT = 2;
 export function createReplyEndpoint(limits: ReplyEndpointLimits, log: ReplyLog): ReplyEndpoint {
   const connections = new Map<ReplyInbox, Set<Connection>>();
   let closed = false;
+  let refused = 0;
+
+  const counted = (inbox: ReplyInbox): ReplyInbox => ({
+    accepts(correlationId) {
+      const accepted = inbox.accepts(correlationId);
+      if (!accepted) refused++;
+      return accepted;
+    },
+    deliver: (correlationId, message) => inbox.deliver(correlationId, message),
+  });
 
   const accept = (stream: Duplex, inbox: ReplyInbox): void => {
     // A stream that breaks also closes, and that is what ends the connection.
@@ -21,7 +31,7 @@ export function createReplyEndpoint(limits: ReplyEndpointLimits, log: ReplyLog):
     }
     const refusal =
       siblings.size < limits.maxConnectionsPerInbox ? undefined : `connection limit (${limits.maxConnectionsPerInbox}) of this sandbox is reached`;
-    const connection: Connection = new Connection(stream, inbox, { maxMessageBytes: limits.maxMessageBytes, refusal }, log, () => {
+    const connection: Connection = new Connection(stream, counted(inbox), { maxMessageBytes: limits.maxMessageBytes, refusal }, log, () => {
       siblings.delete(connection);
       if (siblings.size === 0 && connections.get(inbox) === siblings) connections.delete(inbox);
     });
@@ -34,5 +44,13 @@ export function createReplyEndpoint(limits: ReplyEndpointLimits, log: ReplyLog):
     for (const siblings of connections.values()) for (const connection of siblings) connection.forceClose();
   };
 
-  return { accept, close };
+  return {
+    accept,
+    close,
+    get counts() {
+      let open = 0;
+      for (const siblings of connections.values()) open += siblings.size;
+      return { connections: open, refused };
+    },
+  };
 }

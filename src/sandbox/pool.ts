@@ -75,6 +75,11 @@ export class SandboxPool {
     return { stocked, booting: this.#booting, hits: this.#hits, misses: this.#misses };
   }
 
+  /** What is stocked of each kind. */
+  get stockedByKind(): { kind: SandboxKind; stocked: number }[] {
+    return [...this.#shelves.values()].map(({ kind, stocked }) => ({ kind, stocked: stocked.length }));
+  }
+
   /** Names a kind that will be asked for, so that the first cold start finds one. */
   stock(kind: SandboxKind): void {
     if (this.#settings.minimum === 0 || this.#closed) return;

@@ -21,8 +21,8 @@ const IDLE_CPU_SHARE = 0.1;
 
 /** Where records go; written behind, off the request's way. */
 export interface Recorder {
-  /** @param keep false: whoever asked for it keeps the record */
-  invocation(record: InvocationRecord, keep: boolean): void;
+  /** @param keep false: whoever asked for it keeps the record @param ended what the record doesn't tell of it */
+  invocation(record: InvocationRecord, keep: boolean, ended: Pick<Invocation, 'timings' | 'error'>): void;
   instance(record: InstanceRecord): void;
 }
 
@@ -60,6 +60,13 @@ export class Scheduler implements Machine {
   /** Invocations that are not over. */
   get open(): number {
     return this.#open.size;
+  }
+
+  /** Invocations that wait for an instance. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const functionInstances of this.#functions.values()) waiting += functionInstances.waiting;
+    return waiting;
   }
 
   /** Runs one function version once. What comes of it, failures too, goes to the sink. */
@@ -249,7 +256,7 @@ export class Scheduler implements Machine {
     if (!invocation.answered && invocation.error) failInvocation(invocation, invocation.error);
     if (invocation.state === 'queued' || invocation.state === 'running') invocation.state = invocation.error ? 'failed' : 'succeeded';
     const record = recordOf(invocation);
-    this.#parts.recorder.invocation(record, invocation.sink.over === undefined);
+    this.#parts.recorder.invocation(record, invocation.sink.over === undefined, invocation);
     this.#logLine(invocation, record);
     invocation.sink.over?.(record);
     this.#checkIdle();
@@ -293,9 +300,7 @@ export class Scheduler implements Machine {
   #waiting(): number {
     // What is open and neither runs nor is over waits; counting the lines one by one would cost more than it tells.
     if (this.#open.size <= this.#parts.schedule.maxQueue) return 0;
-    let waiting = 0;
-    for (const functionInstances of this.#functions.values()) waiting += functionInstances.waiting;
-    return waiting;
+    return this.waiting;
   }
 
   #pastDeadline(invocation: Invocation): void {

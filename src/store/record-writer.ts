@@ -31,6 +31,8 @@ export interface RecordWriter {
   close(): Promise<void>;
   /** Records that were given up. */
   readonly dropped: number;
+  /** Records that wait to be written. */
+  readonly pending: number;
 }
 
 /**
@@ -195,6 +197,9 @@ export function createRecordWriter(store: Pick<Store, 'writeInvocations' | 'writ
     },
     get dropped() {
       return dropped;
+    },
+    get pending() {
+      return waiting();
     },
   };
 }

@@ -1,7 +1,8 @@
 import { Type } from 'typebox';
 import type { Api } from '../api.ts';
+import type { ApiDependencies } from '../dependencies.ts';
 
-export function platformRoutes(app: Api): void {
+export function platformRoutes(app: Api, { metrics }: Pick<ApiDependencies, 'metrics'>): void {
   app.get(
     '/health',
     {
@@ -13,6 +14,20 @@ export function platformRoutes(app: Api): void {
       },
     },
     () => ({ status: 'ok' as const }),
+  );
+
+  app.get(
+    '/metrics',
+    {
+      config: { role: 'read' },
+      schema: {
+        summary: 'Counters and gauges of the platform, for Prometheus',
+        description: 'Text exposition format 0.0.4. docs/metrics.md says what each means.',
+        tags: ['platform'],
+        response: { 200: { description: 'One sample per line.', content: { 'text/plain': { schema: Type.String() } } } },
+      },
+    },
+    async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()),
   );
 
   app.get(

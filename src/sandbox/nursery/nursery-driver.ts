@@ -29,6 +29,8 @@ export interface NurseryOptions extends DriverOptions {
 export interface Nursery extends SandboxDriver {
   /** Starts the zygote of a layer set, if there is none; resolves with whether sandboxes are forked from it now. Never rejects. */
   warm(layers: readonly string[]): Promise<boolean>;
+  /** Sandboxes that were asked for so far, and how they were made. */
+  readonly counts: { readonly forks: number; readonly fallbacks: number };
 }
 
 /**
@@ -43,6 +45,7 @@ export function createNursery(options: NurseryOptions, bubblewrap: SandboxDriver
 class NurseryDriver implements Nursery {
   readonly name = NAME;
   readonly warnings: readonly string[];
+  readonly counts = { forks: 0, fallbacks: 0 };
   readonly #options: NurseryOptions;
   readonly #bubblewrap: SandboxDriver;
   readonly #zygotes: Zygotes;
@@ -79,17 +82,24 @@ class NurseryDriver implements Nursery {
   }
 
   async create(spec: SandboxSpec): Promise<Sandbox> {
-    if (spec.network === 'host') return this.#bubblewrap.create(spec);
+    if (spec.network === 'host') return this.#fallBack(spec);
     const zygote = this.#zygotes.take(spec.layers);
     const tools = spec.network === 'egress' && zygote !== undefined ? await this.#egressTools() : undefined;
     // Where egress can't be had, bubblewrap says so.
-    if (zygote === undefined || typeof tools === 'string') return this.#bubblewrap.create(spec);
+    if (zygote === undefined || typeof tools === 'string') return this.#fallBack(spec);
     try {
-      return await this.#fork(spec, zygote, tools);
+      const sandbox = await this.#fork(spec, zygote, tools);
+      this.counts.forks++;
+      return sandbox;
     } catch (error) {
       this.#options.log.warn({ sandbox: spec.id, error: messageOf(error) }, 'A sandbox could not be forked; bubblewrap starts one instead');
-      return this.#bubblewrap.create(spec);
+      return this.#fallBack(spec);
     }
+  }
+
+  #fallBack(spec: SandboxSpec): Promise<Sandbox> {
+    this.counts.fallbacks++;
+    return this.#bubblewrap.create(spec);
   }
 
   build(spec: BuildSpec): Promise<BuildResult> {

@@ -36,6 +36,7 @@ describe('the control plane as an HTTP server', () => {
       [
         'get /',
         'get /health',
+        'get /metrics',
         'get /openapi.json',
         'post /functions',
         'get /functions',

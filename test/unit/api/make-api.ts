@@ -9,6 +9,7 @@ import { createApiKeys } from '../../../src/registry/api-keys.ts';
 import type { Registry, RegistryOptions } from '../../../src/registry/registry.ts';
 import { openVault } from '../../../src/secrets/vault.ts';
 import type { Store } from '../../../src/store/store.ts';
+import { createMetrics } from '../../../src/telemetry/metrics/create-metrics.ts';
 import { makeRegistry } from '../registry/make-registry.ts';
 import { MemoryLayers } from '../registry/memory-layers.ts';
 import { openTemporaryStore } from '../store/temporary-store.ts';
@@ -65,6 +66,7 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
       durable: durable.invocations,
       liveInvocation: () => undefined,
       cancelLive: () => false,
+      metrics: createMetrics([]),
       trigger: async () => ({ correlationId: 'c', instanceIds: [] }),
       liveInstances: () => [],
       instanceLogs: () => undefined,

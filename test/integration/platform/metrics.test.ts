@@ -1,0 +1,132 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Hearth, until } from '../../support/hearth.ts';
+import { parseExposition, type ScrapedSample } from '../../support/prometheus.ts';
+
+let hearth: Hearth;
+
+beforeAll(async () => {
+  hearth = await Hearth.start();
+});
+
+afterAll(async () => {
+  await hearth?.[Symbol.asyncDispose]();
+});
+
+async function scrape(): Promise<ScrapedSample[]> {
+  const response = await fetch(`${hearth.api}/metrics`);
+  expect(response.status).toBe(200);
+  expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+  return parseExposition(await response.text());
+}
+
+function sum(samples: ScrapedSample[], name: string, labels: Record<string, string> = {}): number {
+  return samples
+    .filter((sample) => sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value))
+    .reduce((total, { value }) => total + value, 0);
+}
+
+const call = async (path: string): Promise<number> => {
+  const response = await hearth.call(path);
+  await response.arrayBuffer();
+  return response.status;
+};
+
+describe('GET /metrics', () => {
+  it('adds up: cold, warm, failing, timed out, cancelled and refused calls', async () => {
+    const code = `
+import time
+def handler(m, c):
+    if m["query"].get("fail"): raise ValueError("no")
+    time.sleep(float(m["query"].get("sleep", "0")))
+    return 1
+`;
+    await hearth.define('counted', code, { timeout_ms: 1500, max_instances: 1, max_queue: 0 });
+    const before = await scrape();
+    const faas_name = 'counted';
+    // One cold, three warm, two that fail, and one that has no room while another takes its time.
+    await hearth.define('roomy', code);
+    const statuses = [
+      await call('/roomy'),
+      await call('/roomy'),
+      await call('/roomy'),
+      await call('/roomy'),
+      await call('/roomy?fail=1'),
+      await call('/roomy?fail=1'),
+    ];
+    expect(statuses).toEqual([200, 200, 200, 200, 502, 502]);
+    // A line of length 0 refuses those who don't find a ready instance; one that is kept ready, does.
+    await hearth.define('counted', code, { timeout_ms: 1500, max_instances: 1, max_queue: 0, reserved: 1 });
+    await until(async () => (await hearth.instances('counted')).some(({ state }) => state === 'idle'));
+    const slow = call('/counted?sleep=30');
+    await until(async () => (await hearth.instances('counted')).some(({ state }) => state === 'busy'));
+    const during = await scrape();
+    expect([await call('/counted'), await call('/counted')]).toEqual([429, 429]);
+    expect(await slow).toBe(504);
+    const leaving = new AbortController();
+    const left = hearth.call('/roomy?sleep=30', { signal: leaving.signal }).catch(() => 'left');
+    await until(async () => (await hearth.instances('roomy')).some(({ state }) => state === 'busy'));
+    leaving.abort();
+    expect(await left).toBe('left');
+
+    const samples = await until(async () => {
+      const now = await scrape();
+      return sum(now, 'faas_invocations_total') === 10 && now;
+    });
+    expect(sum(before, 'faas_invocations_total')).toBe(0);
+    const ended = (name: string, outcome: string, start: string) => sum(samples, 'faas_invocations_total', { faas_name: name, outcome, start });
+    expect([ended('roomy', 'succeeded', 'cold'), ended('roomy', 'succeeded', 'warm'), ended('roomy', 'failed', 'warm')]).toEqual([1, 3, 2]);
+    expect(ended('roomy', 'cancelled', 'warm')).toBe(1);
+    expect([ended(faas_name, 'timed_out', 'warm'), ended(faas_name, 'refused', 'none')]).toEqual([1, 2]);
+    expect(sum(samples, 'faas_coldstarts_total')).toBe(1);
+    expect([sum(samples, 'faas_timeouts_total', { faas_name }), sum(samples, 'faas_timeouts_total')]).toEqual([1, 1]);
+    expect(sum(samples, 'hearth_refusals_total', { faas_name, reason: 'function_queue_full' })).toBe(2);
+    expect(sum(samples, 'faas_errors_total', { code: 'function_failed' })).toBe(2);
+    expect(sum(samples, 'faas_errors_total', { code: 'deadline_exceeded' })).toBe(1);
+    // All but the refused two ran; one waited for a start.
+    for (const name of ['faas_invoke_duration_seconds_count', 'hearth_queue_duration_seconds_count']) expect(sum(samples, name), name).toBe(8);
+    for (const name of ['faas_init_duration_seconds_count', 'hearth_start_duration_seconds_count']) expect(sum(samples, name), name).toBe(1);
+    expect(sum(samples, 'faas_invoke_duration_seconds_sum', { faas_name })).toBeGreaterThan(1);
+    expect(sum(samples, 'faas_invoke_duration_seconds_bucket', { faas_name, le: '1' })).toBe(0);
+
+    expect([sum(during, 'hearth_instances', { state: 'busy' }), sum(during, 'hearth_invocations_open')]).toEqual([1, 1]);
+    expect(sum(samples, 'hearth_invocations_open')).toBe(0);
+    expect(sum(samples, 'hearth_instances_stopped_total', { reason: 'deadline' })).toBe(1);
+    expect(sum(samples, 'hearth_instances_stopped_total', { reason: 'replaced' })).toBe(0);
+    expect(sum(samples, 'hearth_pool_takes_total')).toBeGreaterThanOrEqual(3);
+    expect(sum(samples, 'hearth_instances_memory_bytes')).toBeGreaterThan(0);
+    expect(sum(samples, 'hearth_memory_budget_bytes')).toBeGreaterThan(0);
+    expect(sum(samples, 'hearth_records_dropped_total')).toBe(0);
+    expect(samples.some(({ name }) => name === 'nodejs_eventloop_lag_p99_seconds')).toBe(true);
+  });
+
+  it('counts why instances stop', async () => {
+    await hearth.define('stopping', 'def handler(m, c):\n    return 1\n');
+    await call('/stopping');
+    await hearth.define('stopping', 'def handler(m, c):\n    return 2\n');
+    await until(async () => sum(await scrape(), 'hearth_instances_stopped_total', { reason: 'replaced' }) >= 1);
+    await fetch(`${hearth.api}/functions/stopping`, { method: 'DELETE' });
+    await until(async () => sum(await scrape(), 'hearth_instances_stopped_total', { reason: 'deleted' }) >= 1);
+  });
+
+  it('counts functions beyond the bound together', async () => {
+    await using own = await Hearth.start({ settings: { HEARTH_METRICS_MAX_FUNCTIONS: '2' } });
+    for (const name of ['a', 'b', 'c', 'd']) {
+      await own.define(name, 'def handler(m, c):\n    return 1\n');
+      expect((await own.call(`/${name}`)).status).toBe(200);
+    }
+    const text = await (await fetch(`${own.api}/metrics`)).text();
+    const names = new Set(parseExposition(text).flatMap(({ labels }) => (labels.faas_name === undefined ? [] : [labels.faas_name])));
+    expect([...names].sort()).toEqual(['_other', 'a', 'b']);
+    expect(sum(parseExposition(text), 'faas_invocations_total')).toBe(4);
+  });
+
+  it('is described in docs/metrics.md: every name that is ours, and no other', async () => {
+    const documented = [
+      ...(await readFile(new URL('../../../docs/metrics.md', import.meta.url), 'utf8')).matchAll(/^\| `((?:faas|hearth)_\w+)`/gm),
+    ].map(([, name]) => name);
+    const text = await (await fetch(`${hearth.api}/metrics`)).text();
+    const ours = [...text.matchAll(/^# TYPE ((?:faas|hearth)_\w+)/gm)].map(([, name]) => name);
+    expect(documented.sort()).toEqual(ours.sort());
+  });
+});
