@@ -1,13 +1,13 @@
 import type { Duplex } from 'node:stream';
 import { Connection } from './amqp/connection.ts';
-import type { ReplyEndpoint, ReplyEndpointLimits, ReplyInbox } from './endpoint.ts';
+import type { CountingReplyEndpoint, ReplyEndpointLimits, ReplyInbox } from './endpoint.ts';
 import type { ReplyLog } from './reply-log.ts';
 
 /** Connections above the limit are heard until connection.open, so that their client can say why it was refused; above this many times the limit they are cut. */
 const HEARD_TIMES_LIMIT = 2;
 
 /** The reply endpoint of one platform: it serves the connections of all sandboxes. Holds no resources but those connections. */
-export function createReplyEndpoint(limits: ReplyEndpointLimits, log: ReplyLog): ReplyEndpoint {
+export function createReplyEndpoint(limits: ReplyEndpointLimits, log: ReplyLog): CountingReplyEndpoint {
   const connections = new Map<ReplyInbox, Set<Connection>>();
   let closed = false;
   let refused = 0;

@@ -28,8 +28,12 @@ export interface ReplyEndpointLimits {
 export interface ReplyEndpoint {
   /** Serves one connection from inside a sandbox until either side ends it. Never throws: what goes wrong is told to the client by AMQP's own means. */
   accept(connection: Duplex, inbox: ReplyInbox): void;
-  /** Connections that are open, and how often a function named an invocation that isn't running in its sandbox: over, cancelled, another's, or made up. */
-  readonly counts: { readonly connections: number; readonly refused: number };
   /** Closes every connection (connection.close 320 CONNECTION_FORCED, then the stream). */
   close(): void;
+}
+
+/** One that counts what it does. */
+export interface CountingReplyEndpoint extends ReplyEndpoint {
+  /** Connections that are open, and how often a function named an invocation that isn't running in its sandbox: over, cancelled, another's, or made up. */
+  readonly counts: { readonly connections: number; readonly refused: number };
 }
