@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -238,12 +238,16 @@ describe('a restart', () => {
     await first.define('kept', ECHO, { ...KEYED, rate_limit: { requests: 1000, per_s: 1, by: 'key' } });
     const { key } = await createKey('kept', { name: 'app' }, first);
     expect((await first.call('/kept', apiKey(key))).status).toBe(200);
+    // What is queued is written to the disk, with the caller's headers.
+    expect((await first.call('/kept', bearer(key))).status).toBe(200);
+    expect((await first.call('/kept', apiKey(key, { Prefer: 'respond-async' }))).status).toBe(202);
+    expect((await first.call('/kept', apiKey(key, { 'Idempotency-Key': '"once"' }))).status).toBe(200);
     await first.stop();
     const secret = secretOf(key);
-    for (const file of ['hearth.db', 'hearth.db-wal']) {
-      const bytes = await readFile(join(first.dataFolder, file)).catch(() => Buffer.alloc(0));
-      expect(bytes.includes(secret)).toBe(false);
-    }
+    const files = (await readdir(first.dataFolder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+    const databases = files.filter(({ name }) => /\.db(-wal)?$/.test(name));
+    expect(databases.length).toBeGreaterThan(1);
+    for (const { parentPath, name } of files) expect((await readFile(join(parentPath, name))).includes(secret), name).toBe(false);
     expect(first.output).not.toContain(secret);
     await using second = await Hearth.start({ dataFolder: first.dataFolder });
     expect((await second.call('/kept', apiKey(key))).status).toBe(200);
