@@ -4,6 +4,7 @@ import { Instance, type InstanceOwner, type InstanceParts } from './instance.ts'
 import type { Invocation } from './invocation.ts';
 import { InvocationQueue } from './invocation-queue.ts';
 import { OverloadDetector } from './overload.ts';
+import { ShortRuns } from './short-runs.ts';
 import { StartBackoff } from './start-backoff.ts';
 
 /** What one function's instances need of the machine that they share with the others. */
@@ -40,6 +41,10 @@ const LONG_WAIT_MS = 1000;
 const GROWTH_INTERVAL_MS = 250;
 /** Between two attempts to start a reserved instance that can't be had. Milliseconds. */
 const RESERVE_RETRY_MS = 1000;
+/** Beyond so many instances it isn't looked for the one that has the least to do. */
+const MAX_COMPARED = 16;
+/** Larger bodies are not handed to instances that are busy: nobody would read them. Bytes. */
+const MAX_AHEAD_BODY = 16 * 1024;
 const WEIGHT = 0.2;
 
 /**
@@ -68,6 +73,8 @@ export class FunctionInstances implements InstanceOwner {
   #starting = 0;
   #ready = 0;
   #retired = false;
+  /** What is failed with it, once everything is. */
+  #stopError: HearthError | null = null;
   #gone = false;
   #recheckTimer: NodeJS.Timeout | null = null;
   #reserveTimer: NodeJS.Timeout | null = null;
@@ -77,6 +84,7 @@ export class FunctionInstances implements InstanceOwner {
   /** Mean time of a run; NaN before the first one ended. */
   #runMs = Number.NaN;
   readonly #backoff = new StartBackoff();
+  readonly #shortRuns = new ShortRuns();
   /** Those who wait for a ready instance without work for it. */
   #warmers: { resolve(): void; reject(error: HearthError): void }[] = [];
 
@@ -239,6 +247,7 @@ export class FunctionInstances implements InstanceOwner {
   /** Fails everything and ends every instance. */
   stop(error: HearthError): void {
     this.#retired = true;
+    this.#stopError = error;
     for (const invocation of this.#queue.drain()) this.#failWaiting(invocation, error);
     for (const instance of [...this.#instances]) instance.kill(error.message, error);
     this.#clearRecheck();
@@ -258,7 +267,9 @@ export class FunctionInstances implements InstanceOwner {
   }
 
   onOver(instance: Instance, invocation: Invocation): void {
-    this.#runMs = mean(this.#runMs, performance.now() - invocation.dispatchedTick);
+    const runMs = performance.now() - invocation.dispatchedTick;
+    this.#runMs = mean(this.#runMs, runMs);
+    this.#shortRuns.ended(runMs);
     this.#backoff.succeeded();
     if (this.#machine.mustMakeRoom(this, instance)) instance.retire('its room was needed by another function');
     if (instance.hasRoom) this.#list(instance);
@@ -268,8 +279,10 @@ export class FunctionInstances implements InstanceOwner {
     this.#machine.onInvocationOver(invocation);
   }
 
-  onStopped(instance: Instance, startError: HearthError | null, orphans: readonly Invocation[]): void {
+  onStopped(instance: Instance, startError: HearthError | null, orphans: readonly Invocation[], untouched: readonly Invocation[]): void {
     this.#instances.delete(instance);
+    if (this.#stopError) for (const invocation of untouched) this.#failWaiting(invocation, this.#stopError);
+    else if (untouched.length > 0) this.#queue.putBack(untouched);
     // Its failure, if it is one, is that of what it was loaded with, and tells nothing about those that come after it.
     const failure = this.#leaving.has(instance) ? null : startError;
     if (this.#leaving.delete(instance)) {
@@ -307,7 +320,7 @@ export class FunctionInstances implements InstanceOwner {
 
   #pump(): void {
     while (this.#queue.length > 0) {
-      const instance = this.#takeInstance();
+      const instance = this.#takeInstance() ?? this.#takeBusy();
       if (!instance) break;
       const invocation = this.#queue.shift() as Invocation;
       const now = performance.now();
@@ -343,6 +356,21 @@ export class FunctionInstances implements InstanceOwner {
       if (instance.hasRoom) return instance;
     }
     return undefined;
+  }
+
+  /**
+   * Of runs that are short, one that is busy with the fewest, for the head of the line to follow: it finds the next in its channel when it has answered, and neither
+   * it nor the platform is woken for that. Not before there is an instance for each core.
+   */
+  #takeBusy(): Instance | undefined {
+    const ahead = this.#shortRuns.ahead(this.#runMs);
+    if (ahead === 0 || this.#ready < Math.min(this.#parts.settings.cores, this.version.maxInstances) || this.#ready > MAX_COMPARED) return undefined;
+    if ((this.#queue.peek()?.input.body?.length ?? 0) > MAX_AHEAD_BODY) return undefined;
+    let least: Instance | undefined;
+    for (const instance of this.#instances) {
+      if (instance.takesAhead && instance.running <= ahead && instance.running < (least?.running ?? Number.POSITIVE_INFINITY)) least = instance;
+    }
+    return least;
   }
 
   #startForLine(): void {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { HearthError } from '../errors.ts';
 import type { Layers } from '../layers/layers.ts';
-import type { ProtocolError } from '../protocol/frame.ts';
+import { ProtocolError } from '../protocol/frame.ts';
 import type { ExitedMessage, HelloMessage, ReadyMessage, ReplyHeadMessage, RuntimeErrorMessage } from '../protocol/messages.ts';
 import { RuntimeChannel, type RuntimeListener } from '../protocol/runtime-channel.ts';
 import { StreamTunnel } from '../protocol/stream-tunnel.ts';
@@ -55,8 +55,12 @@ export interface InstanceOwner {
   onReady(instance: Instance): void;
   /** The invocation is over and its slot is free; not called when the instance stops, see `onStopped`. */
   onOver(instance: Instance, invocation: Invocation): void;
-  /** @param startError why it never became ready; null when it had been */
-  onStopped(instance: Instance, startError: HearthError | null, orphans: readonly Invocation[]): void;
+  /**
+   * @param startError why it never became ready; null when it had been
+   * @param orphans failed by its end
+   * @param untouched were handed to it, and their turn had not come: they are as good as new
+   */
+  onStopped(instance: Instance, startError: HearthError | null, orphans: readonly Invocation[], untouched: readonly Invocation[]): void;
 }
 
 /**
@@ -140,9 +144,14 @@ export class Instance implements RuntimeListener, ReplyInbox {
     return this.freeSlots > 0;
   }
 
-  /** How many more invocations may be given to it. */
+  /** How many more invocations may be given to it to run at once. */
   get freeSlots(): number {
-    return this.#phase === 'ready' ? this.#concurrency - this.#running.size : 0;
+    return this.#phase === 'ready' ? Math.max(0, this.#concurrency - this.#running.size) : 0;
+  }
+
+  /** Whether it runs one invocation at a time, and may be handed the next ones while it does, to take them in their order. */
+  get takesAhead(): boolean {
+    return this.#phase === 'ready' && this.#concurrency === 1 && this.version.style === 'handler';
   }
 
   /** Invocations that came to an end in it, whichever. */
@@ -176,10 +185,11 @@ export class Instance implements RuntimeListener, ReplyInbox {
     };
   }
 
-  /** Only when `hasRoom`. */
+  /** Only when `hasRoom`, or ahead of its turn when `takesAhead`. */
   invoke(invocation: Invocation): void {
     const channel = this.#channel as RuntimeChannel;
     const { input, version } = invocation;
+    const isItsTurn = this.#running.size < this.#concurrency;
     const frameId = channel.invoke(
       {
         correlationId: input.correlationId,
@@ -196,18 +206,28 @@ export class Instance implements RuntimeListener, ReplyInbox {
       },
       input.body,
     );
-    this.#served++;
-    invocation.state = 'running';
-    invocation.clock = 'run';
     invocation.instanceId = this.id;
+    const entry = new RunningInvocation(frameId, invocation, this.#parts.settings.maxReplyBytes);
+    this.#running.set(frameId, entry);
+    if (version.style === 'script') this.#byCorrelation.set(input.correlationId, entry);
+    if (isItsTurn) this.#begin(entry);
+  }
+
+  #begin(entry: RunningInvocation): void {
+    const { invocation } = entry;
+    entry.begun = true;
+    this.#served++;
     invocation.dispatchedTick = performance.now();
     if (invocation.start === 'cold') {
       invocation.bootMs = this.bootMs;
       invocation.initMs = this.initMs;
     }
-    const entry = new RunningInvocation(frameId, invocation, this.#parts.settings.maxReplyBytes);
-    this.#running.set(frameId, entry);
-    if (version.style === 'script') this.#byCorrelation.set(input.correlationId, entry);
+    if (entry.unwanted) {
+      this.#interrupt(entry, 'client_gone');
+      return;
+    }
+    invocation.state = 'running';
+    invocation.clock = 'run';
     invocation.sink.dispatched?.(invocation);
   }
 
@@ -218,8 +238,14 @@ export class Instance implements RuntimeListener, ReplyInbox {
   cancel(invocation: Invocation, reason: 'deadline' | 'client_gone' | 'reply_refused'): void {
     const entry = [...this.#running.values()].find((running) => running.invocation === invocation);
     if (!entry || entry.isCancelled) return;
+    // What waits in the channel can't be taken back; it is told when its turn has come.
+    if (entry.begun) this.#interrupt(entry, reason);
+    else entry.unwanted = true;
+  }
+
+  #interrupt(entry: RunningInvocation, reason: 'deadline' | 'client_gone' | 'reply_refused'): void {
     entry.stopClocks();
-    if (this.version.style === 'handler' && reason === 'deadline' && this.#running.size === 1) {
+    if (this.version.style === 'handler' && reason === 'deadline' && this.#runsOne) {
       this.kill('an invocation passed its deadline');
       return;
     }
@@ -227,6 +253,11 @@ export class Instance implements RuntimeListener, ReplyInbox {
     const grace =
       reason === 'client_gone' && this.version.style === 'handler' ? 4 * this.#parts.settings.cancelGraceMs : this.#parts.settings.cancelGraceMs;
     entry.startGrace(grace, () => this.#condemn());
+  }
+
+  /** What waits in the channel aside. */
+  get #runsOne(): boolean {
+    return this.#concurrency === 1 || this.#running.size === 1;
   }
 
   /** Takes nothing new, and stops when it is empty. */
@@ -339,14 +370,14 @@ export class Instance implements RuntimeListener, ReplyInbox {
   }
 
   onReplyEnd(id: number): void {
-    const entry = this.#running.get(id);
+    const entry = this.#inTurn(id);
     if (!entry) return;
     if (!entry.invocation.answered) this.#guard(entry, () => entry.assembly.end());
     this.#over(entry);
   }
 
   onFailed(id: number, error: RuntimeErrorMessage): void {
-    const entry = this.#running.get(id);
+    const entry = this.#inTurn(id);
     if (!entry) return;
     failInvocation(entry.invocation, errors.failed(this.version.functionName, maskError(error, this.#mask)));
     this.#over(entry);
@@ -413,7 +444,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
     sandbox.onOutput((_stream, chunk) => {
       this.#logs.push(chunk);
       // With one invocation at a time there is no doubt whose it is.
-      if (this.#running.size === 1) for (const entry of this.#running.values()) entry.invocation.log(chunk, this.#mask);
+      if (this.#runsOne) this.#running.values().next().value?.invocation.log(chunk, this.#mask);
     });
     this.#channel = new RuntimeChannel(sandbox.channel, this);
     void sandbox.exited.then((exit) => this.#stopped(exit));
@@ -436,7 +467,8 @@ export class Instance implements RuntimeListener, ReplyInbox {
     this.#stopReason ??= `the sandbox ${errors.howEnded(exit)}`;
     for (const tunnel of this.#tunnels.values()) tunnel.destroy();
     const outOfMemory = this.#limits.ofExit(exit);
-    const orphans = [...this.#running.values()];
+    const [orphans, untouched]: [RunningInvocation[], RunningInvocation[]] = [[], []];
+    for (const entry of this.#running.values()) (entry.begun || entry.unwanted ? orphans : untouched).push(entry);
     this.#running.clear();
     this.#byCorrelation.clear();
     for (const entry of orphans) {
@@ -448,6 +480,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
       this,
       wasStarting ? (this.#startError ?? outOfMemory ?? errors.endedBeforeLoad(this.version.functionName, exit, this.logs)) : null,
       orphans.map((entry) => entry.invocation),
+      untouched.map((entry) => entry.invocation),
     );
   }
 
@@ -481,7 +514,9 @@ export class Instance implements RuntimeListener, ReplyInbox {
     // The control plane's trigger may name one id twice: the later run has it now.
     if (this.#byCorrelation.get(correlationId) === entry) this.#byCorrelation.delete(correlationId);
     entry.invocation.over = true;
-    if (this.#running.size === 0) this.idleSince = performance.now();
+    const [next] = this.#running.values();
+    if (!next) this.idleSince = performance.now();
+    else if (!next.begun) this.#begin(next);
     this.#owner.onOver(this, entry.invocation);
     if (this.#phase === 'draining' && this.#running.size === 0) this.kill(this.#stopReason ?? 'drained');
     else if (this.#running.size > 0 && this.#allCondemned()) this.kill('cancelled invocations did not end');
@@ -494,12 +529,19 @@ export class Instance implements RuntimeListener, ReplyInbox {
   }
 
   #allCondemned(): boolean {
-    for (const entry of this.#running.values()) if (!entry.isCancelled) return false;
+    for (const entry of this.#running.values()) if (entry.begun && !entry.isCancelled) return false;
     return this.#phase === 'draining';
   }
 
-  #answerable(id: number): RunningInvocation | undefined {
+  /** @throws ProtocolError when its turn has not come: a runtime that keeps the order says nothing about it */
+  #inTurn(id: number): RunningInvocation | undefined {
     const entry = this.#running.get(id);
+    if (entry && !entry.begun) throw new ProtocolError(`a reply to invocation ${id}, whose turn has not come`);
+    return entry;
+  }
+
+  #answerable(id: number): RunningInvocation | undefined {
+    const entry = this.#inTurn(id);
     return entry && !entry.invocation.answered ? entry : undefined;
   }
 

@@ -17,6 +17,12 @@ export class InvocationQueue {
     this.#length++;
   }
 
+  /** Back to its head, in their order, those that had left it. */
+  putBack(invocations: readonly Invocation[]): void {
+    const rest = this.drain();
+    for (const invocation of [...invocations, ...rest]) this.push(invocation);
+  }
+
   peek(): Invocation | undefined {
     this.#skipHoles();
     return this.#items[this.#head] ?? undefined;

@@ -7,6 +7,10 @@ export class RunningInvocation {
   readonly frameId: number;
   readonly invocation: Invocation;
   readonly assembly: ReplyAssembly;
+  /** Its turn has come; false while it waits in the instance's channel behind another. */
+  begun = false;
+  /** Nobody wants its answer any more, and its turn had not come when that was known. */
+  unwanted = false;
   #idleTimer: NodeJS.Timeout | null = null;
   #graceTimer: NodeJS.Timeout | null = null;
   #release: (() => void) | null = null;
