@@ -58,14 +58,18 @@ import os, time
 import pika
 if "big" in os.environ["HTTP_QUERY"]:
     ${BOMB}
-time.sleep(1.5)
+print("waiting", flush=True)
+time.sleep(2)
 headers = dict(line.split(": ", 1) for line in os.environ["HTTP_HEADER"].splitlines())
 connection = pika.BlockingConnection(pika.ConnectionParameters(host="message_queue"))
 connection.channel().basic_publish(exchange="", routing_key=headers["X-Correlation-Id"], body="calm")
 `;
     await hearth.define('script', code, { requirements: 'pika==1.3.2\n', max_instances: 1 });
     const calm = hearth.call('/script');
-    await until(async () => (await hearth.instances('script')).some(({ state }) => state === 'busy'));
+    await until(async () => {
+      const [instance] = await hearth.instances('script');
+      return instance && (await (await fetch(`${hearth.api}/functions/instances/${instance.id}/logs`)).text()).includes('waiting');
+    });
     const bomb = await hearth.call('/script?big=1');
     expect([bomb.status, (await json(bomb)).code]).toEqual([502, 'out_of_memory']);
     const answer = await calm;
