@@ -94,7 +94,7 @@ def handler(m, c):
     expect(sum(samples, 'hearth_instances_stopped_total', { reason: 'deadline' })).toBe(1);
     expect(sum(samples, 'hearth_instances_stopped_total', { reason: 'replaced' })).toBe(0);
     expect(sum(samples, 'hearth_pool_takes_total')).toBeGreaterThanOrEqual(3);
-    expect(sum(samples, 'hearth_instances_memory_bytes')).toBeGreaterThan(0);
+    expect(sum(during, 'hearth_instances_memory_bytes')).toBeGreaterThan(0);
     expect(sum(samples, 'hearth_memory_budget_bytes')).toBeGreaterThan(0);
     expect(sum(samples, 'hearth_records_dropped_total')).toBe(0);
     expect(samples.some(({ name }) => name === 'nodejs_eventloop_lag_p99_seconds')).toBe(true);
