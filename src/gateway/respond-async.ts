@@ -4,6 +4,7 @@ import { type Accepted, type AcceptRequest, DEFAULT_PRIORITY, isOver, MAX_DELAY_
 import type { InvocationDetail, InvocationPayload } from '../queue/durable-queue.ts';
 import type { RouteTarget } from '../router/router.ts';
 import { parseDuration } from '../schemas/duration.ts';
+import { KEY_NAME_HEADER } from './policy/credentials.ts';
 import { sendProblem } from './problem.ts';
 import { callerRequestId, headerOf, type Target } from './request.ts';
 
@@ -67,7 +68,7 @@ export interface QueuedRequest {
 export async function respondFromQueue(keeper: Keeper, queued: QueuedRequest): Promise<void> {
   const { request, response, target, targets, body, mode } = queued;
   const { headers } = request;
-  const key = idempotencyKey(headers);
+  const key = idempotencyKey(headers, request.rawHeaders);
   const requestId = callerRequestId(request);
   const accepted = await Promise.all(
     targets.map(({ version, params }) =>
@@ -199,13 +200,14 @@ function payloadHeaders(raw: readonly string[]): string[] {
   return headers;
 }
 
-/** @throws HearthError malformed_request */
-function idempotencyKey(headers: IncomingHttpHeaders): string | null {
+/** Of one API key's holder, if there are API keys. @throws HearthError malformed_request */
+function idempotencyKey(headers: IncomingHttpHeaders, raw: readonly string[]): string | null {
   const value = headers['idempotency-key'];
   if (value === undefined) return null;
   const key = KEY.exec([value].flat().join(', '))?.[1];
   if (key === undefined) throw new HearthError('malformed_request', 'Idempotency-Key is to be 1 to 255 printable ASCII characters in double quotes.');
-  return key;
+  const holder = raw.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === KEY_NAME_HEADER);
+  return holder < 0 ? key : `${raw[holder + 1]} ${key}`;
 }
 
 /** @throws HearthError malformed_request */

@@ -215,12 +215,14 @@ export function isOver(state: InvocationState): boolean {
   return state !== 'queued' && state !== 'running';
 }
 
-/** Of what makes two requests the same: method, target, content type and body. */
+/** Of what makes two requests the same: method, target, content type, credentials and body. With other credentials it is somebody else's request. */
 function fingerprint({ verb, rawPath, headers, body }: InvocationPayload): string {
-  let contentType = '';
-  for (let index = 0; index + 1 < headers.length; index += 2)
-    if ((headers[index] as string).toLowerCase() === 'content-type') contentType = headers[index + 1] as string;
-  const hash = createHash('sha256').update(JSON.stringify([verb, rawPath, contentType]));
+  const telling: string[] = [];
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    const name = (headers[index] as string).toLowerCase();
+    if (name === 'content-type' || name === 'authorization') telling.push(name, headers[index + 1] as string);
+  }
+  const hash = createHash('sha256').update(JSON.stringify([verb, rawPath, telling]));
   if (body) hash.update(body);
   return hash.digest('hex');
 }

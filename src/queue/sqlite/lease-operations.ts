@@ -50,7 +50,9 @@ export function leaseOperations({ db, leases, now, afterCommit }: Session): Leas
     let below = 10;
     for (;;) {
       const level = db
-        .statement("SELECT max(priority) AS priority FROM jobs WHERE state = 'queued' AND function_name = ? AND version_number = ? AND priority < ?")
+        .statement(
+          "SELECT max(priority) AS priority FROM jobs INDEXED BY jobs_to_take WHERE state = 'queued' AND function_name = ? AND version_number = ? AND priority < ?",
+        )
         .get(functionName, versionNumber, below)?.priority as number | null;
       if (level === null) return { rows, nextDueAt };
       below = level;
@@ -59,7 +61,7 @@ export function leaseOperations({ db, leases, now, afterCommit }: Session): Leas
           ...db
             .statement(
               'SELECT j.seq, j.id, j.mode, j.trigger_kind, j.verb, j.path, j.request_id, j.accepted_at, j.age_from, j.attempt, j.failures, j.callback_url ' +
-                "FROM jobs j WHERE j.state = 'queued' AND j.function_name = ? AND j.version_number = ? AND j.priority = ? AND j.due_at <= ? " +
+                "FROM jobs j INDEXED BY jobs_to_take WHERE j.state = 'queued' AND j.function_name = ? AND j.version_number = ? AND j.priority = ? AND j.due_at <= ? " +
                 'ORDER BY j.due_at, j.seq LIMIT ?',
             )
             .all(functionName, versionNumber, level, now(), limit - rows.length),
@@ -69,7 +71,7 @@ export function leaseOperations({ db, leases, now, afterCommit }: Session): Leas
       // All that was due of this level is taken.
       const next = db
         .statement(
-          "SELECT min(due_at) AS due_at FROM jobs WHERE state = 'queued' AND function_name = ? AND version_number = ? AND priority = ? AND due_at > ?",
+          "SELECT min(due_at) AS due_at FROM jobs INDEXED BY jobs_to_take WHERE state = 'queued' AND function_name = ? AND version_number = ? AND priority = ? AND due_at > ?",
         )
         .get(functionName, versionNumber, level, now())?.due_at as number | null;
       if (next !== null) nextDueAt = Math.min(next, nextDueAt ?? next);
@@ -104,7 +106,7 @@ export function leaseOperations({ db, leases, now, afterCommit }: Session): Leas
       for (;;) {
         const row = db
           .statement(
-            "SELECT function_name, version_number FROM jobs WHERE state = 'queued' AND (function_name, version_number) > (?, ?) " +
+            "SELECT function_name, version_number FROM jobs INDEXED BY jobs_to_take WHERE state = 'queued' AND (function_name, version_number) > (?, ?) " +
               'ORDER BY function_name, version_number LIMIT 1',
           )
           .get(name, number);
