@@ -93,7 +93,8 @@ def handler(m, c):
     expect(sum(samples, 'hearth_invocations_open')).toBe(0);
     expect(sum(samples, 'hearth_instances_stopped_total', { reason: 'deadline' })).toBe(1);
     expect(sum(samples, 'hearth_instances_stopped_total', { reason: 'replaced' })).toBe(0);
-    expect(sum(samples, 'hearth_pool_takes_total')).toBeGreaterThanOrEqual(3);
+    // The two that were called; the reserved one is started anew in a second.
+    expect(sum(samples, 'hearth_pool_takes_total')).toBeGreaterThanOrEqual(2);
     expect(sum(during, 'hearth_instances_memory_bytes')).toBeGreaterThan(0);
     expect(sum(samples, 'hearth_memory_budget_bytes')).toBeGreaterThan(0);
     expect(sum(samples, 'hearth_records_dropped_total')).toBe(0);
