@@ -11,6 +11,10 @@ export interface FieldError {
   message: string;
 }
 
+/** What a client sends may have a million unknown members with long names; its answer tells of the first few. */
+const MAX_ERRORS = 20;
+const MAX_NAME_CHARS = 128;
+
 /** What TypeBox says about a value, as far as we read it. */
 interface SchemaError {
   keyword: string;
@@ -35,7 +39,7 @@ export function validationError(found: readonly unknown[], context: string): Hea
   const errors = fieldErrors(found as readonly SchemaError[], context);
   const named = errors.slice(0, 3).map(({ field, message }) => `${field} ${message}`);
   if (errors.length > named.length) named.push(`and ${errors.length - named.length} more`);
-  return new HearthError('invalid_request', `${named.join('; ')}.`, { extra: { errors } });
+  return new HearthError('invalid_request', `${named.join('; ')}.`, { extra: { errors: errors.slice(0, MAX_ERRORS) } });
 }
 
 function fieldErrors(found: readonly SchemaError[], context: string): FieldError[] {
@@ -64,7 +68,10 @@ function fieldErrors(found: readonly SchemaError[], context: string): FieldError
   for (const [field, allowed] of choices) {
     errors.push({ field: field === '' ? context : field, message: `must be one of ${allowed.map((value) => JSON.stringify(value)).join(', ')}` });
   }
-  return errors;
+  return errors.map(({ field, message }) => ({
+    field: field.length > MAX_NAME_CHARS ? `${field.slice(0, MAX_NAME_CHARS)}…` : field,
+    message,
+  }));
 }
 
 /** From a JSON pointer. */

@@ -32,8 +32,12 @@ export function parseEventKey(text: string): EventKey {
       `The event key ${quote(text)} has no HTTP method in its second part; write \`http|GET|/path\`, or \`http|*|/path\` for all methods.`,
     );
   }
-  if (!path.startsWith('/') || /[?#\s]/.test(path)) {
-    throw new HearthError('invalid_request', `The path of the event key ${quote(text)} must begin with / and hold no ?, # or white space.`);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  if (!path.startsWith('/') || /[?#\s\u0000-\u001f\u007f]/.test(path)) {
+    throw new HearthError(
+      'invalid_request',
+      `The path of the event key ${quote(text)} must begin with / and hold no ?, #, white space or control characters.`,
+    );
   }
   const canonical = canonicalPath(encodeNonAscii(path));
   if (canonical === undefined) {

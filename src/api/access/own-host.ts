@@ -47,7 +47,7 @@ export function isForeignOrigin(origin: string | undefined, site: string | undef
 /** @throws HearthError host_not_allowed or cross_origin */
 export function checkSender(request: FastifyRequest, policy: HostPolicy): void {
   const host = request.headers.host?.toLowerCase() ?? '';
-  if (!hasOneHost(request.raw.rawHeaders) || !isOwnHost(host, request.socket.localPort, policy)) {
+  if (!hasOneHost(request.raw.rawHeaders) || !fitsTarget(request.raw.url ?? '', host) || !isOwnHost(host, request.socket.localPort, policy)) {
     throw new HearthError(
       'host_not_allowed',
       `The control plane is not known as ${JSON.stringify(host.slice(0, 256))}. If that is a name of it, add it to api.allowed_hosts (HEARTH_API_ALLOWED_HOSTS).`,
@@ -67,6 +67,13 @@ export function checkSender(request: FastifyRequest, policy: HostPolicy): void {
 /** Of several, Node.js takes the first; who knows what a proxy took (RFC 9112 §3.2). */
 function hasOneHost(rawHeaders: readonly string[]): boolean {
   return rawHeaders.filter((text, index) => index % 2 === 0 && text.toLowerCase() === 'host').length === 1;
+}
+
+/** A target in absolute form has a host of its own, which goes before the header and must be the same (RFC 9112 §3.2.2). */
+function fitsTarget(target: string, host: string): boolean {
+  if (target.startsWith('/') || target === '*') return true;
+  const authority = /^https?:\/\/([^/?#]*)/i.exec(target)?.[1];
+  return authority?.toLowerCase() === host;
 }
 
 function isWildcard(host: string): boolean {
