@@ -466,6 +466,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
     this.#clearStartTimer();
     this.#stopReason ??= `the sandbox ${errors.howEnded(exit)}`;
     for (const tunnel of this.#tunnels.values()) tunnel.destroy();
+    // Before whatever we made of its symptoms, such as a channel that was closed.
     const outOfMemory = this.#limits.ofExit(exit);
     const [orphans, untouched]: [RunningInvocation[], RunningInvocation[]] = [[], []];
     for (const entry of this.#running.values()) (entry.begun || entry.unwanted ? orphans : untouched).push(entry);
@@ -473,12 +474,12 @@ export class Instance implements RuntimeListener, ReplyInbox {
     this.#byCorrelation.clear();
     for (const entry of orphans) {
       entry.stopClocks();
-      failInvocation(entry.invocation, this.#stopError ?? outOfMemory ?? errors.crashed(this.version.functionName, exit));
+      failInvocation(entry.invocation, outOfMemory ?? this.#stopError ?? errors.crashed(this.version.functionName, exit));
       entry.invocation.over = true;
     }
     this.#owner.onStopped(
       this,
-      wasStarting ? (this.#startError ?? outOfMemory ?? errors.endedBeforeLoad(this.version.functionName, exit, this.logs)) : null,
+      wasStarting ? (outOfMemory ?? this.#startError ?? errors.endedBeforeLoad(this.version.functionName, exit, this.logs)) : null,
       orphans.map((entry) => entry.invocation),
       untouched.map((entry) => entry.invocation),
     );

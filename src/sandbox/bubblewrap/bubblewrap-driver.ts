@@ -24,6 +24,8 @@ import { egressTools, findTools, stageTools, type Tools } from './tools.ts';
 import { UidAllocator } from './uid-allocator.ts';
 
 const NAME = 'bubblewrap';
+/** What a build that was killed has no chance to print. */
+const OUT_OF_MEMORY = '\nThe build needed more memory than it may use (limits.max_memory_per_instance_bytes), and was killed.\n';
 
 interface Start {
   interpreter: Interpreter;
@@ -117,6 +119,7 @@ class BubblewrapDriver implements SandboxDriver {
       buildPlan({ ...spec, outputFolder: realpathSync(spec.outputFolder) }, interpreter, this.#options.extraBinds ?? [], existsSync('/etc/pip.conf'));
     const { running, exited } = await this.#start({ interpreter, plan, uid, giveBack: () => undefined, kind: 'build', onOutput: spec.onOutput });
     const result = await superviseBuild({ ...running, exited }, spec);
+    if ((await exited).oomKills) spec.onOutput(Buffer.from(OUT_OF_MEMORY));
     await removeTemporary(spec.outputFolder);
     return result;
   }

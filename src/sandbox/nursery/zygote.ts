@@ -95,7 +95,7 @@ export class Zygote {
     const joined = this.#join(start.group);
     this.ended = this.#running.ended.then(async () => {
       await joined;
-      await start.group?.end();
+      if (await start.group?.end()) this.#reason ||= 'its memory was used up';
       this.#end();
     });
     this.#listen(start);

@@ -1,4 +1,6 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,6 +12,7 @@ import { driverOptions, Inside, nurseryWith, sandboxSpec } from './support.ts';
 
 const MIB = 1024 * 1024;
 const LIMITS = { memoryBytes: 64 * MIB, cpu: null, processes: 24 };
+const ALL = { sandbox: LIMITS, build: LIMITS, zygote: { memoryBytes: null, cpu: null, processes: 1000 } };
 const QUIET = { warn: () => undefined, debug: () => undefined };
 
 const folder = mkdtempSync(join(tmpdir(), 'hearth-test-limits-'));
@@ -17,7 +20,7 @@ const prefix = `hearth-test${process.pid}`;
 
 function open(): Promise<Cgroups> {
   return openCgroups({
-    settings: { prefix, limits: { sandbox: LIMITS, build: LIMITS, zygote: { memoryBytes: null, cpu: null, processes: 1000 } }, spares: 2 },
+    settings: { prefix, limits: ALL, spares: 2 },
     parent: '',
     stateFile: join(folder, 'cgroups.json'),
     log: QUIET,
@@ -47,6 +50,51 @@ const KINDS: [string, () => SandboxDriver][] = [
   ['nursery', () => nurseryWith({ cgroups, uidBase: 1_942_000_000, zygoteUidBase: 1_943_000_000 })],
   ['process', () => createProcessDriver(driverOptions({ cgroups }))],
 ];
+
+describe.runIf(hasAll)('groups that a killed platform has left behind', () => {
+  it('are removed at the next start, with the processes in them, in all places that were written down', async () => {
+    const parent = join(places.memory?.folder ?? '', `hearth-elsewhere-${process.pid}`);
+    const left = join(parent, `${prefix}left-3`);
+    const ofAnother = join(parent, 'hearth-another-3');
+    for (const made of [parent, left, ofAnother]) mkdirSync(made);
+    const child = spawn('sh', ['-c', 'trap "" TERM; setsid sleep 100 & wait'], { stdio: 'ignore' });
+    const ended = once(child, 'exit');
+    await once(child, 'spawn');
+    writeFileSync(join(left, 'cgroup.procs'), String(child.pid));
+    const stateFile = join(folder, 'left.json');
+    writeFileSync(stateFile, JSON.stringify([parent, '/no/such/folder']));
+    const next = await openCgroups({ settings: { prefix: `${prefix}left`, limits: ALL, spares: 0 }, parent: '', stateFile, log: QUIET });
+    try {
+      expect((await ended)[1]).toBe('SIGKILL');
+      expect(readdirSync(parent).filter((entry) => entry.startsWith('hearth-'))).toEqual(['hearth-another-3']);
+      expect(JSON.parse(readFileSync(stateFile, 'utf8'))).not.toContain(parent);
+    } finally {
+      await next.close();
+      rmdirSync(ofAnother);
+      rmdirSync(parent);
+    }
+  });
+});
+
+describe.runIf(hasAll)('a build', () => {
+  it('that needs too much memory is killed, and its output says why', async () => {
+    const driver = createBubblewrapDriver(driverOptions({ cgroups, uidBase: 1_944_000_000 }));
+    const outputFolder = mkdtempSync(join(tmpdir(), 'hearth-test-build-'));
+    chmodSync(outputFolder, 0o755);
+    let output = '';
+    try {
+      const result = await driver.build({
+        ...{ id: 'build', argv: ['python', '-c', 'bytearray(200 << 20)'], environment: {}, outputFolder, inputs: {} },
+        ...{ network: 'none', timeoutMs: 60_000, onOutput: (chunk: Buffer) => (output += chunk) },
+      });
+      expect(result).toMatchObject({ code: null, timedOut: false });
+      expect(output).toMatch(/needed more memory than it may use/);
+    } finally {
+      await driver.close();
+      rmSync(outputFolder, { recursive: true, force: true });
+    }
+  });
+});
 
 describe.runIf(hasAll).each(KINDS)('the limits of a sandbox of the driver %s', (name, make) => {
   let driver: SandboxDriver;
