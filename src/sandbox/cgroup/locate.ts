@@ -12,7 +12,7 @@ export interface Place {
 }
 
 /** Leaves that platforms move themselves to; see claim-groups.ts. */
-export const LEAF_NAME = /^hearth-[0-9a-f]+\.platform$/;
+const LEAF_NAME = /^hearth-[0-9a-f]+\.platform$/;
 
 /**
  * Where groups that a controller bounds would have to be made, by what the kernel tells: in version 1 if it has that controller there, else in version 2.
