@@ -16,6 +16,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'fault',
+          include: ['test/fault/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
           name: 'hostile',
           include: ['test/hostile/**/*.test.ts'],
           testTimeout: 60_000,
