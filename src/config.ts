@@ -36,6 +36,12 @@ export const ConfigSchema = Type.Object(
         request_timeout_ms: millis(60_000, 'For the whole request to arrive.'),
         keep_alive_ms: millis(65_000, 'An idle connection is kept for.'),
         stream_idle_ms: millis(60_000, 'A streamed reply may pause for.'),
+        max_connections: Type.Integer({ minimum: 1, default: 10_000, description: 'Connections at a time; callers beyond that are answered 503.' }),
+        body_memory_bytes: bytes(defaultBodyMemory(), 'What the bodies of all requests that are read or wait for their answer may hold together.'),
+        trusted_proxies: Type.Array(Type.String(), {
+          default: [],
+          description: 'Addresses and ranges (10.0.0.0/8) of proxies whose X-Forwarded-* headers are believed; those of others are taken out.',
+        }),
       },
       strict,
     ),
@@ -218,6 +224,10 @@ export interface Config extends ConfigFile {
 /** What they hold is measured and bounded by memory_bytes; this bounds their number. */
 function defaultMaxInstances(): number {
   return Math.max(16, Math.min(4096, Math.floor(totalmem() / (8 * MIB))));
+}
+
+function defaultBodyMemory(): number {
+  return Math.max(64 * MIB, Math.floor(totalmem() / 16));
 }
 
 const validator = Compile(ConfigSchema);

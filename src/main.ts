@@ -534,6 +534,9 @@ function gatewaySettings({ gateway }: Config): ConstructorParameters<typeof Gate
     requestTimeoutMs: gateway.request_timeout_ms,
     keepAliveMs: gateway.keep_alive_ms,
     streamIdleMs: gateway.stream_idle_ms,
+    maxConnections: gateway.max_connections,
+    bodyMemoryBytes: gateway.body_memory_bytes,
+    trustedProxies: gateway.trusted_proxies,
   };
 }
 

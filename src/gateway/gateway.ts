@@ -1,20 +1,24 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { HearthError, toHearthError } from '../errors.ts';
+import { type ErrorCode, HearthError, toHearthError } from '../errors.ts';
 import { chooseVersions, isSplit } from '../router/choose-versions.ts';
 import type { Router, RouteTarget } from '../router/router.ts';
 import type { Invocation, InvocationInput, ReplySink } from '../scheduler/invocation.ts';
 import { newInvocationId } from '../scheduler/invocation-id.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { BodyMemory } from './body-memory.ts';
+import { checkRequest, type Framing } from './check-request.ts';
+import { ClientAddresses } from './client-address.ts';
+import { Connections } from './connections.ts';
 import { FanOut } from './fan-out.ts';
 import { HttpReply } from './http-reply.ts';
 import { lingerAndClose } from './linger.ts';
 import { preflightAnswer } from './policy/cors.ts';
 import { dropKeyName, KEY_NAME_HEADER } from './policy/credentials.ts';
 import { type GatewayPolicies, isGoverned } from './policy/policies.ts';
-import { rawProblem, sendProblem } from './problem.ts';
-import { callerRequestId, functionHeaders, hasBody, headerOf, parseTarget, readBody, type Target, versionOverride } from './request.ts';
+import { sendProblem } from './problem.ts';
+import { callerRequestId, hasBody, headerOf, parseTarget, passedHeaders, readBody, type Target, versionOverride } from './request.ts';
 import { type Keeper, queuedMode, respondFromQueue } from './respond-async.ts';
 
 export interface GatewaySettings {
@@ -28,6 +32,12 @@ export interface GatewaySettings {
   keepAliveMs: number;
   /** An answer may wait for so long for a caller who doesn't read it. */
   streamIdleMs: number;
+  /** Connections at a time. */
+  maxConnections: number;
+  /** Bytes that request bodies hold together. */
+  bodyMemoryBytes: number;
+  /** Addresses and CIDR ranges of proxies whose X-Forwarded-* is believed. */
+  trustedProxies: readonly string[];
 }
 
 /** The gateway's only view of what runs functions. */
@@ -36,20 +46,19 @@ export interface Invoker {
   cancel(invocation: Invocation): void;
 }
 
-/** What a connection still waits for. */
-interface Connection {
-  /** Requests without a complete answer. */
-  open: number;
-  /** The last one. */
-  request: IncomingMessage;
-  response: ServerResponse;
-}
-
 /** Longest request target in characters; longer ones are 414. */
 const MAX_TARGET_CHARS = 8 * 1024;
 /** Connections that wait to be accepted; Node's own 511 overflow under a flood of new callers, who are then cut off. The kernel caps it at somaxconn. */
 const BACKLOG = 4096;
 const NO_BODY = null;
+/** After these the connection ends: what comes behind such a request may be understood in more than one way. */
+const ENDING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'malformed_request',
+  'unsupported_coding',
+  'http_version',
+  'headers_too_large',
+  'uri_too_long',
+]);
 
 /** The HTTP server in front of the functions: bytes in, bytes out. */
 export class Gateway {
@@ -60,9 +69,12 @@ export class Gateway {
   readonly #policies: Pick<GatewayPolicies, 'admit'>;
   readonly #log: Logger;
   readonly #server: Server;
-  readonly #connections = new WeakMap<Socket, Connection>();
+  readonly #connections: Connections;
+  readonly #clients: ClientAddresses;
+  readonly #bodies: BodyMemory;
   #draining = false;
 
+  /** @throws HearthError invalid_config when a trusted proxy is no address */
   constructor(
     settings: GatewaySettings,
     router: Pick<Router, 'match'>,
@@ -77,6 +89,8 @@ export class Gateway {
     this.#keeper = keeper;
     this.#policies = policies;
     this.#log = log;
+    this.#clients = new ClientAddresses(settings.trustedProxies);
+    this.#bodies = new BodyMemory(settings.bodyMemoryBytes);
     this.#server = createServer({
       maxHeaderSize: settings.maxHeaderBytes,
       headersTimeout: settings.headersTimeoutMs,
@@ -91,9 +105,12 @@ export class Gateway {
     this.#server.maxHeadersCount = settings.maxHeaders + 1;
     this.#server.on('request', (request, response) => this.#onRequest(request, response));
     this.#server.on('checkContinue', (request, response) => this.#onRequest(request, response));
-    // Expectations other than 100-continue may be ignored (RFC 9110 §10.1.1).
+    // Refused below, in words.
     this.#server.on('checkExpectation', (request, response) => this.#onRequest(request, response));
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#onClientError(error, socket as Socket));
+    this.#server.on('connect', (_request, socket) =>
+      this.#connections.refuse(socket as Socket, new HearthError('malformed_request', 'This gateway is no proxy: it takes no CONNECT.')),
+    );
+    this.#connections = new Connections(this.#server, settings.maxConnections);
   }
 
   /** @returns the address that it listens on @throws HearthError invalid_config when the address can't be had */
@@ -127,24 +144,8 @@ export class Gateway {
     clearTimeout(timer);
   }
 
-  #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-    const connection = this.#connections.get(socket);
-    // Of the one request whose body was still coming, it may be said; behind others it would stand for, or within, the answer to one of them.
-    const sayable =
-      !connection || connection.open === 0 || (connection.open === 1 && !connection.request.complete && !connection.response.headersSent);
-    onClientError(error, socket, sayable);
-  }
-
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
-    const { socket } = request;
-    const connection = this.#connections.get(socket) ?? { open: 0, request, response };
-    connection.open++;
-    connection.request = request;
-    connection.response = response;
-    this.#connections.set(socket, connection);
-    response.on('close', () => {
-      connection.open--;
-    });
+    if (!this.#connections.onRequest(request, response)) return;
     try {
       this.#route(request, response);
     } catch (error) {
@@ -156,21 +157,18 @@ export class Gateway {
     if (this.#draining)
       throw new HearthError('draining', 'The platform is shutting down and takes no more requests. Try again in a few seconds.', { retryAfter: 5 });
     const { url = '/', method = 'GET' } = request;
+    const framing = checkRequest(request, this.#settings.maxHeaders);
+    if (framing.last) this.#connections.closeAfter(request);
     if (url.length > MAX_TARGET_CHARS) throw new HearthError('uri_too_long', `The request target is longer than ${MAX_TARGET_CHARS} characters.`);
-    if (request.rawHeaders.length > 2 * this.#settings.maxHeaders)
-      throw new HearthError('headers_too_large', `The request has more than ${this.#settings.maxHeaders} headers.`);
-    if (request.headers.host === undefined && request.httpVersion === '1.1') {
-      throw new HearthError('malformed_request', 'The request has no Host header, which HTTP/1.1 demands.');
-    }
-    if (url === '*') {
+    if (url === '*' && method === 'OPTIONS') {
       // OPTIONS * asks about the server as a whole (RFC 9110 §9.3.7).
-      response.writeHead(204, closingIfUnread(request)).end();
+      response.writeHead(204, closingIfNeeded(request, framing)).end();
       return;
     }
     const target = parseTarget(url);
     const preflight = method === 'OPTIONS' ? preflightAnswer(request.headers, (verb) => this.#router.match(verb, target.path)) : null;
     if (preflight) {
-      response.writeHead(204, { ...preflight, ...closingIfUnread(request) }).end();
+      response.writeHead(204, { ...preflight, ...closingIfNeeded(request, framing) }).end();
       return;
     }
     const match = this.#router.match(method, target.path);
@@ -182,7 +180,7 @@ export class Gateway {
     }
     if (match.kind === 'other_methods') {
       if (method === 'OPTIONS') {
-        response.writeHead(204, { Allow: match.allow.join(', '), ...closingIfUnread(request) }).end();
+        response.writeHead(204, { Allow: match.allow.join(', '), ...closingIfNeeded(request, framing) }).end();
         return;
       }
       throw new HearthError('method_not_allowed', `${target.path} has functions for ${match.allow.join(', ')}, none for ${method}.`, {
@@ -191,44 +189,47 @@ export class Gateway {
     }
     if (request.headers[KEY_NAME_HEADER] !== undefined) dropKeyName(request);
     const admitted = isGoverned(match.targets)
-      ? this.#policies.admit(request, response, match.targets, request.socket.remoteAddress ?? '')
+      ? this.#policies.admit(request, response, match.targets, this.#clients.of(request).address)
       : match.targets;
     const override = versionOverride(request.rawHeaders);
     // Whoever has a choice of versions is told which one it was.
     const chosen = override !== undefined || isSplit(admitted);
     const targets = chosen ? chooseVersions(admitted, override, (name) => headerOf(request, name)) : admitted;
     if (!hasBody(request)) {
-      this.#invoke(request, response, target, targets, chosen, NO_BODY);
+      this.#invoke(request, response, framing, target, targets, chosen, NO_BODY);
       return;
     }
-    readBody(request, this.#settings.maxBodyBytes, (error, body) => {
+    readBody(request, response, this.#settings.maxBodyBytes, this.#bodies, (error, body) => {
       try {
         if (error) throw error;
-        this.#invoke(request, response, target, targets, chosen, body);
+        this.#invoke(request, response, framing, target, targets, chosen, body);
       } catch (cause) {
         this.#refuse(request, response, cause);
       }
     });
     // The caller waits for this before it sends the body; an announced size that is too large has been refused by now.
-    // HTTP/1.0 knows no such answer (RFC 9110 §10.1.1).
-    if (request.headers.expect?.toLowerCase() === '100-continue' && request.httpVersionMinor > 0 && !response.headersSent) response.writeContinue();
+    if (framing.expectsContinue && !response.headersSent) response.writeContinue();
   }
 
   #invoke(
     request: IncomingMessage,
     response: ServerResponse,
+    framing: Framing,
     target: Target,
     targets: readonly RouteTarget[],
     chosen: boolean,
     body: Buffer | null,
   ): void {
+    const headers = passedHeaders(request.rawHeaders, this.#clients.of(request), target.host);
     const mode = queuedMode(request.headers, targets);
     if (mode !== null) {
-      respondFromQueue(this.#keeper, { request, response, target, targets, body, mode }).catch((cause) => this.#refuse(request, response, cause));
+      respondFromQueue(this.#keeper, { request, response, target, targets, headers, body, mode }).catch((cause) =>
+        this.#refuse(request, response, cause),
+      );
       return;
     }
     const requestId = callerRequestId(request);
-    const reply = new HttpReply(response, requestId, chosen, () => this.#draining, this.#settings.streamIdleMs);
+    const reply = new HttpReply(response, requestId, chosen, () => framing.last || this.#draining, this.#settings.streamIdleMs);
     const fanOut = targets.length > 1 ? new FanOut(reply, targets.length) : null;
     const invocations: Invocation[] = [];
     response.on('close', () => {
@@ -245,7 +246,7 @@ export class Gateway {
         rawPath: target.rawPath,
         query: target.query,
         params,
-        headers: functionHeaders(request.rawHeaders, id),
+        headers: [...headers, 'X-Correlation-Id', id],
         body,
         scriptBody: null,
         requestId,
@@ -262,7 +263,10 @@ export class Gateway {
     if (response.headersSent || response.destroyed) return;
     const requestId = callerRequestId(request);
     const headers = requestId === null ? [] : ['X-Request-Id', requestId];
-    if (unread || this.#draining) headers.push('Connection', 'close');
+    if (unread || this.#draining || ENDING.has(error.code)) {
+      this.#connections.closeAfter(request);
+      headers.push('Connection', 'close');
+    }
     if (!unread) {
       sendProblem(response, error, headers);
       return;
@@ -276,21 +280,6 @@ export class Gateway {
 }
 
 /** A body that isn't read must not be taken for the next request. */
-function closingIfUnread(request: IncomingMessage): { Connection?: string } {
-  return hasBody(request) ? { Connection: 'close' } : {};
-}
-
-/** What could not be read as a request. Codes are those of Node's parser (llhttp). */
-function onClientError(error: NodeJS.ErrnoException, socket: Socket, sayable: boolean): void {
-  if (error.code === 'ECONNRESET' || !socket.writable || !sayable) {
-    socket.destroy();
-    return;
-  }
-  const problem =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? new HearthError('headers_too_large', 'The request line and headers are larger than this gateway takes.')
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? new HearthError('request_timeout', 'The request did not arrive in time.')
-        : new HearthError('malformed_request', `The request could not be read: ${error.message.replace(/^Parse Error: /, '')}.`);
-  socket.end(rawProblem(problem), () => socket.destroy());
+function closingIfNeeded(request: IncomingMessage, framing: Framing): { Connection?: string } {
+  return framing.last || hasBody(request) ? { Connection: 'close' } : {};
 }

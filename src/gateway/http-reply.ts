@@ -4,6 +4,8 @@ import type { Invocation, ReplySink } from '../scheduler/invocation.ts';
 import { sendProblem } from './problem.ts';
 
 const SMALL_BODY_BYTES = 16 * 1024;
+/** A complete answer is to be read at this rate at least, in bytes each millisecond. */
+const LEAST_READ_RATE = 8;
 
 /** Writes an invocation's answer to the caller's connection: heads and framing are ours, bytes of bodies pass untouched. */
 export class HttpReply implements ReplySink {
@@ -70,9 +72,14 @@ export class HttpReply implements ReplySink {
     sendProblem(this.#response, toHearthError(error), this.#head(invocation, []), { correlation_id: invocation.input.id });
   }
 
-  /** Nobody else has a clock for an answer that is complete and that its caller doesn't read. */
+  /** Nobody else has a clock for an answer that is complete and that its caller doesn't read, or reads at a trickle. */
   #boundUnread(): void {
-    if (this.#response.writableLength > 0) this.#response.setTimeout(this.#unreadMs, () => this.#response.destroy());
+    const response = this.#response;
+    if (response.writableLength === 0) return;
+    const cut = (): unknown => response.destroy();
+    response.setTimeout(this.#unreadMs, cut);
+    const timer = setTimeout(cut, this.#unreadMs + response.writableLength / LEAST_READ_RATE);
+    response.once('close', () => clearTimeout(timer));
   }
 
   #head(invocation: Invocation, headers: readonly string[]): string[] {

@@ -1,7 +1,10 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HearthError } from '../errors.ts';
 import { canonicalPath } from '../router/canonical-path.ts';
 import { VERSION_HEADER } from '../router/choose-versions.ts';
+import type { BodyMemory } from './body-memory.ts';
+import { checkHost } from './check-request.ts';
+import { type Client, isForwardingHeader, isRewritten } from './client-address.ts';
 
 /** The request target, taken apart. */
 export interface Target {
@@ -11,32 +14,45 @@ export interface Target {
   rawPath: string;
   /** Without the question mark. */
   query: string;
+  /** Of a target in absolute form: stands for the Host header. */
+  host: string | null;
 }
 
 /** @throws HearthError malformed_request */
 export function parseTarget(url: string): Target {
-  // RFC 9112 §3.2.2: an absolute form must be accepted.
-  const rawPath = url.startsWith('/') ? url : url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '') || '/';
+  // RFC 9112 §3.2.2: an absolute form must be accepted, and its host counts, whatever the Host header says.
+  const absolute = url.startsWith('/') ? null : /^https?:\/\/([^/?#]+)/i.exec(url);
+  if (absolute) checkHost(absolute[1] as string);
+  const rest = absolute ? url.slice(absolute[0].length) : url;
+  const rawPath = absolute && !rest.startsWith('/') ? `/${rest}` : rest;
   const question = rawPath.indexOf('?');
   const path = canonicalPath(question < 0 ? rawPath : rawPath.slice(0, question));
-  if (path === undefined || !path.startsWith('/')) {
+  if (path === undefined || !path.startsWith('/') || rawPath.includes('#')) {
     throw new HearthError(
       'malformed_request',
-      'The path of the request has a dot segment, a NUL or a broken percent-encoding, or does not begin with /.',
+      'The target of the request does not begin with / or http://, or has a dot segment, a backslash, a fragment, a NUL or a broken percent-encoding.',
     );
   }
-  return { path, rawPath, query: question < 0 ? '' : rawPath.slice(question + 1) };
+  return { path, rawPath, query: question < 0 ? '' : rawPath.slice(question + 1), host: absolute ? (absolute[1] as string) : null };
 }
 
-/** Headers for the function: as they came, but for the caller's X-Correlation-Id, in whose place comes ours. */
-export function functionHeaders(raw: readonly string[], correlationId: string): string[] {
+/**
+ * Headers for the function: as they came, but for those that the platform vouches for: the caller's X-Correlation-Id is taken out for ours to stand there, and what is said about the way of the request is passed on only when a named proxy says it.
+ */
+export function passedHeaders(raw: readonly string[], client: Client, host: string | null): string[] {
   const headers: string[] = [];
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = raw[index] as string;
-    if (name.length === 16 && name.toLowerCase() === 'x-correlation-id') continue;
+    const first = name.charCodeAt(0) | 0x20;
+    // All names of interest begin with x, f or h.
+    if (first === 0x78 || first === 0x66) {
+      const lower = name.toLowerCase();
+      if (lower === 'x-correlation-id' || (isForwardingHeader(lower) && (!client.viaProxy || isRewritten(lower)))) continue;
+    } else if (host !== null && first === 0x68 && name.toLowerCase() === 'host') continue;
     headers.push(name, raw[index + 1] as string);
   }
-  headers.push('X-Correlation-Id', correlationId);
+  if (host !== null) headers.push('Host', host);
+  headers.push('X-Forwarded-For', client.address, 'X-Forwarded-Proto', client.scheme);
   return headers;
 }
 
@@ -70,28 +86,46 @@ export function hasBody(request: IncomingMessage): boolean {
 /**
  * Reads the body whole, and calls back once; not at all when the caller leaves before its end.
  * @param limit bytes; a longer body is an error as soon as that is known, and the rest of it is not read
+ * @param memory what all bodies together may hold; what this one took is given back when its response closes
  */
-export function readBody(request: IncomingMessage, limit: number, done: (error: HearthError | null, body: Buffer) => void): void {
+export function readBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  limit: number,
+  memory: BodyMemory,
+  done: (error: HearthError | null, body: Buffer) => void,
+): void {
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > limit) {
     done(tooLarge(limit), EMPTY);
     return;
   }
-  const chunks: Buffer[] = [];
+  let chunks: Buffer[] = [];
   let bytes = 0;
-  const onData = (chunk: Buffer): void => {
-    bytes += chunk.length;
-    if (bytes <= limit) {
-      chunks.push(chunk);
-      return;
-    }
+  const stop = (error: HearthError): void => {
     request.off('data', onData);
     request.off('end', onEnd);
-    done(tooLarge(limit), EMPTY);
+    chunks = [];
+    done(error, EMPTY);
+  };
+  const onData = (chunk: Buffer): void => {
+    if (bytes + chunk.length > limit) stop(tooLarge(limit));
+    else if (!memory.take(chunk.length)) stop(noMemory());
+    else {
+      bytes += chunk.length;
+      chunks.push(chunk);
+    }
   };
   const onEnd = (): void => done(null, chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes));
   request.on('data', onData);
   request.on('end', onEnd);
+  response.once('close', () => memory.giveBack(bytes));
+}
+
+function noMemory(): HearthError {
+  return new HearthError('gateway_full', 'The bodies of all requests together are larger than gateway.body_memory_bytes. Try again.', {
+    retryAfter: 1,
+  });
 }
 
 const EMPTY = Buffer.alloc(0);

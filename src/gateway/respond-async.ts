@@ -57,6 +57,8 @@ export interface QueuedRequest {
   response: ServerResponse;
   target: Target;
   targets: readonly RouteTarget[];
+  /** For the function: names and values in turn, without X-Correlation-Id. */
+  headers: readonly string[];
   body: Buffer | null;
   mode: QueuedMode;
 }
@@ -82,7 +84,7 @@ export async function respondFromQueue(keeper: Keeper, queued: QueuedRequest): P
           rawPath: target.rawPath,
           query: target.query,
           params,
-          headers: payloadHeaders(request.rawHeaders),
+          headers: queued.headers,
           body,
           requestId,
         } satisfies InvocationPayload,
@@ -188,16 +190,6 @@ function inUse(id: string): HearthError {
     retryAfter: 1,
     extra: { invocation_id: id },
   });
-}
-
-/** As they came, but for those of the way here and the caller's X-Correlation-Id, in whose place comes the invocation's. */
-function payloadHeaders(raw: readonly string[]): string[] {
-  const headers: string[] = [];
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    const name = raw[index] as string;
-    if (name.toLowerCase() !== 'x-correlation-id') headers.push(name, raw[index + 1] as string);
-  }
-  return headers;
 }
 
 /** Of one API key's holder, if there are API keys. @throws HearthError malformed_request */

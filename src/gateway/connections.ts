@@ -1,0 +1,191 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { HearthError } from '../errors.ts';
+import { rawProblem } from './problem.ts';
+
+/** How long an answer that ends a connection may lie unread while what the caller still sends is dropped. */
+const LINGER_MS = 1000;
+/** So many callers beyond the bound are told so at a time; the others are cut off without a word. */
+const MAX_REFUSALS = 256;
+/** Idle connections are ended to make room for new ones so often at most. */
+const MAKE_ROOM_INTERVAL_MS = 1000;
+
+/** Callers who have ended their side are probed after so long, then after twice that, until it is so long. */
+const FIRST_PROBE_MS = 50;
+const LAST_PROBE_MS = 5000;
+
+/**
+ * One connection, and what stands open on it. It goes one way: *reading* → *closing*, from when on nothing that arrives is taken for a request any more
+ * (after a framing error nobody can say where the next one begins) → *ending*, when it is known what will be said last. Answers to the requests before
+ * are still given, in their order.
+ */
+interface Connection {
+  readonly socket: Socket;
+  /** Requests without a complete answer, in the order in which they came. */
+  readonly open: ServerResponse[];
+  state: 'reading' | 'closing' | 'ending';
+  /** To be said after the last open answer. */
+  lastWords: HearthError | null;
+}
+
+/** The connections of a server: how many there may be, what is read from each, and how each ends. */
+export class Connections {
+  readonly #server: Server;
+  /** How many there may be at a time. */
+  readonly #limit: number;
+  readonly #bySocket = new WeakMap<Socket, Connection>();
+  #count = 0;
+  #refusals = 0;
+  #madeRoomAt = Number.NEGATIVE_INFINITY;
+
+  constructor(server: Server, limit: number) {
+    this.#server = server;
+    this.#limit = limit;
+    // A caller may end its side after its request, and still gets the answer (RFC 9112 §9.6). Node.js has the switch, its types don't.
+    (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
+    server.on('connection', (socket) => this.#onConnection(socket));
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#onClientError(error, socket as Socket));
+  }
+
+  /** A request was read. @returns false when it is not to be looked at: it stands behind something that ended the connection */
+  onRequest(request: IncomingMessage, response: ServerResponse): boolean {
+    const connection = this.#of(request.socket);
+    if (connection.state !== 'reading') return false;
+    connection.open.push(response);
+    response.on('close', () => this.#onAnswered(connection, response));
+    return true;
+  }
+
+  /** What follows on the connection of this request is not read as a request; its answer is to carry `Connection: close`. */
+  closeAfter(request: IncomingMessage): void {
+    const connection = this.#of(request.socket);
+    if (connection.state === 'reading') connection.state = 'closing';
+  }
+
+  /** A request that takes the connection over, which Node.js has let go of by now: the answers before it are given, then this one. */
+  refuse(socket: Socket, error: HearthError): void {
+    const connection = this.#of(socket);
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => {
+      for (const response of [...connection.open]) response.emit('close');
+    });
+    socket.resume();
+    this.#endWith(connection, error);
+  }
+
+  #of(socket: Socket): Connection {
+    let connection = this.#bySocket.get(socket);
+    if (!connection) {
+      connection = { socket, open: [], state: 'reading', lastWords: null };
+      this.#bySocket.set(socket, connection);
+    }
+    return connection;
+  }
+
+  #onConnection(socket: Socket): void {
+    this.#count++;
+    const connection = this.#of(socket);
+    socket.on('close', () => {
+      this.#count--;
+    });
+    socket.on('end', () => probe(connection));
+    if (this.#count > this.#limit) this.#refuseOneTooMany(connection);
+  }
+
+  #refuseOneTooMany(connection: Connection): void {
+    const now = performance.now();
+    if (now - this.#madeRoomAt > MAKE_ROOM_INTERVAL_MS) {
+      this.#madeRoomAt = now;
+      // Those that wait for a next request may be ended at any time (RFC 9112 §9.3.1); whoever comes next finds room.
+      this.#server.closeIdleConnections();
+    }
+    connection.state = 'ending';
+    if (this.#refusals >= MAX_REFUSALS) {
+      connection.socket.destroy();
+      return;
+    }
+    this.#refusals++;
+    connection.socket.on('close', () => {
+      this.#refusals--;
+    });
+    endPolitely(
+      connection.socket,
+      new HearthError('gateway_full', `The gateway has ${this.#limit} connections, and takes no more. Try again, or raise gateway.max_connections.`, {
+        retryAfter: 1,
+      }),
+    );
+  }
+
+  #onAnswered(connection: Connection, response: ServerResponse): void {
+    const index = connection.open.indexOf(response);
+    if (index < 0) return;
+    connection.open.splice(index, 1);
+    if (connection.open.length === 0 && connection.lastWords) endPolitely(connection.socket, connection.lastWords);
+  }
+
+  #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    // Bytes behind a request with `Connection: close` are to be ignored (RFC 9112 §9.6).
+    if (error.code !== 'HPE_CLOSED_CONNECTION') this.#endWith(this.#of(socket), clientProblem(error));
+  }
+
+  /** Node.js tells of an error again for every piece that comes behind it: the first one counts. */
+  #endWith(connection: Connection, problem: HearthError): void {
+    if (connection.state === 'ending') return;
+    connection.state = 'ending';
+    const last = connection.open.at(-1);
+    if (last && !last.req.complete) {
+      // The error is in the body of the last request. One that is answered already ends the connection by itself.
+      if (last.headersSent) return;
+      connection.open.pop();
+    }
+    if (connection.open.length === 0) endPolitely(connection.socket, problem);
+    else connection.lastWords = problem;
+  }
+}
+
+/**
+ * The caller has ended its side: it may wait for the answer, or be gone. Only bytes tell: a machine whose program has closed the connection answers
+ * them with a reset, which shows when more are sent, and upon which the invocation is cancelled. Interim answers may be sent to anybody who speaks
+ * HTTP/1.1, more than one too (RFC 9110 §15.2).
+ */
+function probe(connection: Connection, nextMs = FIRST_PROBE_MS): void {
+  const first = connection.open[0];
+  // Of an answer that has begun, the next piece tells.
+  if (!first || first.headersSent || first.req.httpVersionMinor === 0) return;
+  first.writeContinue();
+  const timer = setTimeout(() => probe(connection, Math.min(2 * nextMs, LAST_PROBE_MS)), nextMs);
+  first.once('close', () => clearTimeout(timer));
+}
+
+/** Says it and ends our side. What still comes is dropped for a moment: closing at once would make the kernel reset the connection, and the words be lost. */
+function endPolitely(socket: Socket, problem: HearthError): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  socket.end(rawProblem(problem));
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(timer));
+}
+
+/** What could not be read as a request, in our words. Codes are those of Node's parser (llhttp). */
+function clientProblem(error: NodeJS.ErrnoException): HearthError {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new HearthError('headers_too_large', 'The request line and headers are larger than this gateway takes.');
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return new HearthError('body_too_large', 'The extensions of a chunk are larger than this gateway takes.');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new HearthError('request_timeout', 'The request did not arrive in time.');
+    case 'HPE_INVALID_EOF_STATE':
+      return new HearthError('malformed_request', 'The connection was ended before the request was complete.');
+    case 'HPE_PAUSED_H2_UPGRADE':
+      return new HearthError('http_version', 'This gateway speaks HTTP/1.1 and HTTP/1.0, not HTTP/2.');
+    default:
+      return new HearthError('malformed_request', `The request could not be read: ${error.message.replace(/^Parse Error: /, '')}.`);
+  }
+}
