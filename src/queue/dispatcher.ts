@@ -67,8 +67,9 @@ export class Dispatcher {
   /** Begins with what the last process left. @throws HearthError store_unavailable */
   async start(): Promise<void> {
     const { queue, log } = this.#parts;
-    queue.onVoided((lanes) => {
-      log.warn({ lanes }, 'leases ran out: their invocations are run again');
+    queue.onVoided((leases, lanes) => {
+      log.warn({ leases }, 'leases ran out: their invocations are run again');
+      for (const lease of leases) this.cancel(lease);
       for (const lane of lanes) this.offer(lane, queue.now());
     });
     this.#heartbeat = setInterval(() => {
@@ -91,10 +92,19 @@ export class Dispatcher {
     this.#pump(lane);
   }
 
-  /** What runs under that lease is ended; the queue knows already. */
+  /** That lease is void, as the queue knows: what runs under it is ended, and what was only taken ahead is dropped. */
   cancel(lease: Lease): void {
     const taken = this.#held.get(lease.id);
-    if (taken?.lease.attempt === lease.attempt) this.#parts.runner.cancelById(lease.id);
+    if (taken?.lease.attempt !== lease.attempt) return;
+    const ahead = this.#lanes.get(laneName(taken))?.ahead ?? [];
+    const at = ahead.indexOf(taken);
+    if (at < 0) {
+      this.#parts.runner.cancelById(lease.id);
+      return;
+    }
+    ahead.splice(at, 1);
+    this.#held.delete(lease.id);
+    if (this.#held.size === 0) this.#whenSettled?.();
   }
 
   /** Takes no more, gives back what hasn't begun. What runs is the scheduler's to end; `settled` waits for it. */

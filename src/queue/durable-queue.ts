@@ -36,8 +36,8 @@ export interface DurableQueue {
   heartbeat(leases: readonly Lease[]): Promise<void>;
   /** @returns false, and nothing changes, when the lease is void */
   settle(lease: Lease, verdict: Verdict): Promise<boolean>;
-  /** Leases that ran out: their invocations are queued again. The one listener is told what lanes have work. */
-  onVoided(listener: (lanes: readonly LaneKey[]) => void): void;
+  /** Leases that ran out: their invocations are queued again. The one listener is told which those were, and what lanes have work. */
+  onVoided(listener: (leases: readonly Lease[], lanes: readonly LaneKey[]) => void): void;
 
   /** Ends it without running it again. @returns undefined when there is none of that id */
   cancel(id: string): Promise<CancelOutcome | undefined>;

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../errors.ts';
-import type { DurableQueue, LaneKey } from '../durable-queue.ts';
+import type { DurableQueue, LaneKey, Lease } from '../durable-queue.ts';
 
 /** What passes between the queue's client on the main thread and its worker. */
 
@@ -35,7 +35,7 @@ export type FromWorker =
   | { kind: 'opened'; wallTime: number; voided: number; shiftedMs: number }
   | { kind: 'refused'; error: WireError }
   | { kind: 'answers'; answers: QueueResponse[] }
-  | { kind: 'voided'; lanes: LaneKey[] };
+  | { kind: 'voided'; leases: Lease[]; lanes: LaneKey[] };
 
 export interface QueueWorkerData {
   file: string;

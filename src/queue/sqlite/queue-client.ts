@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { HearthError } from '../../errors.ts';
-import type { DurableQueue, LaneKey, NewInvocation } from '../durable-queue.ts';
+import type { DurableQueue, NewInvocation } from '../durable-queue.ts';
 import type { BlockingQueue, FromWorker, QueueMethod, QueueRequest } from './messages.ts';
 import { fromWire } from './queue-errors.ts';
 
@@ -34,7 +34,7 @@ export async function createQueueClient(worker: Worker, file: string, log: Queue
   let closing: Promise<void> | undefined;
   let death: unknown;
   let opened = false;
-  let onVoided: (lanes: readonly LaneKey[]) => void = () => undefined;
+  let onVoided: Parameters<DurableQueue['onVoided']>[0] = () => undefined;
 
   const exited = new Promise<void>((resolve) => {
     worker.on('error', (error) => {
@@ -70,7 +70,7 @@ export async function createQueueClient(worker: Worker, file: string, log: Queue
   if (opening.shiftedMs > 0) log.warn({ ms: opening.shiftedMs }, 'the clock was set back; what was due by it is due as much earlier');
 
   worker.on('message', (message: FromWorker) => {
-    if (message.kind === 'voided') onVoided(message.lanes);
+    if (message.kind === 'voided') onVoided(message.leases, message.lanes);
     if (message.kind !== 'answers') return;
     for (const answer of message.answers) {
       const call = calls.get(answer.id);

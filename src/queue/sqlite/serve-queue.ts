@@ -159,7 +159,7 @@ export function serveQueue(port: MessagePort, file: string, hooks: QueueHooks): 
     if (expired.length === 0) return;
     try {
       const lanes = voidLeases(expired, 'its lease ran out');
-      if (lanes.length > 0) send({ kind: 'voided', lanes });
+      send({ kind: 'voided', leases: expired, lanes });
     } catch {
       // The disk: they stay expired, and the next sweep tries again.
     }

@@ -109,9 +109,9 @@ describe('the durable queue in SQLite', () => {
       const invocation = newInvocation();
       await queue.accept(invocation);
       const stale = await takeOne(queue, 1000);
-      const voided = new Promise((resolve) => queue.onVoided(resolve));
+      const voided = new Promise((resolve) => queue.onVoided((...told) => resolve(told)));
       opened.pass(1001);
-      expect(await voided).toEqual([LANE]);
+      expect(await voided).toEqual([[stale.lease], [LANE]]);
       const fresh = await takeOne(queue);
       expect(fresh.lease).toEqual({ id: invocation.id, attempt: 2 });
       expect(await queue.settle(stale.lease, succeeded('stale'))).toBe(false);
