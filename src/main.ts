@@ -75,6 +75,8 @@ export interface Platform {
   network: NetworkMode;
   /** Libraries that every function finds are there; rejects when their build failed. */
   layersReady: Promise<void>;
+  /** Whether the control plane wants a token. */
+  tokensNeeded: boolean;
   /**
    * Takes no new work, lets what runs end or meet its deadline, writes down what is left to be written, and ends every child.
    * Calling it again does nothing more.
@@ -382,6 +384,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     driver: driver.name,
     network,
     layersReady,
+    tokensNeeded: access.required,
     drain: () => {
       drained ??= drain();
       return drained;

@@ -38,19 +38,20 @@ export async function up(version: string, environment: NodeJS.ProcessEnv): Promi
   }
 }
 
-function greeting(version: string, { gatewayUrl, apiUrl, driver, network }: Platform): string {
+function greeting(version: string, { gatewayUrl, apiUrl, driver, network, tokensNeeded }: Platform): string {
+  const token = tokensNeeded ? ' -H "Authorization: Bearer $HEARTH_TOKEN"' : '';
   return `
 Hearth ${version} is up. Driver: ${driver}; network of functions: ${network}.
 
   Gateway        ${gatewayUrl}
-  Control plane  ${apiUrl}
+  Control plane  ${apiUrl}${tokensNeeded ? '   (with a token)' : ''}
   API docs       ${apiUrl}/docs
 
 Try it:
 
-  curl -X POST ${apiUrl}/functions -H 'Content-Type: application/json' \\
+  curl -X POST ${apiUrl}/functions${token} -H 'Content-Type: application/json' \\
     -d '{"event_type": "http|POST|/hello", "function_name": "hello", "function_code": "def handler(message, context):\\n    return {\\"hello\\": message[\\"body\\"][\\"name\\"]}\\n"}'
-  curl ${apiUrl}/functions
+  curl ${apiUrl}/functions${token}
   curl -X POST ${gatewayUrl}/hello -H 'Content-Type: application/json' -d '{"name": "Valera"}'
 
 Stop with Ctrl-C.
