@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -8,7 +8,8 @@ import type { Layers } from '../../../src/layers/layers.ts';
 import { memoryLayerStore } from '../../support/memory-layer-store.ts';
 import { unsandboxedBuilder } from '../../support/unsandboxed-builder.ts';
 
-export const python = 'python3';
+/** Rather the system's own than one behind a wrapper that does more at each install than pip. */
+export const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
 
 const question = 'import sys, sysconfig; print(sys.version.split()[0]); print(sysconfig.get_config_var("SOABI"))';
 
