@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { claimGroups } from './claim-groups.ts';
+import { claimGroups, tryJoin } from './claim-groups.ts';
 import { foldersOf } from './group.ts';
 import { GroupKeeper } from './group-keeper.ts';
 import { readParents, writeParents } from './leftovers.ts';
@@ -18,6 +18,7 @@ const groups = parseOwnGroups(readFileSync('/proc/self/cgroup', 'utf8'));
 const mounts = parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
 const located = Object.fromEntries(CONTROLLERS.map((controller) => [controller, locate(controller, groups, mounts, parent)]));
 const claim = claimGroups({ located, name: settings.prefix, parentIsNamed: parent !== '', pid });
+await tryJoin(claim, settings.prefix);
 const keeper = new GroupKeeper(claim, settings);
 const places = foldersOf(claim.places);
 const leftovers = stateFile === null ? { ended: 0, stuck: [] } : await keeper.endLeftovers(readParents(stateFile));

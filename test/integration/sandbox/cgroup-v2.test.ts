@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claimGroups } from '../../../src/sandbox/cgroup/claim-groups.ts';
+import { claimGroups, tryJoin } from '../../../src/sandbox/cgroup/claim-groups.ts';
 import { Group } from '../../../src/sandbox/cgroup/group.ts';
 import { members } from '../../../src/sandbox/cgroup/group-files.ts';
 import { GroupKeeper } from '../../../src/sandbox/cgroup/group-keeper.ts';
@@ -116,6 +116,19 @@ describe.runIf(isUsable)('groups of version 2', () => {
       /^State:\t[^ZX]/m.test(words(`/proc/${pid}/status`).length > 0 ? readFileSync(`/proc/${pid}/status`, 'utf8') : ''),
     );
     expect(alive).toEqual([]);
+  });
+
+  it('are given up where no process can be moved to them, and the platform goes back to where it was', async () => {
+    const platform = await inParent();
+    const found = claim(platform);
+    await tryJoin(found, prefix);
+    expect(found.places).toHaveProperty(name);
+    // The leaf is there already; what is made after it is refused, as the kernel refuses strangers' moves.
+    writeFileSync(join(parent, 'cgroup.max.descendants'), '1');
+    await tryJoin(found, prefix);
+    expect(found).toMatchObject({ places: {}, leaf: null, reasons: { [name]: expect.stringMatching(/no process can be moved to a group of ours/) } });
+    expect(members(parent)).toEqual([platform]);
+    expect(readdirSync(parent).filter((entry) => entry.startsWith('hearth-'))).toEqual([]);
   });
 
   it('have no controller that the group above does not hand on, and say so', () => {
