@@ -4,6 +4,7 @@ import { fairness } from './cases/fairness.ts';
 import { growth } from './cases/growth.ts';
 import { memory } from './cases/memory.ts';
 import { overload } from './cases/overload.ts';
+import { queue } from './cases/queue.ts';
 import { script } from './cases/script.ts';
 import { storm } from './cases/storm.ts';
 import { warm } from './cases/warm.ts';
@@ -13,7 +14,7 @@ import { type Options, parseOptions, USAGE } from './lib/options.ts';
 import { writeReport } from './lib/report.ts';
 import { markdown } from './lib/table.ts';
 
-const CASES: readonly Case[] = [warm, script, cold, storm, memory, growth, overload, fairness];
+const CASES: readonly Case[] = [warm, script, cold, storm, memory, growth, overload, fairness, queue];
 
 process.exitCode = await main(process.argv.slice(2));
 

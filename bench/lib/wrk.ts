@@ -5,6 +5,8 @@ export interface Request {
   url: string;
   /** JSON text; POSTed. */
   body: string;
+  /** Beside Content-Type. */
+  headers?: Readonly<Record<string, string>>;
 }
 
 /** What one run of wrk measured. Milliseconds. */
@@ -47,6 +49,7 @@ export async function load(request: Request, connections: number, seconds: numbe
     '--',
     request.body,
     ...(mayRefuse ? ['refusals'] : []),
+    ...Object.entries(request.headers ?? {}).map(([name, value]) => `${name}: ${value}`),
   ];
   const stdout = await runCommand('wrk', args).catch((cause: Error) => {
     throw new Error(cause.message.endsWith('not installed') ? 'wrk, the load generator, is missing: apt-get install wrk' : cause.message, { cause });

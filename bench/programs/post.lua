@@ -1,4 +1,5 @@
--- The one request that is sent, and the report as a line of JSON. Arguments: the body; "refusals" to count answers of 429, which is dearer.
+-- The one request that is sent, and the report as a line of JSON. Arguments: the body; "refusals" to count answers of 429, which is dearer; "Name: value"
+-- for each further header.
 local threads = {}
 
 function setup(thread)
@@ -10,9 +11,14 @@ function init(args)
   wrk.headers["Content-Type"] = "application/json"
   wrk.body = args[1]
   refused = 0
-  if args[2] == "refusals" then
-    function response(status)
-      if status == 429 then refused = refused + 1 end
+  for index = 2, #args do
+    local name, value = args[index]:match("^([^:]+): (.*)$")
+    if name then
+      wrk.headers[name] = value
+    elseif args[index] == "refusals" then
+      function response(status)
+        if status == 429 then refused = refused + 1 end
+      end
     end
   end
 end
