@@ -433,7 +433,8 @@ async function openLimits(config: Config, prefix: string, stateFile: string | nu
         zygote: { memoryBytes: Math.max(limits.memory_bytes, limits.max_memory_per_instance_bytes), cpu: null, processes: ZYGOTE_PROCESSES },
         build: { memoryBytes: limits.max_memory_per_instance_bytes, cpu: null, processes },
       },
-      spares: SPARE_GROUPS,
+      // Nobody would remove the doctor's, if it were killed.
+      spares: stateFile === null ? 0 : SPARE_GROUPS,
     },
     parent: config.sandbox.cgroup_parent,
     stateFile,
