@@ -225,6 +225,15 @@ describe('API keys', () => {
     expect(new Set([...versions.values()].flatMap((seen) => [...seen]))).toEqual(new Set(['v1', 'v2']));
   });
 
+  it('tells its holder the answer of an idempotency key, and nobody else', async () => {
+    await hearth.define('secretive', 'def handler(m, c):\n    return m["headers"]["X-Hearth-Key-Name"]', KEYED);
+    const [mine, other] = await Promise.all(['mine', 'other'].map((name) => createKey('secretive', { name })));
+    const call = (key: string) => hearth.call('/secretive', apiKey(key, { 'Idempotency-Key': '"order-1"' }));
+    expect(await (await call((mine as { key: string }).key)).text()).toBe('mine');
+    expect(await (await call((mine as { key: string }).key)).text()).toBe('mine');
+    expect((await call((other as { key: string }).key)).status).toBe(422);
+  });
+
   it('is not asked for at the control plane, which has its own authorisation', async () => {
     await hearth.define('triggered', ECHO, { ...KEYED, event_type: 'http|GET|/triggered' });
     const triggered = await hearth.post('/functions/trigger', { http_header: '', http_body: '', http_path: '/triggered', http_verb: 'GET' });
