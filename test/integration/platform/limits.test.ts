@@ -160,7 +160,8 @@ describe.runIf(bounded)('the cgroups of a platform', () => {
 
 describe('a platform whose operator requires cgroups', () => {
   it('does not start where they can not be had, and says why', async () => {
-    const settings = { HEARTH_SANDBOX_LIMITS: 'require', HEARTH_SANDBOX_CGROUP_PARENT: '/hearth.test/does/not/exist/cgroup.procs/x' };
+    // A file where a group should be.
+    const settings = { HEARTH_SANDBOX_LIMITS: 'require', HEARTH_SANDBOX_CGROUP_PARENT: '/cgroup.procs/x' };
     await expect(Hearth.start({ settings })).rejects.toThrow(/sandbox\.limits is require.*limits memory: no cgroup.*Reason/s);
   });
 });
