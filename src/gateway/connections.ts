@@ -23,6 +23,8 @@ interface Connection {
   readonly socket: Socket;
   /** Requests without a complete answer, in the order in which they came. */
   readonly open: ServerResponse[];
+  /** It has had an answer. */
+  served: boolean;
   state: 'reading' | 'closing' | 'ending';
   /** To be said after the last open answer. */
   lastWords: HearthError | null;
@@ -30,16 +32,14 @@ interface Connection {
 
 /** The connections of a server: how many there may be, what is read from each, and how each ends. */
 export class Connections {
-  readonly #server: Server;
   /** How many there may be at a time. */
   readonly #limit: number;
   readonly #bySocket = new WeakMap<Socket, Connection>();
-  #count = 0;
+  readonly #all = new Set<Connection>();
   #refusals = 0;
   #madeRoomAt = Number.NEGATIVE_INFINITY;
 
   constructor(server: Server, limit: number) {
-    this.#server = server;
     this.#limit = limit;
     // A caller may end its side after its request, and still gets the answer (RFC 9112 §9.6). Node.js has the switch, its types don't.
     (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
@@ -76,20 +76,18 @@ export class Connections {
   #of(socket: Socket): Connection {
     let connection = this.#bySocket.get(socket);
     if (!connection) {
-      connection = { socket, open: [], state: 'reading', lastWords: null };
+      connection = { socket, open: [], served: false, state: 'reading', lastWords: null };
       this.#bySocket.set(socket, connection);
     }
     return connection;
   }
 
   #onConnection(socket: Socket): void {
-    this.#count++;
     const connection = this.#of(socket);
-    socket.on('close', () => {
-      this.#count--;
-    });
+    this.#all.add(connection);
+    socket.on('close', () => this.#all.delete(connection));
     socket.on('end', () => probe(connection));
-    if (this.#count > this.#limit) this.#refuseOneTooMany(connection);
+    if (this.#all.size > this.#limit) this.#refuseOneTooMany(connection);
   }
 
   #refuseOneTooMany(connection: Connection): void {
@@ -97,7 +95,7 @@ export class Connections {
     if (now - this.#madeRoomAt > MAKE_ROOM_INTERVAL_MS) {
       this.#madeRoomAt = now;
       // Those that wait for a next request may be ended at any time (RFC 9112 §9.3.1); whoever comes next finds room.
-      this.#server.closeIdleConnections();
+      for (const { served, open, socket } of this.#all) if (served && open.length === 0) socket.destroy();
     }
     connection.state = 'ending';
     if (this.#refusals >= MAX_REFUSALS) {
@@ -120,6 +118,7 @@ export class Connections {
     const index = connection.open.indexOf(response);
     if (index < 0) return;
     connection.open.splice(index, 1);
+    connection.served = true;
     if (connection.open.length === 0 && connection.lastWords) endPolitely(connection.socket, connection.lastWords);
   }
 
