@@ -84,6 +84,8 @@ export class Callbacks {
         { id, url, tries, reason: (error as Error).message },
         last ? 'a callback URL did not take its result; given up' : 'a callback URL did not take its result',
       );
+      // When it is due again is asked for then.
+      this.#again = true;
       await queue.settleCallback(id, false, last ? null : backoffMs(tries, POLICY, random()));
     }
   }

@@ -168,12 +168,14 @@ export class DurableInvocations {
 
   /** All there are, of one function or of every one; what dies meanwhile is left. @returns how many */
   async redriveAll(functionName: string | undefined): Promise<number> {
-    const before = this.#parts.queue.now();
+    const now = this.#parts.queue.now();
+    // Those of this very millisecond too.
+    const before = now + 1;
     let total = 0;
     for (;;) {
       const filter: DeadLetterFilter = functionName === undefined ? { before, limit: 500 } : { functionName, before, limit: 500 };
       const { redriven, lanes } = await this.#parts.queue.redriveMany(filter);
-      for (const lane of lanes) this.#parts.offer(lane, before);
+      for (const lane of lanes) this.#parts.offer(lane, now);
       total += redriven;
       if (redriven === 0) return total;
     }

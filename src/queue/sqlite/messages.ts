@@ -32,7 +32,7 @@ export type QueueResponse = { id: number; value: unknown } | { id: number; error
 
 /** What the worker sends. First, once, whether it opened. */
 export type FromWorker =
-  | { kind: 'opened'; wallTime: number; voided: number; shiftedMs: number }
+  | { kind: 'opened'; epochOfTick: number; voided: number; shiftedMs: number }
   | { kind: 'refused'; error: WireError }
   | { kind: 'answers'; answers: QueueResponse[] }
   | { kind: 'voided'; leases: Lease[]; lanes: LaneKey[] };

@@ -2,6 +2,7 @@ import type { Worker } from 'node:worker_threads';
 import { HearthError } from '../../errors.ts';
 import type { DurableQueue, NewInvocation } from '../durable-queue.ts';
 import type { BlockingQueue, FromWorker, QueueMethod, QueueRequest } from './messages.ts';
+import { monotonicMs } from './monotonic.ts';
 import { fromWire } from './queue-errors.ts';
 
 /** Bodies that wait to be written, at most. Bytes. */
@@ -65,7 +66,6 @@ export async function createQueueClient(worker: Worker, file: string, log: Queue
     throw error;
   });
   opened = true;
-  const openedTick = performance.now();
   if (opening.voided > 0) log.warn({ invocations: opening.voided }, 'invocations were running when the platform ended; they are run again');
   if (opening.shiftedMs > 0) log.warn({ ms: opening.shiftedMs }, 'the clock was set back; what was due by it is due as much earlier');
 
@@ -161,7 +161,7 @@ export async function createQueueClient(worker: Worker, file: string, log: Queue
         if (deleted === 0) return total;
       }
     },
-    now: () => opening.wallTime + (performance.now() - openedTick),
+    now: () => opening.epochOfTick + monotonicMs(),
     close() {
       closing ??= close();
       return closing;

@@ -172,7 +172,7 @@ export function serveQueue(port: MessagePort, file: string, hooks: QueueHooks): 
 
   port.on('message', serve);
   const sweeper = setInterval(sweep, SWEEP_INTERVAL_MS);
-  send({ kind: 'opened', wallTime: clock(), voided: orphans.length, shiftedMs });
+  send({ kind: 'opened', epochOfTick: startWall - startTick, voided: orphans.length, shiftedMs });
 
   /** The wall clock stands before the last commit: it was set back. What is due by it would wait for as long. @returns milliseconds */
   function shiftBack({ now }: Session, wall: number): number {

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FromWorker, QueueWorkerData } from './messages.ts';
+import { monotonicMs } from './monotonic.ts';
 import { toQueueError, toWire } from './queue-errors.ts';
 import { serveQueue } from './serve-queue.ts';
 
@@ -8,7 +9,7 @@ import { serveQueue } from './serve-queue.ts';
 if (parentPort === null) throw new Error('worker.ts is run as a worker by open-sqlite-queue.ts');
 const { file } = workerData as QueueWorkerData;
 try {
-  serveQueue(parentPort, file, { wallClock: Date.now, tick: () => performance.now() });
+  serveQueue(parentPort, file, { wallClock: Date.now, tick: monotonicMs });
 } catch (error) {
   parentPort.postMessage({ kind: 'refused', error: toWire(toQueueError(error, file)) } satisfies FromWorker);
 }
