@@ -16,7 +16,7 @@ export interface CallbackParts {
 /** Deliveries at a time. */
 const PARALLEL = 8;
 const TIMEOUT_MS = 10_000;
-const POLICY = { attempts: 8, minBackoffMs: 2000, maxBackoffMs: 10 * 60_000, maxAgeMs: Number.POSITIVE_INFINITY };
+const POLICY = { attempts: 8, minBackoffMs: 10_000, maxBackoffMs: 10 * 60_000, maxAgeMs: Number.POSITIVE_INFINITY };
 /** Whatever nobody told of. Milliseconds. */
 const LOOK_MS = 30_000;
 
