@@ -88,8 +88,11 @@ test_packages=(
   'python3-venv|must|python_has_venv|makes the virtual environment of the AMQP client that tests use'
   'shellcheck|must|command -v shellcheck|checks the shell scripts'
   'curl|must|command -v curl|calls the platform in the acceptance test'
+  'nginx-light|must|has_program nginx|stands in front of the gateway in tests'
+  'haproxy|must|has_program haproxy|stands in front of the gateway in tests'
 )
-# ldconfig stands where an ordinary user's PATH may not lead.
+# Some programs stand where an ordinary user's PATH may not lead.
+has_program() { PATH=$PATH:/usr/sbin:/sbin command -v "$1"; }
 has_library() { PATH=$PATH:/usr/sbin:/sbin ldconfig -p | grep -F "$1 "; }
 node_finds_its_library() { own_node_will_do || has_library libatomic.so.1; }
 # As the platform asks it: isolated from what the user's own settings add to it.
