@@ -2,7 +2,7 @@ import type { FunctionVersion } from '../schemas/function.ts';
 import { CallbackAddresses } from './callback-address.ts';
 import { Callbacks } from './callbacks.ts';
 import { Changes } from './changes.ts';
-import { Dispatcher, type Runner } from './dispatcher.ts';
+import { Dispatcher, type DispatcherParts, type Runner } from './dispatcher.ts';
 import { DurableInvocations } from './durable-invocations.ts';
 import type { DurableQueue, InvocationDetail } from './durable-queue.ts';
 import { VersionBook } from './version-book.ts';
@@ -23,6 +23,8 @@ export interface DurableOptions {
     callbackHosts: readonly string[];
   };
   random: () => number;
+  /** See the dispatcher. */
+  at?: DispatcherParts['at'];
   log: { warn(fields: object, message: string): void; error(fields: object, message: string): void };
 }
 
@@ -39,13 +41,13 @@ export interface Durable {
   close(): Promise<void>;
 }
 
-export function createDurableInvocations({ queue, runner, loadVersion, describe, settings, random, log }: DurableOptions): Durable {
+export function createDurableInvocations({ queue, runner, loadVersion, describe, settings, random, at, log }: DurableOptions): Durable {
   const changes = new Changes();
   const versions = new VersionBook(loadVersion);
   const addresses = new CallbackAddresses(settings.callbackHosts);
   const callbacks = new Callbacks({ queue, addresses, describe, random, log });
   const onCallbackDue = () => callbacks.poke();
-  const dispatcher = new Dispatcher({ queue, runner, versions, changes, settings, random, onCallbackDue, log });
+  const dispatcher = new Dispatcher({ queue, runner, versions, changes, settings, random, onCallbackDue, log, ...(at ? { at } : {}) });
   const invocations = new DurableInvocations({
     queue,
     changes,
