@@ -25,7 +25,8 @@ export function checkSplitVersion(number: number, version: FunctionVersion | und
 
 export function sameEventKey(one: string, other: string): boolean {
   const [a, b] = [parseEventKey(one), parseEventKey(other)];
-  return a.kind === b.kind && a.verb === b.verb && a.path === b.path;
+  if (a.kind === 'cron' || b.kind === 'cron') return a.kind === b.kind && one === other;
+  return a.verb === b.verb && a.path === b.path;
 }
 
 function invalid(field: string, message: string): HearthError {

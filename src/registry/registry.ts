@@ -1,7 +1,7 @@
 import { HearthError } from '../errors.ts';
 import type { BuiltLayer, Layers } from '../layers/layers.ts';
-import { parseEventKey } from '../router/event-key.ts';
 import type { NetworkMode } from '../sandbox/driver.ts';
+import { checkSchedule, schedulePolicyOf } from '../schedules/schedule-policy.ts';
 import type { FunctionDefinition, FunctionVersion, RetryPolicy } from '../schemas/function.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
@@ -179,7 +179,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     async register(definition) {
       checkDefinition(definition);
       if (options.bounds) checkLimits(definition, options.bounds);
-      parseEventKey(definition.event_type);
+      checkSchedule(definition, options.clock());
       if (definition.network !== undefined && networks !== undefined && !networks.includes(definition.network)) {
         const offered = networks.map((network) => `"${network}"`).join(', ');
         throw new HearthError('network_unavailable', `network: "${definition.network}" can not be had on this machine, which offers ${offered}.`);
@@ -283,6 +283,7 @@ function draftOf(
     memoryBytes: definition.memory_mb === undefined ? null : definition.memory_mb * 1024 * 1024,
     cpu: definition.cpu ?? null,
     policy: policyOf(definition),
+    schedule: schedulePolicyOf(definition),
   };
 }
 

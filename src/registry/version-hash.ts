@@ -3,11 +3,11 @@ import type { FunctionVersion } from '../schemas/function.ts';
 
 /**
  * SHA-256, hex, of everything that decides what a version does. Two drafts that differ only in the order of members have one hash. A version
- * without a policy has the hash that it had before there were policies.
+ * without a policy or schedule has the hash that it had before there were any.
  */
 export function versionHash(version: Omit<FunctionVersion, 'number' | 'createdAt' | 'hash'>): string {
   return createHash('sha256')
-    .update(canonicalJson({ ...version, policy: version.policy ?? undefined }))
+    .update(canonicalJson({ ...version, policy: version.policy ?? undefined, schedule: version.schedule ?? undefined }))
     .digest('hex');
 }
 

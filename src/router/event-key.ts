@@ -1,8 +1,19 @@
 import { HearthError } from '../errors.ts';
 import { canonicalPath } from './canonical-path.ts';
 
+export type EventKey = HttpKey | CronKey;
+
+/** `cron|EXPRESSION` or `cron|TZ=ZONE EXPRESSION`. What the expression means is not looked at here. */
+export interface CronKey {
+  kind: 'cron';
+  /** With single spaces. */
+  expression: string;
+  /** `UTC` when none is named. */
+  timezone: string;
+}
+
 /** `http|VERB|/path`, parsed. */
-export interface EventKey {
+export interface HttpKey {
   kind: 'http';
   /** A method in capitals, or `*`. */
   verb: string;
@@ -20,10 +31,11 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 export function parseEventKey(text: string): EventKey {
   const [kind, verb, ...rest] = text.split('|');
   const path = rest.join('|');
+  if (kind === 'cron') return parseCronKey(text.slice('cron|'.length));
   if (kind !== 'http') {
     throw new HearthError(
       'invalid_request',
-      `The event key ${quote(text)} is of the kind ${quote(kind ?? '')}; this version knows \`http|VERB|/path\`.`,
+      `The event key ${quote(text)} is of the kind ${quote(kind ?? '')}; this version knows \`http|VERB|/path\` and \`cron|EXPRESSION\`.`,
     );
   }
   if (verb === undefined || !TOKEN.test(verb)) {
@@ -44,6 +56,16 @@ export function parseEventKey(text: string): EventKey {
     throw new HearthError('invalid_request', `The path of the event key ${quote(text)} has a dot segment or a broken percent-encoding.`);
   }
   return { kind: 'http', verb: verb.toUpperCase(), path: canonical, segments: parseSegments(canonical, text) };
+}
+
+/** Functions that are called by their clock alone are no business of the router's. */
+export function isCronKey(text: string): boolean {
+  return text.startsWith('cron|');
+}
+
+function parseCronKey(text: string): CronKey {
+  const [, timezone = 'UTC', expression = ''] = /^(?:TZ=(\S*)\s+)?(.*)$/s.exec(text.trim()) ?? [];
+  return { kind: 'cron', timezone, expression: expression.trim().replace(/\s+/g, ' ') };
 }
 
 function parseSegments(path: string, key: string): Segment[] {

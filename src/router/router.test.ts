@@ -83,8 +83,19 @@ describe('Router', () => {
 describe('parseEventKey', () => {
   it('accepts the keys of the seed and makes them canonical', () => {
     expect(parseEventKey('http|get|/request/to/github')).toMatchObject({ verb: 'GET', path: '/request/to/github' });
-    expect(parseEventKey('http|GET|/caf%c3%a9/%7euser').path).toBe('/caf%C3%A9/~user');
-    expect(parseEventKey('http|GET|/café').path).toBe('/caf%C3%A9');
+    expect(parseEventKey('http|GET|/caf%c3%a9/%7euser')).toMatchObject({ path: '/caf%C3%A9/~user' });
+    expect(parseEventKey('http|GET|/café')).toMatchObject({ path: '/caf%C3%A9' });
+  });
+
+  it('takes a cron key apart, and leaves its meaning to others', () => {
+    expect(parseEventKey('cron|*/5 * * * *')).toEqual({ kind: 'cron', expression: '*/5 * * * *', timezone: 'UTC' });
+    expect(parseEventKey('cron| TZ=Europe/Berlin  0  9 * *  MON-FRI ')).toEqual({
+      kind: 'cron',
+      expression: '0 9 * * MON-FRI',
+      timezone: 'Europe/Berlin',
+    });
+    expect(parseEventKey('cron|@hourly')).toMatchObject({ expression: '@hourly' });
+    expect(parseEventKey('cron|')).toMatchObject({ expression: '' });
   });
 
   it.each([

@@ -1,5 +1,5 @@
 import type { FunctionVersion } from '../schemas/function.ts';
-import { parseEventKey, type Segment } from './event-key.ts';
+import { type HttpKey, parseEventKey, type Segment } from './event-key.ts';
 import type { VersionChooser } from './version-chooser.ts';
 
 /** What a request leads to. */
@@ -47,11 +47,12 @@ export class Router {
   /** By function name, to take out what a new version replaces. */
   readonly #current = new Map<string, FunctionVersion>();
 
-  /** Adds a function, or puts what is current now in the place of what was before, in one step. @throws HearthError invalid_request */
+  /** Adds a function, or puts what is current now in the place of what was before, in one step. What is not called by HTTP has no place here. @throws HearthError invalid_request */
   put(version: FunctionVersion, chooser: VersionChooser | null = null): void {
     const key = parseEventKey(version.eventKey);
     const before = this.#current.get(version.functionName);
     if (before) this.remove(before.functionName);
+    if (key.kind !== 'http') return;
     const names = key.segments.flatMap((segment) => (segment.kind === 'param' ? [segment.name] : segment.kind === 'rest' ? ['*'] : []));
     const leaf = this.#leafFor(key.path, key.segments);
     const targets = leaf.verbs.get(key.verb) ?? [];
@@ -64,7 +65,8 @@ export class Router {
     const version = this.#current.get(functionName);
     if (!version) return;
     this.#current.delete(functionName);
-    const key = parseEventKey(version.eventKey);
+    // What isn't HTTP never gets into #current.
+    const key = parseEventKey(version.eventKey) as HttpKey;
     const leaf = this.#leafFor(key.path, key.segments);
     const left = (leaf.verbs.get(key.verb) ?? []).filter((target) => target.version.functionName !== functionName);
     if (left.length > 0) leaf.verbs.set(key.verb, left);

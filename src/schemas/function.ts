@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { AccessDefinition, CorsDefinition, type GatewayPolicy, RateLimitDefinition } from './policy.ts';
+import { ScheduleDefinition, type SchedulePolicy } from './schedule.ts';
 import { SecretName } from './secret.ts';
 
 /** Bounds of what a user may ask for; the operator's own bounds are in config.ts. */
@@ -16,7 +17,9 @@ export const FunctionName = Type.String({
 export const EventKey = Type.String({
   minLength: 1,
   maxLength: 2048,
-  description: '`http|VERB|/path`. A path segment `:name` matches any one segment, a trailing `*` the rest; the verb `*` matches every method.',
+  description:
+    '`http|VERB|/path`: a path segment `:name` matches any one segment, a trailing `*` the rest; the verb `*` matches every method. Or `cron|EXPRESSION` with five ' +
+    'fields, or six with seconds in front; `cron|TZ=Europe/Berlin EXPRESSION` for another time zone than UTC.',
   examples: ['http|POST|/echo'],
 });
 
@@ -115,6 +118,7 @@ export const FunctionDefinition = Type.Object(
     access: Type.Optional(AccessDefinition),
     cors: Type.Optional(CorsDefinition),
     rate_limit: Type.Optional(RateLimitDefinition),
+    schedule: Type.Optional(ScheduleDefinition),
   },
   { additionalProperties: false },
 );
@@ -166,6 +170,8 @@ export interface FunctionVersion {
   readonly cpu: number | null;
   /** What the gateway asks of callers; null: nothing. */
   readonly policy: GatewayPolicy | null;
+  /** How it is run by the clock; null: it is not. */
+  readonly schedule: SchedulePolicy | null;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
 }

@@ -85,7 +85,8 @@ export function invokeRoutes(app: Api, { registry, store, durable }: Pick<ApiDep
       }
       const delayMs = delay === undefined ? 0 : parseDuration(delay);
       if (delayMs === undefined || delayMs > MAX_DELAY_MS) throw invalid('delay', 'is to be a number with a unit, such as 30s, of at most 30d');
-      const key = parseEventKey(version.eventKey);
+      const event = parseEventKey(version.eventKey);
+      const key = event.kind === 'http' ? event : { verb: 'POST', path: `/schedules/${version.functionName}` };
       const rawPath = request.body.path ?? key.path;
       const question = rawPath.indexOf('?');
       const content = bodyOf(body, base64);

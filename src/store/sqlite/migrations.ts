@@ -190,6 +190,44 @@ const gatewayPolicy = `
   ) STRICT;
 `;
 
+/** Schedules, their firings and what is to be told of them live as long as their function. Instants by the clock, so that no two firings are made of one. */
+const schedules = `
+  ALTER TABLE function_versions ADD COLUMN schedule TEXT;
+  CREATE TABLE schedules (
+    function_name TEXT PRIMARY KEY REFERENCES functions (name) ON DELETE CASCADE,
+    event_key TEXT NOT NULL,
+    next_at REAL,
+    due_at REAL,
+    last_at REAL,
+    round INTEGER NOT NULL,
+    paused INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    failing INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE schedule_firings (
+    id TEXT PRIMARY KEY,
+    function_name TEXT NOT NULL REFERENCES functions (name) ON DELETE CASCADE,
+    scheduled_at REAL NOT NULL,
+    round INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    fired_at REAL NOT NULL,
+    ended_at REAL,
+    state TEXT NOT NULL,
+    reason TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX schedule_firings_once ON schedule_firings (function_name, scheduled_at, round) WHERE kind != 'manual';
+  CREATE INDEX schedule_firings_by_function ON schedule_firings (function_name, fired_at, id);
+  CREATE INDEX schedule_firings_open ON schedule_firings (id) WHERE state = 'open';
+  CREATE INDEX schedule_firings_ended ON schedule_firings (ended_at) WHERE ended_at IS NOT NULL;
+  CREATE TABLE schedule_notices (
+    id TEXT PRIMARY KEY,
+    function_name TEXT NOT NULL REFERENCES functions (name) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    target TEXT NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'initial', sql: initial },
   { number: 2, name: 'traffic splits', sql: trafficSplits },
@@ -199,6 +237,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 6, name: 'tokens and audit log', sql: access },
   { number: 7, name: 'instance limits', sql: instanceLimits },
   { number: 8, name: 'gateway policy', sql: gatewayPolicy },
+  { number: 9, name: 'schedules', sql: schedules },
 ];
 
 export function checksum(migration: Migration): string {

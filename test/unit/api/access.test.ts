@@ -103,7 +103,9 @@ describe('names that users choose', () => {
         ),
         (key) => {
           try {
-            const { verb, path } = parseEventKey(key);
+            const parsed = parseEventKey(key);
+            if (parsed.kind === 'cron') return;
+            const { verb, path } = parsed;
             expect(`${verb}${path}`).toMatch(/^[!-~]+$/);
             expect(path.split('/')).not.toContain('..');
           } catch (error) {

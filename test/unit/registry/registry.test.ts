@@ -52,6 +52,7 @@ describe('the registry', () => {
       memoryBytes: null,
       cpu: null,
       policy: null,
+      schedule: null,
       createdAt: expect.any(Number),
     });
     expect(registry.get('echo')).toEqual(version);

@@ -30,6 +30,14 @@ export function versionDraft(members: Partial<FunctionVersion> = {}): Omit<Funct
     memoryBytes: 512 * 1024 * 1024,
     cpu: 0.5,
     policy: { apiKeys: true, cors: null, rateLimit: { requests: 5, perS: 1, burst: 2, by: 'key' } },
+    schedule: {
+      missed: 'once',
+      missedWithinS: 60,
+      overlap: 'replace',
+      jitterS: 5,
+      onFailure: { after: 3, target: { kind: 'function', name: 'alarm' } },
+      onRecovery: null,
+    },
     ...members,
   };
 }
