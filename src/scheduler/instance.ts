@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { HearthError } from '../errors.ts';
+import type { HearthError } from '../errors.ts';
 import type { Layers } from '../layers/layers.ts';
-import { ProtocolError } from '../protocol/frame.ts';
+import type { ProtocolError } from '../protocol/frame.ts';
 import type { ExitedMessage, HelloMessage, ReadyMessage, ReplyHeadMessage, RuntimeErrorMessage } from '../protocol/messages.ts';
 import { RuntimeChannel, type RuntimeListener } from '../protocol/runtime-channel.ts';
 import { StreamTunnel } from '../protocol/stream-tunnel.ts';
@@ -17,21 +17,14 @@ import { type GivenSecrets, giveSecrets, maskError } from './function-secrets.ts
 import * as errors from './instance-errors.ts';
 import { InstanceLimits, type LimitSettings } from './instance-limits.ts';
 import type { Invocation } from './invocation.ts';
-import { failInvocation } from './reply-assembly.ts';
-import { RunningInvocation } from './running-invocation.ts';
 import { TailBuffer } from './tail-buffer.ts';
+import { WorkInHand, type WorkSettings } from './work-in-hand.ts';
 
 const LOG_TAIL_BYTES = 64 * 1024;
 
-export interface InstanceSettings {
+export interface InstanceSettings extends WorkSettings {
   /** Milliseconds for boot and load together. */
   startTimeoutMs: number;
-  /** Milliseconds for a cancelled invocation to confirm. */
-  cancelGraceMs: number;
-  /** Milliseconds that a streamed reply may pause for. */
-  streamIdleMs: number;
-  /** Bytes of a buffered reply. */
-  maxReplyBytes: number;
   /** Bytes of the private /tmp. */
   tmpBytes: number;
   limits: LimitSettings;
@@ -82,8 +75,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
 
   readonly #parts: InstanceParts;
   readonly #owner: InstanceOwner;
-  readonly #running = new Map<number, RunningInvocation>();
-  readonly #byCorrelation = new Map<string, RunningInvocation>();
+  readonly #work: WorkInHand;
   readonly #limits: InstanceLimits;
   readonly #tunnels = new Map<number, StreamTunnel>();
   readonly #logs = new TailBuffer(LOG_TAIL_BYTES, (text) => this.#mask?.(text) ?? text);
@@ -93,9 +85,6 @@ export class Instance implements RuntimeListener, ReplyInbox {
   #channel: RuntimeChannel | null = null;
   #loaded = false;
   #mask: Mask | undefined;
-  #concurrency = 1;
-  #served = 0;
-  #completed = 0;
   #readyAt: number | null = null;
   #stoppedAt: number | null = null;
   #stopReason: string | null = null;
@@ -114,6 +103,21 @@ export class Instance implements RuntimeListener, ReplyInbox {
     const kind = kindOf(parts, version);
     this.#sandbox = (kind && parts.pool.take(kind)) ?? null;
     this.id = this.#sandbox?.id ?? randomUUID();
+    this.#work = new WorkInHand(
+      {
+        id: this.id,
+        version,
+        channel: () => this.#channel as RuntimeChannel,
+        mask: () => this.#mask,
+        startTimes: () => this,
+        onOver: (invocation) => this.#over(invocation),
+        onStuck: (reason) => this.kill(reason),
+        retire: (reason) => this.retire(reason),
+        isDraining: () => this.#phase === 'draining',
+        outOfMemory: () => this.#limits.ofKilledScript(this.#sandbox as Sandbox),
+      },
+      parts.settings,
+    );
   }
 
   /** Boots and loads; how it went is told to the owner. */
@@ -126,7 +130,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
   }
 
   get state(): InstanceState {
-    if (this.#phase === 'ready') return this.#running.size > 0 ? 'busy' : 'idle';
+    if (this.#phase === 'ready') return this.#work.size > 0 ? 'busy' : 'idle';
     return this.#phase;
   }
 
@@ -136,7 +140,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
   }
 
   get running(): number {
-    return this.#running.size;
+    return this.#work.size;
   }
 
   /** Whether one more invocation may be given to it. */
@@ -146,17 +150,17 @@ export class Instance implements RuntimeListener, ReplyInbox {
 
   /** How many more invocations may be given to it to run at once. */
   get freeSlots(): number {
-    return this.#phase === 'ready' ? Math.max(0, this.#concurrency - this.#running.size) : 0;
+    return this.#phase === 'ready' ? Math.max(0, this.#work.concurrency - this.#work.size) : 0;
   }
 
   /** Whether it runs one invocation at a time, and may be handed the next ones while it does, to take them in their order. */
   get takesAhead(): boolean {
-    return this.#phase === 'ready' && this.#concurrency === 1 && this.version.style === 'handler';
+    return this.#phase === 'ready' && this.#work.concurrency === 1 && this.version.style === 'handler';
   }
 
   /** Invocations that came to an end in it, whichever. */
   get completed(): number {
-    return this.#completed;
+    return this.#work.completed;
   }
 
   get logs(): string | null {
@@ -180,90 +184,25 @@ export class Instance implements RuntimeListener, ReplyInbox {
       readyAt: this.#readyAt,
       stoppedAt: this.#stoppedAt,
       stopReason: this.#stopReason,
-      invocations: this.#served,
+      invocations: this.#work.begun,
       logs: this.#phase === 'stopped' ? this.logs : null,
     };
   }
 
   /** Only when `hasRoom`, or ahead of its turn when `takesAhead`. */
   invoke(invocation: Invocation): void {
-    const channel = this.#channel as RuntimeChannel;
-    const { input, version } = invocation;
-    const isItsTurn = this.#running.size < this.#concurrency;
-    const frameId = channel.invoke(
-      {
-        correlationId: input.correlationId,
-        instanceId: this.id,
-        verb: input.verb,
-        path: input.path,
-        rawPath: input.rawPath,
-        query: input.query,
-        params: input.params,
-        headers: input.headers,
-        scriptBody: input.scriptBody,
-        bodyLength: input.body?.length ?? 0,
-        deadline: invocation.deadline,
-      },
-      input.body,
-    );
-    invocation.instanceId = this.id;
-    const entry = new RunningInvocation(frameId, invocation, this.#parts.settings.maxReplyBytes);
-    this.#running.set(frameId, entry);
-    if (version.style === 'script') this.#byCorrelation.set(input.correlationId, entry);
-    if (isItsTurn) this.#begin(entry);
+    this.#work.take(invocation);
   }
 
-  #begin(entry: RunningInvocation): void {
-    const { invocation } = entry;
-    entry.begun = true;
-    this.#served++;
-    invocation.dispatchedTick = performance.now();
-    if (invocation.start === 'cold') {
-      invocation.bootMs = this.bootMs;
-      invocation.initMs = this.initMs;
-    }
-    if (entry.unwanted) {
-      this.#interrupt(entry, 'client_gone');
-      return;
-    }
-    invocation.state = 'running';
-    invocation.clock = 'run';
-    invocation.sink.dispatched?.(invocation);
-  }
-
-  /**
-   * Nobody wants this invocation's answer any more. A script's processes are killed by the runtime; a handler that is alone in its instance is killed with
-   * it, at once when its deadline passed, else after a grace in which it may end by itself and keep the instance warm.
-   */
-  cancel(invocation: Invocation, reason: 'deadline' | 'client_gone' | 'reply_refused'): void {
-    const entry = [...this.#running.values()].find((running) => running.invocation === invocation);
-    if (!entry || entry.isCancelled) return;
-    // What waits in the channel can't be taken back; it is told when its turn has come.
-    if (entry.begun) this.#interrupt(entry, reason);
-    else entry.unwanted = true;
-  }
-
-  #interrupt(entry: RunningInvocation, reason: 'deadline' | 'client_gone' | 'reply_refused'): void {
-    entry.stopClocks();
-    if (this.version.style === 'handler' && reason === 'deadline' && this.#runsOne) {
-      this.kill('an invocation passed its deadline');
-      return;
-    }
-    this.#channel?.cancel(entry.frameId, reason);
-    const grace =
-      reason === 'client_gone' && this.version.style === 'handler' ? 4 * this.#parts.settings.cancelGraceMs : this.#parts.settings.cancelGraceMs;
-    entry.startGrace(grace, () => this.#condemn());
-  }
-
-  /** What waits in the channel aside. */
-  get #runsOne(): boolean {
-    return this.#concurrency === 1 || this.#running.size === 1;
+  /** Nobody wants this invocation's answer any more. */
+  cancel(invocation: Invocation, reason: 'deadline' | 'client_gone'): void {
+    this.#work.cancel(invocation, reason);
   }
 
   /** Takes nothing new, and stops when it is empty. */
   retire(reason: string): void {
     if (this.#phase === 'draining' || this.#phase === 'stopped') return;
-    if (this.#phase === 'ready' && this.#running.size > 0) {
+    if (this.#phase === 'ready' && this.#work.size > 0) {
       this.#phase = 'draining';
       this.#stopReason = reason;
     } else this.kill(reason);
@@ -280,17 +219,15 @@ export class Instance implements RuntimeListener, ReplyInbox {
   }
 
   accepts(correlationId: string): boolean {
-    return this.#byCorrelation.has(correlationId);
+    return this.#work.hasCorrelation(correlationId);
   }
 
   deliver(correlationId: string, message: ReplyMessage): void {
-    const entry = this.#byCorrelation.get(correlationId);
-    if (!entry || entry.invocation.answered) return;
-    this.#guard(entry, () => entry.assembly.message(message));
+    this.#work.onMessage(correlationId, message);
   }
 
   awaits(id: number): boolean {
-    return this.#running.has(id);
+    return this.#work.has(id);
   }
 
   onHello(message: HelloMessage): void {
@@ -337,7 +274,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
     if (this.#phase !== 'starting') return;
     this.#clearStartTimer();
     this.initMs = performance.now() - this.#startTick - this.bootMs;
-    this.#concurrency = Math.min(message.concurrency, this.version.concurrency);
+    this.#work.concurrency = Math.min(message.concurrency, this.version.concurrency);
     this.#phase = 'ready';
     this.#readyAt = Date.now();
     this.idleSince = performance.now();
@@ -350,45 +287,27 @@ export class Instance implements RuntimeListener, ReplyInbox {
 
   onLog(id: number, _stream: 'stdout' | 'stderr', chunk: Buffer): void {
     this.#logs.push(chunk);
-    this.#running.get(id)?.invocation.log(chunk, this.#mask);
+    this.#work.onLog(id, chunk);
   }
 
   onReplyHead(id: number, head: ReplyHeadMessage): void {
-    const entry = this.#answerable(id);
-    if (!entry) return;
-    this.#guard(entry, () => entry.assembly.head(head));
-    if (entry.assembly.streaming && !entry.invocation.answered) this.#startIdleClock(entry);
+    this.#work.onReplyHead(id, head);
   }
 
   onReplyBody(id: number, chunk: Buffer): void {
-    const entry = this.#answerable(id);
-    if (!entry) return;
-    entry.refreshIdleClock();
-    this.#guard(entry, () => {
-      if (!entry.assembly.body(chunk)) entry.holdReading(this.#channel as RuntimeChannel);
-    });
+    this.#work.onReplyBody(id, chunk);
   }
 
   onReplyEnd(id: number): void {
-    const entry = this.#inTurn(id);
-    if (!entry) return;
-    if (!entry.invocation.answered) this.#guard(entry, () => entry.assembly.end());
-    this.#over(entry);
+    this.#work.onReplyEnd(id);
   }
 
   onFailed(id: number, error: RuntimeErrorMessage): void {
-    const entry = this.#inTurn(id);
-    if (!entry) return;
-    failInvocation(entry.invocation, errors.failed(this.version.functionName, maskError(error, this.#mask)));
-    this.#over(entry);
+    this.#work.onFailed(id, error);
   }
 
   onExited(id: number, exit: ExitedMessage): void {
-    const entry = this.#running.get(id);
-    if (!entry) return;
-    // What the script published last may still be on its way through the reply endpoint.
-    if (entry.invocation.answered) this.#exited(entry, exit);
-    else setImmediate(() => this.#exited(entry, exit));
+    this.#work.onExited(id, exit);
   }
 
   onStreamOpen(stream: number): void {
@@ -443,8 +362,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
   #attach(sandbox: Sandbox): void {
     sandbox.onOutput((_stream, chunk) => {
       this.#logs.push(chunk);
-      // With one invocation at a time there is no doubt whose it is.
-      if (this.#runsOne) this.#running.values().next().value?.invocation.log(chunk, this.#mask);
+      this.#work.onOutput(chunk);
     });
     this.#channel = new RuntimeChannel(sandbox.channel, this);
     void sandbox.exited.then((exit) => this.#stopped(exit));
@@ -468,102 +386,19 @@ export class Instance implements RuntimeListener, ReplyInbox {
     for (const tunnel of this.#tunnels.values()) tunnel.destroy();
     // Before whatever we made of its symptoms, such as a channel that was closed.
     const outOfMemory = this.#limits.ofExit(exit);
-    const [orphans, untouched]: [RunningInvocation[], RunningInvocation[]] = [[], []];
-    for (const entry of this.#running.values()) (entry.begun || entry.unwanted ? orphans : untouched).push(entry);
-    this.#running.clear();
-    this.#byCorrelation.clear();
-    for (const entry of orphans) {
-      entry.stopClocks();
-      failInvocation(entry.invocation, outOfMemory ?? this.#stopError ?? errors.crashed(this.version.functionName, exit));
-      entry.invocation.over = true;
-    }
+    const { orphans, untouched } = this.#work.abandon(outOfMemory ?? this.#stopError ?? errors.crashed(this.version.functionName, exit));
     this.#owner.onStopped(
       this,
       wasStarting ? (outOfMemory ?? this.#startError ?? errors.endedBeforeLoad(this.version.functionName, exit, this.logs)) : null,
-      orphans.map((entry) => entry.invocation),
-      untouched.map((entry) => entry.invocation),
+      orphans,
+      untouched,
     );
   }
 
-  #exited(entry: RunningInvocation, exit: ExitedMessage): void {
-    if (!this.#running.has(entry.frameId)) return;
-    const { invocation } = entry;
-    if (!invocation.answered && exit.signal === 'SIGKILL' && !entry.isCancelled) {
-      void this.#killed(entry, exit);
-      return;
-    }
-    if (!invocation.answered) {
-      if (exit.signal === undefined && exit.code === 0) this.#guard(entry, () => entry.assembly.nothing());
-      else failInvocation(invocation, errors.scriptFailed(this.version.functionName, exit));
-    }
-    this.#over(entry);
-  }
-
-  /** By itself, by somebody in its sandbox, or by the kernel for want of memory: then the template, which is smaller, goes on. */
-  async #killed(entry: RunningInvocation, exit: ExitedMessage): Promise<void> {
-    const outOfMemory = await this.#limits.ofKilledScript(this.#sandbox as Sandbox);
-    if (!this.#running.has(entry.frameId)) return;
-    failInvocation(entry.invocation, outOfMemory ?? errors.scriptFailed(this.version.functionName, exit));
-    this.#over(entry);
-  }
-
-  #over(entry: RunningInvocation): void {
-    entry.finish();
-    this.#completed++;
-    this.#running.delete(entry.frameId);
-    const { correlationId } = entry.invocation.input;
-    // The control plane's trigger may name one id twice: the later run has it now.
-    if (this.#byCorrelation.get(correlationId) === entry) this.#byCorrelation.delete(correlationId);
-    entry.invocation.over = true;
-    const [next] = this.#running.values();
-    if (!next) this.idleSince = performance.now();
-    else if (!next.begun) this.#begin(next);
-    this.#owner.onOver(this, entry.invocation);
-    if (this.#phase === 'draining' && this.#running.size === 0) this.kill(this.#stopReason ?? 'drained');
-    else if (this.#running.size > 0 && this.#allCondemned()) this.kill('cancelled invocations did not end');
-  }
-
-  /** A cancelled invocation did not confirm: the instance goes, as soon as nothing else in it is wanted. */
-  #condemn(): void {
-    this.retire('a cancelled invocation did not end');
-    if (this.version.style === 'script' || this.#allCondemned()) this.kill('a cancelled invocation did not end');
-  }
-
-  #allCondemned(): boolean {
-    for (const entry of this.#running.values()) if (entry.begun && !entry.isCancelled) return false;
-    return this.#phase === 'draining';
-  }
-
-  /** @throws ProtocolError when its turn has not come: a runtime that keeps the order says nothing about it */
-  #inTurn(id: number): RunningInvocation | undefined {
-    const entry = this.#running.get(id);
-    if (entry && !entry.begun) throw new ProtocolError(`a reply to invocation ${id}, whose turn has not come`);
-    return entry;
-  }
-
-  #answerable(id: number): RunningInvocation | undefined {
-    const entry = this.#inTurn(id);
-    return entry && !entry.invocation.answered ? entry : undefined;
-  }
-
-  /** An answer that can't be sent fails its invocation, and nobody waits for the rest of it. */
-  #guard(entry: RunningInvocation, act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      if (!(error instanceof HearthError)) throw error;
-      failInvocation(entry.invocation, error);
-      this.cancel(entry.invocation, 'reply_refused');
-    }
-  }
-
-  #startIdleClock(entry: RunningInvocation): void {
-    const { streamIdleMs } = this.#parts.settings;
-    entry.startIdleClock(streamIdleMs, () => {
-      entry.invocation.state = 'timed_out';
-      failInvocation(entry.invocation, errors.streamPaused(this.version.functionName, streamIdleMs));
-      this.cancel(entry.invocation, 'deadline');
-    });
+  #over(invocation: Invocation): void {
+    if (this.#work.size === 0) this.idleSince = performance.now();
+    this.#owner.onOver(this, invocation);
+    if (this.#phase === 'draining' && this.#work.size === 0) this.kill(this.#stopReason ?? 'drained');
   }
 
   #clearStartTimer(): void {
