@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
+import { groupPrefix } from '../../../src/sandbox/cgroup/group-prefix.ts';
 import type { FunctionDefinition } from '../../../src/schemas/function.ts';
 import { Hearth, type HearthOptions, sleep, until } from '../../support/hearth.ts';
 import { Footprint, type Holdings, isAlive, leftovers } from './footprint.ts';
@@ -80,7 +81,7 @@ export class Arena {
     };
     this.#hearth = await Hearth.start({ ...this.#options, dataFolder: this.#folder, settings });
     const { pid } = this.#hearth.child;
-    this.#footprint = new Footprint(pid as number, this.#folder, `hearth-${pid}`);
+    this.#footprint = new Footprint(pid as number, this.#folder, `${groupPrefix(this.#folder)}-`);
     await until(async () => {
       await this.hearth.define('neighbour', NEIGHBOUR);
       const response = await this.hearth.call('/neighbour?n=0');

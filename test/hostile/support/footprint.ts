@@ -63,13 +63,13 @@ export class Footprint {
 /** What `now` holds and `before` didn't. Empty: nothing was left. */
 export function leftovers(before: Holdings, now: Holdings): Partial<Record<keyof Holdings, string[]>> {
   const left: Partial<Record<keyof Holdings, string[]>> = {};
-  for (const what of ['processes', 'mounts', 'files', 'cgroups'] as const) {
+  for (const what of ['processes', 'mounts', 'files'] as const) {
     const known = new Set(before[what]);
     const more = now[what].filter((item) => !known.has(item));
     if (more.length > 0) left[what] = more.map((item) => (what === 'processes' ? `${item} ${commandOf(item)}` : item));
   }
-  // They have no names: their number tells.
-  if (now.descriptors.length > before.descriptors.length) left.descriptors = now.descriptors;
+  // Descriptors have no names, and cgroups made in advance take the places of those that were used: their number tells.
+  for (const what of ['descriptors', 'cgroups'] as const) if (now[what].length > before[what].length) left[what] = now[what];
   return left;
 }
 
