@@ -193,6 +193,46 @@ describe('asynchronous invocations', () => {
     expect((await fetch(`${hearth.api}/invocations/${over}`, { method: 'DELETE' })).status).toBe(409);
   });
 
+  it('let those who wait go first', async () => {
+    await hearth.define('one-by-one', 'import time\ndef handler(m, c):\n    time.sleep(0.1)\n    return m["body"]\n', {
+      max_instances: 1,
+      concurrency: 1,
+    });
+    const ids = await Promise.all(Array.from({ length: 20 }, async () => accepted(await later('/one-by-one'))));
+    for (let call = 0; call < 3; call++) expect((await hearth.call('/one-by-one', { method: 'POST', body: '"me"' })).status).toBe(200);
+    const states = await Promise.all(ids.map(async (id) => (await record(id, '')).state));
+    // Of each caller who waits, what runs and what stands in the line already are before it, no more.
+    expect(states.filter((state) => state === 'succeeded').length).toBeLessThan(12);
+    for (const id of ids) expect(await record(id)).toMatchObject({ state: 'succeeded', attempt: 1 });
+  });
+
+  it('have all of their time, however long they stood in the line', async () => {
+    await hearth.define('tight', 'import time\ndef handler(m, c):\n    time.sleep(0.7)\n    return 1\n', {
+      max_instances: 1,
+      concurrency: 1,
+      timeout_ms: 1100,
+      retry: { attempts: 1 },
+    });
+    const ids = await Promise.all(Array.from({ length: 4 }, async () => accepted(await later('/tight'))));
+    for (const id of ids) expect(await record(id)).toMatchObject({ state: 'succeeded', attempt: 1 });
+  });
+
+  it('come in the order of their priority', async () => {
+    await hearth.define('order', 'import time\ndef handler(m, c):\n    time.sleep(0.05)\n    return time.time()\n', {
+      max_instances: 1,
+      concurrency: 1,
+    });
+    const ids: [number, string][] = [];
+    for (let index = 0; index < 16; index++) {
+      const priority = index % 2 === 0 ? 1 : 8;
+      ids.push([priority, await accepted(await later('/order', { headers: { 'X-Hearth-Priority': String(priority), 'X-Hearth-Delay': '500ms' } }))]);
+    }
+    const times = await Promise.all(ids.map(async ([priority, id]) => [priority, Number((await record(id)).result?.body)] as const));
+    const order = times.toSorted((a, b) => a[1] - b[1]).map(([priority]) => priority);
+    // The first that were due may have begun before the others were.
+    expect(order.slice(-5)).toEqual([1, 1, 1, 1, 1]);
+  });
+
   it('run again with the same input when replayed', async () => {
     const id = await accepted(await later('/echo', { body: '"again"' }));
     await record(id);
