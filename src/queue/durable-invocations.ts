@@ -26,6 +26,8 @@ export interface AcceptRequest {
   priority: number;
   callbackUrl: string | null;
   idempotencyKey: string | null;
+  /** One that was never used; made when left out. Who wrote it down before can ask for it after a crash. */
+  id?: string;
 }
 
 export interface Accepted {
@@ -71,7 +73,7 @@ export class DurableInvocations {
     if (this.#ending.signal.aborted) throw draining();
     if (callbackUrl !== null) this.#parts.checkCallback(callbackUrl);
     const acceptance = await this.#parts.queue.accept({
-      id: newInvocationId(),
+      id: request.id ?? newInvocationId(),
       functionName: version.functionName,
       versionNumber: version.number,
       mode: request.mode,

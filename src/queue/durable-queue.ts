@@ -1,4 +1,4 @@
-import type { InvocationState } from '../schemas/records.ts';
+import type { InvocationState, TriggerKind } from '../schemas/records.ts';
 
 /**
  * Invocations that outlive the process. The nouns:
@@ -83,7 +83,7 @@ export interface Lease {
 
 /** What a function is called with. */
 export interface InvocationPayload {
-  trigger: 'gateway' | 'api';
+  trigger: TriggerKind;
   verb: string;
   path: string;
   rawPath: string;
@@ -192,7 +192,7 @@ export type Verdict =
 export interface QueuedInvocation extends LaneKey {
   id: string;
   mode: 'async' | 'sync';
-  trigger: 'gateway' | 'api';
+  trigger: TriggerKind;
   state: InvocationState;
   verb: string;
   path: string;

@@ -1,6 +1,6 @@
 import type { HearthError } from '../errors.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
-import type { InvocationRecord, InvocationState } from '../schemas/records.ts';
+import type { InvocationRecord, InvocationState, TriggerKind } from '../schemas/records.ts';
 import type { Mask } from '../secrets/mask.ts';
 import { TailBuffer } from './tail-buffer.ts';
 
@@ -13,7 +13,7 @@ export interface InvocationInput {
   id: string;
   /** What the function sees as X-Correlation-Id; made by the platform, except by the control plane's trigger. */
   correlationId: string;
-  trigger: 'gateway' | 'api';
+  trigger: TriggerKind;
   verb: string;
   path: string;
   rawPath: string;

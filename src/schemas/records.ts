@@ -2,6 +2,9 @@
 
 export type InvocationState = 'queued' | 'running' | 'succeeded' | 'failed' | 'timed_out' | 'cancelled';
 
+/** Who asked for it; `schedule`: the clock. */
+export type TriggerKind = 'gateway' | 'api' | 'schedule';
+
 export interface InvocationRecord {
   /** The correlation id of the platform; for the control plane's trigger, an id of its own. */
   id: string;
@@ -10,7 +13,7 @@ export interface InvocationRecord {
   functionName: string;
   versionNumber: number;
   instanceId: string | null;
-  trigger: 'gateway' | 'api';
+  trigger: TriggerKind;
   state: InvocationState;
   verb: string;
   path: string;

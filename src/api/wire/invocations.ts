@@ -12,7 +12,7 @@ const summaryMembers = {
   version: Type.Integer(),
   mode: OneOf(['sync', 'async'], { description: 'Whether the caller waited for the answer.' }),
   instance_id: Nullable(Type.String({ description: 'Of the last attempt; in lists null for what went through the queue.' })),
-  trigger: OneOf(['gateway', 'api']),
+  trigger: OneOf(['gateway', 'api', 'schedule']),
   state: InvocationState,
   verb: Type.String(),
   path: Type.String(),
