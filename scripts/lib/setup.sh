@@ -88,6 +88,7 @@ test_packages=(
   'python3-venv|must|python_has_venv|makes the virtual environment of the AMQP client that tests use'
   'shellcheck|must|command -v shellcheck|checks the shell scripts'
   'curl|must|command -v curl|calls the platform in the acceptance test'
+  'strace|must|command -v strace|makes flushes of the disk fail in tests of the queue'
   'nginx-light|must|has_program nginx|stands in front of the gateway in tests'
   'haproxy|must|has_program haproxy|stands in front of the gateway in tests'
 )

@@ -37,7 +37,7 @@ export function parseTarget(url: string): Target {
 }
 
 /**
- * Headers for the function: as they came, but for those that the platform vouches for: the caller's X-Correlation-Id is taken out for ours to stand there, and what is said about the way of the request is passed on only when a named proxy says it.
+ * Headers for the function: as they came, but for those that the platform vouches for: the caller's X-Correlation-Id and X-Hearth-Attempt are taken out for ours to stand there, and what is said about the way of the request is passed on only when a named proxy says it.
  */
 export function passedHeaders(raw: readonly string[], client: Client, host: string | null): string[] {
   const headers: string[] = [];
@@ -47,7 +47,7 @@ export function passedHeaders(raw: readonly string[], client: Client, host: stri
     // All names of interest begin with x, f or h.
     if (first === 0x78 || first === 0x66) {
       const lower = name.toLowerCase();
-      if (lower === 'x-correlation-id' || (isForwardingHeader(lower) && (!client.viaProxy || isRewritten(lower)))) continue;
+      if (lower === 'x-correlation-id' || lower === 'x-hearth-attempt' || (isForwardingHeader(lower) && (!client.viaProxy || isRewritten(lower)))) continue;
     } else if (host !== null && first === 0x68 && name.toLowerCase() === 'host') continue;
     headers.push(name, raw[index + 1] as string);
   }

@@ -102,7 +102,7 @@ export function invokeRoutes(app: Api, { registry, store, durable }: Pick<ApiDep
           rawPath,
           query: question < 0 ? '' : rawPath.slice(question + 1),
           params: {},
-          headers: list.filter((_, index) => (list[index - (index % 2)] as string).toLowerCase() !== 'x-correlation-id'),
+          headers: list.filter((_, index) => !/^x-(correlation-id|hearth-attempt)$/i.test(list[index - (index % 2)] as string)),
           body: content?.bytes ?? null,
           requestId: null,
         },

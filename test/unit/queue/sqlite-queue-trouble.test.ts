@@ -133,6 +133,26 @@ describe('the durable queue in trouble', { timeout: 60_000 }, () => {
     expect(await again.queue.get(failed.id)).toBeUndefined();
   });
 
+  it('acknowledges nothing from the first flush on that really fails', async () => {
+    const program = fileURLToPath(new URL('./fixtures/accept-forever.ts', import.meta.url));
+    const strace = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=fsync,fdatasync', '-e', 'inject=fsync,fdatasync:error=EIO:when=40+'];
+    const child = spawn('strace', [...strace, process.execPath, program, folder.file], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+    const [code] = (await once(child, 'close')) as [number];
+    expect(code).toBe(3);
+    const lines = output.split('\n').slice(0, -1);
+    const firstRefusal = lines.findIndex((line) => line.startsWith('!'));
+    const acknowledged = lines.slice(0, firstRefusal);
+    expect(acknowledged.length).toBeGreaterThan(0);
+    expect(new Set(lines.slice(firstRefusal))).toEqual(new Set(['!store_unavailable']));
+    const { queue } = await folder.open();
+    const states = await Promise.all(acknowledged.map(async (id) => (await queue.get(id))?.state));
+    expect(new Set(states)).toEqual(new Set(['queued']));
+  });
+
   it('fails one request of a batch and not the others', async () => {
     const { queue } = await folder.open();
     const [good, better] = [newInvocation(), newInvocation()];
