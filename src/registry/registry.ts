@@ -96,6 +96,19 @@ export function createRegistry(options: RegistryOptions): Registry {
     onInService(inService(state, options.random));
   }
 
+  /** One that an older release let in and that we wouldn't must not keep the others from being served. */
+  function applyStored(version: FunctionVersion): void {
+    try {
+      apply(version.functionName, { current: version, traffic: null });
+    } catch (error) {
+      if (!(error instanceof HearthError)) throw error;
+      options.log.error(
+        { function: version.functionName, version: version.number, eventKey: version.eventKey, reason: error.message },
+        'a stored function can not be put in service: register it anew, or delete it',
+      );
+    }
+  }
+
   const traffic = createTrafficControl({
     store,
     monitor,
@@ -172,7 +185,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   return {
     async start() {
       for await (const versions of options.stored) {
-        for (const version of versions) apply(version.functionName, { current: version, traffic: null });
+        for (const version of versions) applyStored(version);
       }
       await traffic.load();
     },

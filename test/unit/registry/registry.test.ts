@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HearthError } from '../../../src/errors.ts';
 import type { Registry, RegistryOptions } from '../../../src/registry/registry.ts';
 import { openTemporaryStore } from '../store/temporary-store.ts';
 import { definition, makeRegistry } from './make-registry.ts';
@@ -23,6 +24,24 @@ describe('the registry', () => {
     await registry.start();
   });
   afterEach(() => opened.destroy());
+
+  it('serves the others when one that was stored can not be put in service, and lets it be registered anew', async () => {
+    await registry.register(definition());
+    await registry.register(definition({ function_name: 'odd', event_type: 'http|GET|/odd' }));
+    const errors: unknown[] = [];
+    const later = makeRegistry(opened.store, layers, {
+      log: { warn() {}, error: (fields) => errors.push(fields) },
+      onInService({ current }) {
+        if (current.functionName === 'odd' && current.number === 1) throw new HearthError('invalid_request', 'not any more');
+        told.push(`later ${current.functionName}@${current.number}`);
+      },
+    });
+    await later.start();
+    expect(told).toContain('later echo@1');
+    expect(errors).toMatchObject([{ function: 'odd', version: 1, reason: 'not any more' }]);
+    await later.register(definition({ function_name: 'odd', event_type: 'http|GET|/even' }));
+    expect(told).toContain('later odd@2');
+  });
 
   it('decides everything that a definition leaves open', async () => {
     const { version, created } = await registry.register(definition());
