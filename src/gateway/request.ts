@@ -47,7 +47,8 @@ export function passedHeaders(raw: readonly string[], client: Client, host: stri
     // All names of interest begin with x, f or h.
     if (first === 0x78 || first === 0x66) {
       const lower = name.toLowerCase();
-      if (lower === 'x-correlation-id' || lower === 'x-hearth-attempt' || (isForwardingHeader(lower) && (!client.viaProxy || isRewritten(lower)))) continue;
+      if (lower === 'x-correlation-id' || lower === 'x-hearth-attempt' || (isForwardingHeader(lower) && (!client.viaProxy || isRewritten(lower))))
+        continue;
     } else if (host !== null && first === 0x68 && name.toLowerCase() === 'host') continue;
     headers.push(name, raw[index + 1] as string);
   }
