@@ -2,6 +2,7 @@ import type { AuditEntry, TokenRecord } from '../schemas/access.ts';
 import type { ApiKey } from '../schemas/api-key.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { InstanceRecord, InvocationRecord, InvocationState, LayerRecord } from '../schemas/records.ts';
+import type { FiringRecord, ScheduleChange, ScheduleNotice, ScheduleRecord } from '../schemas/schedule.ts';
 import type { StoredSecret } from '../schemas/secret.ts';
 import type { TrafficSplit } from '../schemas/traffic.ts';
 
@@ -66,6 +67,25 @@ export interface Store {
   /** Inserts or replaces, all in one transaction. */
   replaceSecrets(secrets: readonly StoredSecret[]): Promise<void>;
 
+  /** By function name, all or a page. */
+  schedules(page?: VersionPage): Promise<ScheduleRecord[]>;
+  /**
+   * All in one transaction. A firing of an instant that has one already is left out, as is all that belongs to a function which isn't there.
+   * @returns ids of the firings that were left out
+   */
+  changeSchedules(changes: readonly ScheduleChange[]): Promise<string[]>;
+  /** Forgets its open firings too. Whether there was one. */
+  deleteSchedule(functionName: string): Promise<boolean>;
+  /** Of one function, newest first. */
+  firings(filter: FiringFilter): Promise<FiringRecord[]>;
+  /** Those that have not ended, by id, a page at a time. */
+  openFirings(page: VersionPage): Promise<FiringRecord[]>;
+  /** Deletes firings that ended before that instant. Returns how many. */
+  pruneFirings(before: number): Promise<number>;
+  /** Those whose invocation may not be in the queue yet. */
+  scheduleNotices(): Promise<ScheduleNotice[]>;
+  deleteScheduleNotices(ids: readonly string[]): Promise<void>;
+
   putLayer(layer: LayerRecord): Promise<void>;
   layers(): Promise<LayerRecord[]>;
   deleteLayer(id: string): Promise<boolean>;
@@ -93,7 +113,7 @@ export interface Store {
 }
 
 export interface VersionPage {
-  /** Name of the last function of the page before; empty for the first page. */
+  /** Name of the last function (or id of the last record) of the page before; empty for the first page. */
   after: string;
   limit: number;
 }
@@ -111,6 +131,16 @@ export interface InstanceFilter {
   functionName?: string;
   /** Leave out those that have stopped. */
   liveOnly?: boolean;
+  /** 1 to 1000. */
+  limit: number;
+}
+
+export interface FiringFilter {
+  functionName: string;
+  /** Only those fired before that instant. */
+  before?: number;
+  /** Only those whose invocation is over. */
+  ended?: boolean;
   /** 1 to 1000. */
   limit: number;
 }

@@ -217,6 +217,7 @@ const schedules = `
   ) STRICT, WITHOUT ROWID;
   CREATE UNIQUE INDEX schedule_firings_once ON schedule_firings (function_name, scheduled_at, round) WHERE kind != 'manual';
   CREATE INDEX schedule_firings_by_function ON schedule_firings (function_name, fired_at, id);
+  CREATE INDEX schedule_firings_outcomes ON schedule_firings (function_name, fired_at, id) WHERE state NOT IN ('open', 'skipped');
   CREATE INDEX schedule_firings_open ON schedule_firings (id) WHERE state = 'open';
   CREATE INDEX schedule_firings_ended ON schedule_firings (ended_at) WHERE ended_at IS NOT NULL;
   CREATE TABLE schedule_notices (

@@ -5,12 +5,19 @@ import type { FunctionOperations } from './function-operations.ts';
 import type { KeyOperations } from './key-operations.ts';
 import type { BlockingStore } from './requests.ts';
 import { instanceTable, invocationTable, layerTable, type RecordTable } from './rows.ts';
+import type { ScheduleOperations } from './schedule-operations.ts';
 import type { SecretOperations } from './secret-operations.ts';
 import type { TrafficOperations } from './traffic-operations.ts';
 
 type RecordOperations = Omit<
   BlockingStore,
-  keyof AccessOperations | keyof FunctionOperations | keyof KeyOperations | keyof TrafficOperations | keyof SecretOperations | 'close'
+  | keyof AccessOperations
+  | keyof FunctionOperations
+  | keyof KeyOperations
+  | keyof TrafficOperations
+  | keyof SecretOperations
+  | keyof ScheduleOperations
+  | 'close'
 >;
 
 const MAX_ROWS = 1000;

@@ -6,6 +6,7 @@ import { functionOperations } from './function-operations.ts';
 import { keyOperations } from './key-operations.ts';
 import { recordOperations } from './record-operations.ts';
 import type { BlockingStore, StoreOpening, StoreRequest, StoreResponse, StoreWorkerData, WireError } from './requests.ts';
+import { scheduleOperations } from './schedule-operations.ts';
 import { secretOperations } from './secret-operations.ts';
 import { toStoreError } from './sqlite-errors.ts';
 import { trafficOperations } from './traffic-operations.ts';
@@ -28,6 +29,7 @@ function serve(db: Database): void {
     ...keyOperations(db),
     ...recordOperations(db),
     ...secretOperations(db),
+    ...scheduleOperations(db),
     ...accessOperations(db),
     close: () => db.close(),
   };

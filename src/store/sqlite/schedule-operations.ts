@@ -1,0 +1,164 @@
+import type { FiringRecord, ScheduleNotice, ScheduleRecord, ScheduleTarget } from '../../schemas/schedule.ts';
+import type { Database } from './database.ts';
+import type { BlockingStore } from './requests.ts';
+import type { Row } from './rows.ts';
+
+export type ScheduleOperations = Pick<
+  BlockingStore,
+  'schedules' | 'changeSchedules' | 'deleteSchedule' | 'firings' | 'openFirings' | 'pruneFirings' | 'scheduleNotices' | 'deleteScheduleNotices'
+>;
+
+const MAX_ROWS = 1000;
+/** Rows that one `pruneFirings` deletes, so that no other request waits long behind it. */
+const PRUNE_CHUNK = 500;
+
+/** Every write is on the disk before it is acknowledged. */
+export function scheduleOperations(db: Database): ScheduleOperations {
+  /** @returns whether there is such a function */
+  function putSchedule(schedule: ScheduleRecord): boolean {
+    const { changes } = db
+      .statement(
+        'INSERT INTO schedules (function_name, event_key, next_at, due_at, last_at, round, paused, failures, failing) ' +
+          'SELECT name, ?, ?, ?, ?, ?, ?, ?, ? FROM functions WHERE name = ? ' +
+          'ON CONFLICT (function_name) DO UPDATE SET event_key = excluded.event_key, next_at = excluded.next_at, due_at = excluded.due_at, ' +
+          'last_at = excluded.last_at, round = excluded.round, paused = excluded.paused, failures = excluded.failures, failing = excluded.failing',
+      )
+      .run(
+        schedule.eventKey,
+        schedule.nextAt,
+        schedule.dueAt,
+        schedule.lastAt,
+        schedule.round,
+        Number(schedule.paused),
+        schedule.failures,
+        Number(schedule.failing),
+        schedule.functionName,
+      );
+    return changes === 1;
+  }
+
+  /** @returns false when another firing was made of the same instant before */
+  function putFiring(firing: FiringRecord): boolean {
+    const { changes } = db
+      .statement(
+        'INSERT INTO schedule_firings (id, function_name, scheduled_at, round, kind, fired_at, ended_at, state, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ' +
+          'ON CONFLICT (id) DO UPDATE SET ended_at = excluded.ended_at, state = excluded.state, reason = excluded.reason ON CONFLICT DO NOTHING',
+      )
+      .run(
+        firing.id,
+        firing.functionName,
+        firing.scheduledAt,
+        firing.round,
+        firing.kind,
+        firing.firedAt,
+        firing.endedAt,
+        firing.state,
+        firing.reason,
+      );
+    return changes === 1;
+  }
+
+  return {
+    schedules: (page) =>
+      db
+        .statement('SELECT * FROM schedules WHERE function_name > ? ORDER BY function_name LIMIT ?')
+        .all(page?.after ?? '', page?.limit ?? -1)
+        .map(scheduleFromRow),
+
+    changeSchedules: (changes) =>
+      db.transaction('full', () => {
+        const refused: string[] = [];
+        for (const { schedule, firings, notices } of changes) {
+          if (!putSchedule(schedule)) {
+            refused.push(...firings.map(({ id }) => id));
+            continue;
+          }
+          for (const firing of firings) if (!putFiring(firing)) refused.push(firing.id);
+          for (const { id, functionName, kind, target, body } of notices) {
+            db.statement('INSERT INTO schedule_notices (id, function_name, kind, target, body) VALUES (?, ?, ?, ?, ?)').run(
+              id,
+              functionName,
+              kind,
+              JSON.stringify(target),
+              body,
+            );
+          }
+        }
+        return refused;
+      }),
+
+    deleteSchedule: (functionName) =>
+      db.transaction('full', () => {
+        db.statement("DELETE FROM schedule_firings WHERE function_name = ? AND state = 'open'").run(functionName);
+        return db.statement('DELETE FROM schedules WHERE function_name = ?').run(functionName).changes === 1;
+      }),
+
+    firings: ({ functionName, before, ended, limit }) =>
+      db
+        .statement(
+          `SELECT * FROM schedule_firings WHERE function_name = ? AND fired_at < ?${ended ? " AND state NOT IN ('open', 'skipped')" : ''} ORDER BY fired_at DESC, id DESC LIMIT ?`,
+        )
+        .all(functionName, before ?? Number.MAX_SAFE_INTEGER, Math.min(Math.max(1, Math.trunc(limit)), MAX_ROWS))
+        .map(firingFromRow),
+
+    openFirings: ({ after, limit }) =>
+      db.statement("SELECT * FROM schedule_firings WHERE state = 'open' AND id > ? ORDER BY id LIMIT ?").all(after, limit).map(firingFromRow),
+
+    pruneFirings: (before) =>
+      db.transaction('normal', () =>
+        Number(
+          db
+            .statement(
+              `DELETE FROM schedule_firings WHERE id IN (SELECT id FROM schedule_firings WHERE ended_at IS NOT NULL AND ended_at < ? LIMIT ${PRUNE_CHUNK})`,
+            )
+            .run(before).changes,
+        ),
+      ),
+
+    scheduleNotices: () => db.statement('SELECT * FROM schedule_notices ORDER BY id').all().map(noticeFromRow),
+
+    deleteScheduleNotices: (ids) =>
+      db.transaction('full', () => {
+        for (const id of ids) db.statement('DELETE FROM schedule_notices WHERE id = ?').run(id);
+      }),
+  };
+}
+
+/** Strict tables and our own INSERT vouch for the types. */
+function scheduleFromRow(row: Row): ScheduleRecord {
+  return {
+    functionName: row.function_name as string,
+    eventKey: row.event_key as string,
+    nextAt: row.next_at as number | null,
+    dueAt: row.due_at as number | null,
+    lastAt: row.last_at as number | null,
+    round: row.round as number,
+    paused: row.paused === 1,
+    failures: row.failures as number,
+    failing: row.failing === 1,
+  };
+}
+
+function firingFromRow(row: Row): FiringRecord {
+  return {
+    id: row.id as string,
+    functionName: row.function_name as string,
+    scheduledAt: row.scheduled_at as number,
+    round: row.round as number,
+    kind: row.kind as FiringRecord['kind'],
+    firedAt: row.fired_at as number,
+    endedAt: row.ended_at as number | null,
+    state: row.state as FiringRecord['state'],
+    reason: row.reason as string | null,
+  };
+}
+
+function noticeFromRow(row: Row): ScheduleNotice {
+  return {
+    id: row.id as string,
+    functionName: row.function_name as string,
+    kind: row.kind as ScheduleNotice['kind'],
+    target: JSON.parse(row.target as string) as ScheduleTarget,
+    body: row.body as string,
+  };
+}
