@@ -66,7 +66,7 @@ export class Dispatcher {
 
   /** Begins with what the last process left. @throws HearthError store_unavailable */
   async start(): Promise<void> {
-    const { queue, log } = this.#parts;
+    const { queue, settings, log } = this.#parts;
     queue.onVoided((leases, lanes) => {
       log.warn({ leases }, 'leases ran out: their invocations are run again');
       for (const lease of leases) this.cancel(lease);
@@ -75,7 +75,7 @@ export class Dispatcher {
     this.#heartbeat = setInterval(() => {
       const leases = [...this.#held.values()].map(({ lease }) => lease);
       if (leases.length > 0) queue.heartbeat(leases).catch((error: unknown) => log.warn({ err: error }, 'leases could not be prolonged'));
-    }, HEARTBEAT_MS);
+    }, Math.min(HEARTBEAT_MS, settings.leaseMarginMs / 3));
     for (const lane of await queue.lanes()) this.offer(lane, queue.now());
   }
 
@@ -85,7 +85,8 @@ export class Dispatcher {
     const name = laneName(key);
     let lane = this.#lanes.get(name);
     if (!lane) {
-      lane = new Lane(key);
+      // Of whatever has these members, no more is kept.
+      lane = new Lane({ functionName: key.functionName, versionNumber: key.versionNumber });
       this.#lanes.set(name, lane);
     }
     lane.offer(dueAt);
@@ -138,7 +139,7 @@ export class Dispatcher {
     // Another version object of the same number is in service when the function was deleted and its version is current again.
     if (lane.version) lane.version = this.#parts.versions.current(lane.key) ?? lane.version;
     while (lane.version && lane.ahead.length > 0 && runner.room(lane.version) > 0) this.#run(lane, lane.version, lane.ahead.shift() as Taken);
-    if (lane.ahead.length > 0) this.#wake(queue.now() + POLL_MS);
+    if (lane.ahead.length > 0) this.#wake(queue.now() + this.#pollMs());
     if (lane.dueAt === null || lane.taking) {
       if (lane.isIdle) this.#lanes.delete(laneName(lane.key));
       return;
@@ -150,7 +151,7 @@ export class Dispatcher {
     const room = lane.version ? runner.room(lane.version) : 1;
     const wanted = Math.min(lane.wanted(room), this.#parts.settings.maxRunning - this.#held.size);
     if (wanted > 0) void this.#take(lane, wanted);
-    else this.#wake(queue.now() + POLL_MS);
+    else this.#wake(queue.now() + this.#pollMs());
   }
 
   async #take(lane: Lane, limit: number): Promise<void> {
@@ -234,6 +235,11 @@ export class Dispatcher {
     const lane = this.#lanes.get(laneName(taken));
     if (lane) this.#pump(lane);
     if (this.#held.size === 0) this.#whenSettled?.();
+  }
+
+  /** The more lanes there are to look at, the less often. */
+  #pollMs(): number {
+    return POLL_MS * Math.max(1, this.#lanes.size / 50);
   }
 
   /** Looks at all lanes again then, by the queue's clock. */
