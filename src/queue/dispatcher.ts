@@ -72,10 +72,13 @@ export class Dispatcher {
       for (const lease of leases) this.cancel(lease);
       for (const lane of lanes) this.offer(lane, queue.now());
     });
-    this.#heartbeat = setInterval(() => {
-      const leases = [...this.#held.values()].map(({ lease }) => lease);
-      if (leases.length > 0) queue.heartbeat(leases).catch((error: unknown) => log.warn({ err: error }, 'leases could not be prolonged'));
-    }, Math.min(HEARTBEAT_MS, settings.leaseMarginMs / 3));
+    this.#heartbeat = setInterval(
+      () => {
+        const leases = [...this.#held.values()].map(({ lease }) => lease);
+        if (leases.length > 0) queue.heartbeat(leases).catch((error: unknown) => log.warn({ err: error }, 'leases could not be prolonged'));
+      },
+      Math.min(HEARTBEAT_MS, settings.leaseMarginMs / 3),
+    );
     for (const lane of await queue.lanes()) this.offer(lane, queue.now());
   }
 

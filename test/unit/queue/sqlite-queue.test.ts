@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DurableQueue } from '../../../src/queue/durable-queue.ts';
+import { readMark } from '../../../src/queue/sqlite/commit-mark.ts';
 import { attempt, died, LANE, newInvocation, QueueFolder, retry, succeeded, type TestQueue, takeOne } from './test-queue.ts';
 
 describe('the durable queue in SQLite', () => {
@@ -44,6 +45,16 @@ describe('the durable queue in SQLite', () => {
     await reopen();
     expect((await queue.get(a.id))?.state).toBe('succeeded');
     expect((await takeOne(queue)).lease).toEqual({ id: b.id, attempt: 1 });
+  });
+
+  it('writes those that come together in few commits, and each that comes alone in its own', async () => {
+    const commits = () => readMark(`${folder.file}.mark`);
+    const before = commits();
+    await Promise.all(Array.from({ length: 500 }, () => queue.accept(newInvocation())));
+    expect(commits() - before).toBeLessThan(20);
+    const between = commits();
+    for (let index = 0; index < 5; index++) await queue.accept(newInvocation());
+    expect(commits() - between).toBe(5);
   });
 
   it('copies no more of a body than its own bytes, whatever memory it is a view of', async () => {
