@@ -33,13 +33,26 @@ export interface Attack {
   init?: RequestInit;
 }
 
+export interface ArenaOptions extends HearthOptions {
+  /** Functions live from test to test; that nothing is left of them is seen at the end. */
+  keepsFunctions?: boolean;
+}
+
 /** Declares the tests once for each driver, on a platform of their own; after each of them nothing of its functions may be left on the machine. */
-export function onEveryDriver(title: string, declare: (arena: Arena) => void, options: HearthOptions = {}): void {
+export function onEveryDriver(title: string, declare: (arena: Arena) => void, options: ArenaOptions = {}): void {
   describe.each(DRIVERS)(`${title}, in a sandbox by %s`, (driver) => {
     const arena = new Arena(driver, options);
     beforeAll(() => arena.open());
-    afterEach(() => arena.leavesNothing());
-    afterAll(() => arena.close());
+    afterEach(async () => {
+      if (!options.keepsFunctions) await arena.leavesNothing();
+    });
+    afterAll(async () => {
+      try {
+        if (options.keepsFunctions) await arena.leavesNothing();
+      } finally {
+        await arena.close();
+      }
+    });
     declare(arena);
   });
 }
@@ -47,7 +60,7 @@ export function onEveryDriver(title: string, declare: (arena: Arena) => void, op
 /** A platform with a well-behaved function, and whoever attacks it. */
 export class Arena {
   readonly driver: DriverName;
-  readonly #options: HearthOptions;
+  readonly #options: ArenaOptions;
   #hearth: Hearth | undefined;
   #footprint: Footprint | undefined;
   #before: Holdings | undefined;
@@ -55,7 +68,7 @@ export class Arena {
   #calls = 0;
   #attacks = 0;
 
-  constructor(driver: DriverName, options: HearthOptions) {
+  constructor(driver: DriverName, options: ArenaOptions) {
     this.driver = driver;
     this.#options = options;
   }
@@ -83,7 +96,8 @@ export class Arena {
     const { pid } = this.#hearth.child;
     this.#footprint = new Footprint(pid as number, this.#folder, `${groupPrefix(this.#folder)}-`);
     await until(async () => {
-      await this.hearth.define('neighbour', NEIGHBOUR);
+      // A second instance of it, for calls that had to wait, would be nobody's leftover.
+      await this.hearth.define('neighbour', NEIGHBOUR, { max_instances: 1 });
       const response = await this.hearth.call('/neighbour?n=0');
       // The zygote is on its way while the first sandboxes are made without it.
       if (response.status === 200 && (await this.driverOf(response)) === this.driver) return true;
