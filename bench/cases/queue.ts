@@ -28,7 +28,10 @@ export const queue: Case = {
   name: 'queue',
   summary: 'asynchronous invocations: durable accepts per second, time to dispatch, a backlog of a million',
   async run({ options, say }: Bench): Promise<Section[]> {
-    return [await throughPlatform(options, say), await backlogs(options.quick ? [1000, 50_000] : [1000, 1_000_000], options.seconds * 3, say)];
+    return [
+      await throughPlatform(options, say),
+      await backlogs(options.quick ? [1000, 50_000] : [1000, 1_000_000], options.rounds, options.seconds * 3, say),
+    ];
   },
 };
 
@@ -80,18 +83,21 @@ async function throughPlatform(options: Bench['options'], say: Bench['say']): Pr
   };
 }
 
-async function backlogs(sizes: readonly number[], seconds: number, say: Bench['say']): Promise<Section> {
-  const measured: Backlog[] = [];
-  for (const size of sizes) {
-    say(`a backlog of ${size}`);
-    const output = await runCommand(process.execPath, [join(PROGRAMS, 'queue-backlog.ts'), String(size), String(seconds)]);
-    measured.push(JSON.parse(output.trim().split('\n').at(-1) as string) as Backlog);
+async function backlogs(sizes: readonly number[], rounds: number, seconds: number, say: Bench['say']): Promise<Section> {
+  const runs = sizes.map((): Backlog[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, size] of sizes.entries()) {
+      say(`round ${round + 1} of ${rounds}: a backlog of ${size}`);
+      const output = await runCommand(process.execPath, [join(PROGRAMS, 'queue-backlog.ts'), String(size), String(seconds)]);
+      runs[index]?.push(JSON.parse(output.trim().split('\n').at(-1) as string) as Backlog);
+    }
   }
+  const measured = runs.map(medians);
   const [small] = measured as [Backlog];
   return {
     title: 'Asynchronous invocations: a backlog',
     notes: [
-      `Queue and dispatcher in a process of their own, without HTTP and with functions that answer at once; ${CALLERS} callers, then 8 slots, ${seconds} s each. Whatever ends is followed by a new one, so that the backlog stays.`,
+      `Queue and dispatcher in a process of their own, without HTTP and with functions that answer at once; ${CALLERS} callers, then 8 slots, ${seconds} s each; medians of ${rounds} round(s), in turn. Whatever ends is followed by a new one, so that the backlog stays.`,
       'Raw: the same rows by SQLite in one thread, in transactions of the size that group commit came to, on the disk after each.',
     ],
     columns: ['accepts/s', 'per commit', 'raw rows/s', 'to raw', 'runs/s', 'accepts to first row', 'runs to first row', 'memory MiB', 'open ms'],
@@ -109,6 +115,12 @@ async function backlogs(sizes: readonly number[], seconds: number, say: Bench['s
         one.openMs,
       ],
     })),
-    raw: measured,
+    raw: runs,
   };
+}
+
+/** Of each figure by itself. */
+function medians(runs: readonly Backlog[]): Backlog {
+  const names = Object.keys(runs[0] as Backlog) as (keyof Backlog)[];
+  return Object.fromEntries(names.map((name) => [name, median(runs.map((run) => run[name]))])) as unknown as Backlog;
 }
