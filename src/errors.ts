@@ -46,6 +46,8 @@ export const CATALOGUE = {
   invalid_reply: { status: 502, title: 'The function answered with something that is no HTTP response', fault: 'function' },
   reply_too_large: { status: 502, title: 'The answer of the function is too large', fault: 'function' },
   runtime_protocol_error: { status: 502, title: 'The runtime of the function broke the protocol', fault: 'function' },
+  invocation_too_deep: { status: 508, title: 'Too many functions have invoked one another', fault: 'function' },
+  invoke_not_allowed: { status: 403, title: 'The function may not invoke that function', fault: 'function' },
   deadline_exceeded: { status: 504, title: 'The deadline passed', fault: 'function' },
   layer_build_failed: { status: 422, title: 'The libraries of a layer could not be installed', fault: 'function' },
   unknown_layer: { status: 422, title: 'The function names a layer that does not exist', fault: 'function' },

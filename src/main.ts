@@ -23,6 +23,7 @@ import { TrafficMonitor } from './registry/traffic-monitor.ts';
 import { createReplyEndpoint } from './reply/create-reply-endpoint.ts';
 import { canonicalPath } from './router/canonical-path.ts';
 import { chooseVersions, VERSION_HEADER } from './router/choose-versions.ts';
+import { FunctionDirectory } from './router/function-directory.ts';
 import { Router } from './router/router.ts';
 import { createBubblewrapDriver } from './sandbox/bubblewrap/bubblewrap-driver.ts';
 import { type Cgroups, openCgroups } from './sandbox/cgroup/cgroups.ts';
@@ -42,6 +43,8 @@ import { InstanceRoom } from './scheduler/instance-room.ts';
 import { MemoryGauge } from './scheduler/memory-gauge.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { headerOfLines, trigger } from './scheduler/trigger.ts';
+import { Schedules } from './schedules/schedules.ts';
+import { setTimer } from './schedules/waits.ts';
 import { openVault } from './secrets/vault.ts';
 import { lockFolder } from './store/lock-folder.ts';
 import { readThrough } from './store/read-through.ts';
@@ -226,6 +229,8 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     runner: scheduler,
     loadVersion: (name, number) => store.version(name, number),
     describe: queuedInvocation,
+    choose: (name) => directory.choose(name),
+    revealSecret: (name) => secrets.reveal(name),
     settings: {
       maxRunning: config.queue.max_running,
       leaseMarginMs: config.queue.lease_margin_ms,
@@ -238,7 +243,18 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   });
   undo.defer(() => durable.close());
 
+  const schedules = new Schedules({
+    store,
+    invocations: durable.invocations,
+    current: (functionName) => registry.get(functionName),
+    clock: Date.now,
+    setTimer,
+    log,
+  });
+  undo.defer(() => schedules.close());
+
   const router = new Router();
+  const directory = new FunctionDirectory();
   const policies = new GatewayPolicies({ monotonic: () => performance.now(), clock: Date.now });
   const workFolder = join(config.data_dir, 'work');
   await mkdir(workFolder, { recursive: true, mode: 0o711 });
@@ -263,16 +279,20 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     onInService: ({ current, versions, chooser }) => {
       policies.put(current);
       router.put(current, chooser);
+      directory.put(current, chooser);
       for (const version of versions) scheduler.prepare(version);
       scheduler.onInService(current.functionName, versions);
       durable.versions.put(current.functionName, versions);
+      schedules.put(current);
     },
     onRemoved: (functionName) => {
       router.remove(functionName);
+      directory.remove(functionName);
       apiKeys.forget(functionName);
       policies.remove(functionName);
       scheduler.remove(functionName);
       durable.versions.remove(functionName);
+      schedules.remove(functionName);
       invocationMetrics.forget(functionName);
     },
   });
@@ -333,6 +353,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       return trigger(scheduler, targets, request);
     },
     durable: invocations,
+    schedules,
     liveInvocation: (id) => scheduler.openRecord(id),
     cancelLive: (id) => scheduler.cancelById(id),
     liveInstances: () => scheduler.instances(),
@@ -347,11 +368,16 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
 
   if (controlPlaneUrl === '') controlPlaneUrl = apiUrl;
   await durable.start();
+  // Before anything old is deleted: it asks the queue what became of firings that the last process had begun.
+  await schedules.start();
 
   const prune = () => {
     queue
       .prune(queue.now() - config.records.keep_ms, queue.now() - config.queue.keep_dead_letters_ms)
       .catch((error: unknown) => log.warn({ err: error }, 'old asynchronous invocations could not be deleted'));
+    store
+      .pruneFirings(Date.now() - config.records.keep_ms)
+      .catch((error: unknown) => log.warn({ err: error }, 'old firings of schedules could not be deleted'));
     store.pruneRecords(Date.now() - config.records.keep_ms).catch((error: unknown) => log.warn({ err: error }, 'old records could not be deleted'));
     store
       .pruneAudit(Date.now() - config.api.audit_keep_ms)
@@ -372,6 +398,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     log.info('draining: what runs may end, nothing new is taken');
     clearInterval(pruneTimer);
     gateway.drain();
+    schedules.stop();
     durable.stop();
     await scheduler.drain(config.limits.drain_ms);
     await durable.settled(SETTLE_MS);

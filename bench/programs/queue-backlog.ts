@@ -129,6 +129,8 @@ const durable = createDurableInvocations({
   },
   loadVersion: async () => undefined,
   describe: () => null,
+  choose: () => undefined,
+  revealSecret: () => undefined,
   settings: { maxRunning: 256, leaseMarginMs: 30_000, maxResultBytes: 1024 * 1024, keepKeysMs: 1000, callbackHosts: [] },
   random: Math.random,
   log,

@@ -1,7 +1,9 @@
 import type { FunctionVersion } from '../schemas/function.ts';
 import { CallbackAddresses } from './callback-address.ts';
-import { Callbacks } from './callbacks.ts';
 import { Changes } from './changes.ts';
+import { deliverToFunction } from './deliver/deliver-to-function.ts';
+import { Deliveries, type DeliveryParts } from './deliver/deliveries.ts';
+import { postWebhook } from './deliver/post-webhook.ts';
 import { Dispatcher, type DispatcherParts, type Runner } from './dispatcher.ts';
 import { DurableInvocations } from './durable-invocations.ts';
 import type { DurableQueue, InvocationDetail } from './durable-queue.ts';
@@ -14,6 +16,10 @@ export interface DurableOptions {
   loadVersion(functionName: string, number: number): Promise<FunctionVersion | undefined>;
   /** What a callback URL is sent, as JSON. */
   describe(detail: InvocationDetail): unknown;
+  /** The version that an invocation by name gets; undefined when there is no such function. */
+  choose(functionName: string): FunctionVersion | undefined;
+  /** The value of a secret; undefined when there is no such secret. @throws HearthError secret_unreadable */
+  revealSecret(name: string): string | undefined;
   settings: {
     maxRunning: number;
     leaseMarginMs: number;
@@ -23,8 +29,8 @@ export interface DurableOptions {
     callbackHosts: readonly string[];
   };
   random: () => number;
-  /** See the dispatcher. */
-  at?: DispatcherParts['at'];
+  /** See the dispatcher and the deliveries. */
+  at?: (point: Parameters<NonNullable<DispatcherParts['at']>>[0] | Parameters<NonNullable<DeliveryParts['at']>>[0], id: string) => void;
   log: { warn(fields: object, message: string): void; error(fields: object, message: string): void };
 }
 
@@ -41,19 +47,30 @@ export interface Durable {
   close(): Promise<void>;
 }
 
-export function createDurableInvocations({ queue, runner, loadVersion, describe, settings, random, at, log }: DurableOptions): Durable {
+export function createDurableInvocations(options: DurableOptions): Durable {
+  const { queue, runner, loadVersion, settings, random, at, log } = options;
   const changes = new Changes();
   const versions = new VersionBook(loadVersion);
   const addresses = new CallbackAddresses(settings.callbackHosts);
-  const callbacks = new Callbacks({ queue, addresses, describe, random, log });
-  const onCallbackDue = () => callbacks.poke();
-  const dispatcher = new Dispatcher({ queue, runner, versions, changes, settings, random, onCallbackDue, log, ...(at ? { at } : {}) });
+  const deliveries = new Deliveries({
+    queue,
+    describe: options.describe,
+    revealSecret: options.revealSecret,
+    post: (message, ending) => postWebhook(message, addresses, ending),
+    toFunction: (name, delivery, source, body) =>
+      deliverToFunction({ choose: options.choose, accept: (request) => invocations.accept(request) }, name, delivery, source, body),
+    random,
+    log,
+    ...(at ? { at } : {}),
+  });
+  const onDeliveryDue = () => deliveries.poke();
+  const dispatcher = new Dispatcher({ queue, runner, versions, changes, settings, random, onDeliveryDue, log, ...(at ? { at } : {}) });
   const invocations = new DurableInvocations({
     queue,
     changes,
     offer: (lane, dueAt) => dispatcher.offer(lane, dueAt),
     cut: (lease) => dispatcher.cancel(lease),
-    onCallbackDue,
+    onDeliveryDue,
     checkCallback: (url) => addresses.check(url),
     keepKeysMs: settings.keepKeysMs,
   });
@@ -62,7 +79,7 @@ export function createDurableInvocations({ queue, runner, loadVersion, describe,
     versions,
     async start() {
       await dispatcher.start();
-      callbacks.poke();
+      deliveries.poke();
     },
     stop: () => dispatcher.stop(),
     async settled(timeoutMs) {
@@ -73,7 +90,7 @@ export function createDurableInvocations({ queue, runner, loadVersion, describe,
       dispatcher.stop();
       await dispatcher.settled(0);
       invocations.close();
-      await callbacks.close();
+      await deliveries.close();
       await queue.close();
     },
   };

@@ -33,8 +33,8 @@ export interface DispatcherParts {
   changes: Changes;
   settings: DispatcherSettings;
   random: () => number;
-  /** A result is there that is to be sent to a callback URL. */
-  onCallbackDue(): void;
+  /** An outcome is there that is to be sent somewhere. */
+  onDeliveryDue(): void;
   log: { warn(fields: object, message: string): void; error(fields: object, message: string): void };
   /** Called at each named point of an invocation's way: where a test lets the process die. */
   at?(point: 'before-dispatch' | 'before-result' | 'after-result', id: string): void;
@@ -234,7 +234,7 @@ export class Dispatcher {
     if (this.#held.get(lease.id) === taken) this.#held.delete(lease.id);
     changes.tell(lease.id);
     if (verdict.kind === 'retry') this.offer(taken, queue.now() + verdict.delayMs);
-    else if (taken.hasCallback) this.#parts.onCallbackDue();
+    else if (taken.hasDeliveries) this.#parts.onDeliveryDue();
     const lane = this.#lanes.get(laneName(taken));
     if (lane) this.#pump(lane);
     if (this.#held.size === 0) this.#whenSettled?.();

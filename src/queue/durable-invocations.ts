@@ -44,8 +44,8 @@ export interface DurableInvocationsParts {
   offer(lane: LaneKey, dueAt: number): void;
   /** What runs under that lease is to be ended. */
   cut(lease: Lease): void;
-  /** A result is there that is to be sent to a callback URL. */
-  onCallbackDue(): void;
+  /** An outcome is there that is to be sent somewhere. */
+  onDeliveryDue(): void;
   /** @throws HearthError invalid_request when results must not be sent there */
   checkCallback(url: string): void;
   /** Milliseconds that an idempotency key is kept for. */
@@ -81,6 +81,7 @@ export class DurableInvocations {
       delayMs: request.delayMs,
       priority: request.priority,
       callbackUrl,
+      destinations: version.destinations,
       replayOf: null,
       idempotency: idempotencyKey === null ? null : { key: idempotencyKey, fingerprint: fingerprint(payload), keepMs: this.#parts.keepKeysMs },
     });
@@ -143,7 +144,7 @@ export class DurableInvocations {
     if (outcome.lease) this.#parts.cut(outcome.lease);
     this.#parts.changes.tell(id);
     const detail = await this.#parts.queue.get(id);
-    if (detail?.callback) this.#parts.onCallbackDue();
+    if (detail && detail.deliveries.length > 0) this.#parts.onDeliveryDue();
     return detail;
   }
 

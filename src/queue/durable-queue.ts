@@ -1,3 +1,4 @@
+import type { Destination, Destinations } from '../schemas/destination.ts';
 import type { InvocationState, TriggerKind } from '../schemas/records.ts';
 
 /**
@@ -9,6 +10,7 @@ import type { InvocationState, TriggerKind } from '../schemas/records.ts';
  *   voided can't settle any more.
  * - **attempt**: what happened under one lease.
  * - **settled**: the attempt's outcome is on the disk: the invocation is over, or queued again for a later attempt.
+ * - **delivery**: an outcome that is to be told to somebody: written in the same commit as the outcome, and kept until it has arrived or is given up.
  * - **dead letter**: an invocation that is over without having succeeded, kept with its input and its reason until somebody redrives or discards it.
  *
  *     accept → queued ──take──▶ running ──settle(done)──▶ succeeded | failed | timed_out | cancelled
@@ -59,10 +61,10 @@ export interface DurableQueue {
   /** Deletes a dead letter, its record too. */
   discard(id: string): Promise<boolean>;
 
-  /** Results that are due to be delivered to a callback URL, the longest due first. */
-  dueCallbacks(limit: number): Promise<{ due: DueCallback[]; nextDueAt: number | null }>;
-  /** @param retryInMs null: not again */
-  settleCallback(id: string, delivered: boolean, retryInMs: number | null): Promise<void>;
+  /** Deliveries that are due, the longest due first. */
+  dueDeliveries(limit: number): Promise<{ due: DueDelivery[]; nextDueAt: number | null }>;
+  /** Does nothing when it is settled for good already, or belongs to an outcome that was redriven. */
+  settleDelivery(delivery: DeliveryKey, outcome: DeliveryOutcome): Promise<void>;
 
   /** Deletes what ended before the one instant, dead letters that died before the other, and idempotency keys that have run out. @returns how many */
   prune(endedBefore: number, deadBefore: number): Promise<number>;
@@ -93,6 +95,8 @@ export interface InvocationPayload {
   headers: readonly string[];
   body: Uint8Array | null;
   requestId: string | null;
+  /** How many functions have invoked one another before it; 0 when left out. */
+  depth?: number;
 }
 
 export interface NewInvocation extends LaneKey {
@@ -105,6 +109,8 @@ export interface NewInvocation extends LaneKey {
   /** 0 to 9; higher is taken first. */
   priority: number;
   callbackUrl: string | null;
+  /** Where else its outcome is sent; of `sync` ones none is. */
+  destinations?: Destinations | null;
   replayOf: string | null;
   idempotency: Idempotency | null;
 }
@@ -133,8 +139,8 @@ export interface Taken extends LaneKey {
   ageFrom: number;
   /** Attempts that failed since then. */
   failures: number;
-  /** Its result is to be sent somewhere. */
-  hasCallback: boolean;
+  /** Its outcome may have to be sent somewhere. */
+  hasDeliveries: boolean;
 }
 
 /** Why an invocation is a dead letter. */
@@ -208,15 +214,48 @@ export interface QueuedInvocation extends LaneKey {
   errorCode: string | null;
   errorMessage: string | null;
   deadReason: DeadReason | null;
-  callback: CallbackStatus | null;
+  callbackUrl: string | null;
   replayOf: string | null;
 }
 
-export interface CallbackStatus {
-  url: string;
-  state: 'waiting' | 'pending' | 'delivered' | 'failed';
+export type DeliveryKind = 'callback' | 'on_success' | 'on_failure';
+
+/** What has become of a delivery: pending → delivered | failed. */
+export interface DeliveryStatus {
+  kind: DeliveryKind;
+  target: Destination;
+  state: 'pending' | 'delivered' | 'failed';
+  /** Tries that have ended. */
+  attempts: number;
+  /** Why the last try failed. */
+  error: string | null;
+  /** When it is tried next; null when it isn't. */
+  dueAt: number | null;
+}
+
+export interface DeliveryKey {
+  /** Of the invocation. */
+  id: string;
+  kind: DeliveryKind;
+  /** Attempt number of the outcome: a redriven invocation has another outcome. */
+  round: number;
+}
+
+/** Of an outcome and whoever is told of it; the same in every try. Without dots. */
+export function outcomeName({ id, kind, round }: DeliveryKey): string {
+  return `${id}_${kind}_${round}`;
+}
+
+export interface DueDelivery extends DeliveryKey {
+  target: Destination;
+  /** Tries that failed. */
   attempts: number;
 }
+
+export type DeliveryOutcome =
+  | { kind: 'delivered' }
+  /** `retryInMs` null: not again. */
+  | { kind: 'failed'; error: string; retryInMs: number | null };
 
 export interface InvocationDetail extends QueuedInvocation {
   /** The first first; the one under way is not among them. */
@@ -224,6 +263,7 @@ export interface InvocationDetail extends QueuedInvocation {
   /** When the attempt under way began; null when none is. */
   runningSince: number | null;
   result: StoredReply | null;
+  deliveries: DeliveryStatus[];
 }
 
 export interface ListFilter {
@@ -249,11 +289,4 @@ export interface CancelOutcome {
   state: InvocationState;
   /** Of the attempt that was cut off; null when it was not running. */
   lease: Lease | null;
-}
-
-export interface DueCallback {
-  id: string;
-  url: string;
-  /** Deliveries that failed. */
-  attempts: number;
 }

@@ -6,6 +6,7 @@ import type { FunctionDefinition, FunctionVersion, RetryPolicy } from '../schema
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 import { checkDefinition, checkLimits, type LimitBounds } from './check-definition.ts';
+import { destinationsOf, signingSecrets } from './check-destinations.ts';
 import { policyOf, sayIfOpened } from './check-policy.ts';
 import { sameEventKey } from './check-traffic.ts';
 import type { FunctionDefaults } from './defaults.ts';
@@ -159,7 +160,11 @@ export function createRegistry(options: RegistryOptions): Registry {
   async function register(definition: FunctionDefinition): Promise<Registration> {
     checkAgainstSplit(definition, states.get(definition.function_name));
     const { style, asynchronous } = await inspectCode(definition.function_code);
-    const registration = { functionName: definition.function_name, layerIds: [] as string[], secrets: definition.secrets ?? [] };
+    const registration = {
+      functionName: definition.function_name,
+      layerIds: [] as string[],
+      secrets: [...(definition.secrets ?? []), ...signingSecrets(destinationsOf(definition))],
+    };
     underWay.add(registration);
     try {
       checkNamedSecrets(registration.secrets, options.secrets);
@@ -191,6 +196,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     },
     async register(definition) {
       checkDefinition(definition);
+      destinationsOf(definition);
       if (options.bounds) checkLimits(definition, options.bounds);
       checkSchedule(definition, options.clock());
       if (definition.network !== undefined && networks !== undefined && !networks.includes(definition.network)) {
@@ -216,7 +222,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       ),
     usersOfSecret: (secretName) =>
       users(
-        (version) => version.secrets.includes(secretName),
+        (version) => version.secrets.includes(secretName) || signingSecrets(version.destinations).includes(secretName),
         ({ secrets }) => secrets.includes(secretName),
       ),
   };
@@ -297,6 +303,8 @@ function draftOf(
     cpu: definition.cpu ?? null,
     policy: policyOf(definition),
     schedule: schedulePolicyOf(definition),
+    destinations: destinationsOf(definition),
+    invokes: [...(definition.invokes ?? [])].sort(),
   };
 }
 

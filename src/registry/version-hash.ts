@@ -3,11 +3,19 @@ import type { FunctionVersion } from '../schemas/function.ts';
 
 /**
  * SHA-256, hex, of everything that decides what a version does. Two drafts that differ only in the order of members have one hash. A version
- * without a policy or schedule has the hash that it had before there were any.
+ * without a policy, schedule, destinations or functions to invoke has the hash that it had before there were any.
  */
 export function versionHash(version: Omit<FunctionVersion, 'number' | 'createdAt' | 'hash'>): string {
   return createHash('sha256')
-    .update(canonicalJson({ ...version, policy: version.policy ?? undefined, schedule: version.schedule ?? undefined }))
+    .update(
+      canonicalJson({
+        ...version,
+        policy: version.policy ?? undefined,
+        schedule: version.schedule ?? undefined,
+        destinations: version.destinations ?? undefined,
+        invokes: version.invokes.length > 0 ? version.invokes : undefined,
+      }),
+    )
     .digest('hex');
 }
 

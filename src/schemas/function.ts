@@ -1,4 +1,6 @@
 import { type Static, Type } from 'typebox';
+import { type Destinations, DestinationsDefinition } from './destination.ts';
+import { FunctionName } from './function-name.ts';
 import { AccessDefinition, CorsDefinition, type GatewayPolicy, RateLimitDefinition } from './policy.ts';
 import { ScheduleDefinition, type SchedulePolicy } from './schedule.ts';
 import { SecretName } from './secret.ts';
@@ -7,12 +9,6 @@ import { SecretName } from './secret.ts';
 const MAX_CODE_CHARS = 1024 * 1024;
 const MAX_TIMEOUT_MS = 15 * 60_000;
 const MAX_IDLE_MS = 30 * 24 * 3600_000;
-
-export const FunctionName = Type.String({
-  pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$',
-  description: 'Letters, digits, `_`, `-` and `.`; at most 128 characters.',
-  examples: ['echo'],
-});
 
 export const EventKey = Type.String({
   minLength: 1,
@@ -119,6 +115,14 @@ export const FunctionDefinition = Type.Object(
     cors: Type.Optional(CorsDefinition),
     rate_limit: Type.Optional(RateLimitDefinition),
     schedule: Type.Optional(ScheduleDefinition),
+    destinations: Type.Optional(DestinationsDefinition),
+    invokes: Type.Optional(
+      Type.Array(FunctionName, {
+        maxItems: 64,
+        uniqueItems: true,
+        description: 'Names of the functions that it may invoke by `hearth.invoke`. Default: none.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -172,6 +176,10 @@ export interface FunctionVersion {
   readonly policy: GatewayPolicy | null;
   /** How it is run by the clock; null: it is not. */
   readonly schedule: SchedulePolicy | null;
+  /** Where the outcomes of its asynchronous invocations are sent; null: nowhere. */
+  readonly destinations: Destinations | null;
+  /** Names of the functions that it may invoke. */
+  readonly invokes: readonly string[];
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
 }

@@ -3,7 +3,7 @@
 export type InvocationState = 'queued' | 'running' | 'succeeded' | 'failed' | 'timed_out' | 'cancelled';
 
 /** Who asked for it; `schedule`: the clock. */
-export type TriggerKind = 'gateway' | 'api' | 'schedule';
+export type TriggerKind = 'gateway' | 'api' | 'schedule' | 'function';
 
 export interface InvocationRecord {
   /** The correlation id of the platform; for the control plane's trigger, an id of its own. */

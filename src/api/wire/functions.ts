@@ -1,7 +1,10 @@
 import { type Static, Type } from 'typebox';
-import { EventKey, FunctionName, type FunctionVersion } from '../../schemas/function.ts';
+import { EventKey, type FunctionVersion } from '../../schemas/function.ts';
+import { FunctionName } from '../../schemas/function-name.ts';
 import { Instant, Nullable, OneOf, Warnings } from './common.ts';
+import { destinationMembers, destinationsOnTheWire } from './destinations.ts';
 import { policyMembers, policyOnTheWire } from './policy.ts';
+import { SchedulePolicyOnTheWire, schedulePolicy } from './schedules.ts';
 
 const members = {
   event_type: EventKey,
@@ -30,6 +33,9 @@ const members = {
   memory_mb: Nullable(Type.Integer()),
   cpu: Nullable(Type.Number()),
   ...policyMembers,
+  schedule: Nullable(SchedulePolicyOnTheWire),
+  ...destinationMembers,
+  invokes: Type.Array(Type.String(), { description: 'Names of the functions that it may invoke.' }),
   created_at: Instant,
 };
 
@@ -47,6 +53,7 @@ export const Registered = Type.Object({
   status: Type.Literal('ok'),
   ...members,
   created: Type.Boolean({ description: 'False when exactly this was registered already.' }),
+  next_firings: Type.Optional(Type.Array(Instant, { description: 'Of one with an event key `cron|…`: the next five instants.' })),
   warnings: Warnings,
 });
 
@@ -85,6 +92,9 @@ export function functionSummary(version: FunctionVersion): FunctionSummary {
     memory_mb: version.memoryBytes === null ? null : version.memoryBytes / (1024 * 1024),
     cpu: version.cpu,
     ...policyOnTheWire(version),
+    schedule: version.schedule && schedulePolicy(version.schedule),
+    ...destinationsOnTheWire(version),
+    invokes: [...version.invokes],
     created_at: version.createdAt,
   };
 }

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox';
 import type { AttemptRecord, InvocationDetail, InvocationPayload, QueuedInvocation, StoredReply } from '../../queue/durable-queue.ts';
 import type { InvocationRecord } from '../../schemas/records.ts';
 import { Duration, Instant, Nullable, OneOf } from './common.ts';
+import { callbackOf, Delivery, deliveryOnTheWire } from './destinations.ts';
 
 export const InvocationState = OneOf(['queued', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled']);
 
@@ -12,7 +13,7 @@ const summaryMembers = {
   version: Type.Integer(),
   mode: OneOf(['sync', 'async'], { description: 'Whether the caller waited for the answer.' }),
   instance_id: Nullable(Type.String({ description: 'Of the last attempt; in lists null for what went through the queue.' })),
-  trigger: OneOf(['gateway', 'api', 'schedule']),
+  trigger: OneOf(['gateway', 'api', 'schedule', 'function']),
   state: InvocationState,
   verb: Type.String(),
   path: Type.String(),
@@ -80,6 +81,9 @@ export const Invocation = Type.Object({
       attempts: Type.Integer(),
     },
   }),
+  deliveries: Type.Array(Delivery, {
+    description: 'Who is told of its outcome: its callback URL and the destinations of its function. Empty until it is over.',
+  }),
   logs: Nullable(Type.String({ description: 'The last of what it printed in its last attempt.' })),
 });
 type Invocation = Static<typeof Invocation>;
@@ -141,7 +145,7 @@ export function invocation(record: InvocationRecord, live = false): Invocation {
     run_ms: record.runMs,
     logs: record.logs,
   };
-  return { ...summary, attempts: record.instanceId === null ? [] : [attempt], result: null, callback: null, logs: record.logs };
+  return { ...summary, attempts: record.instanceId === null ? [] : [attempt], result: null, callback: null, deliveries: [], logs: record.logs };
 }
 
 /** One that went through the queue. */
@@ -213,7 +217,8 @@ export function queuedInvocation(detail: InvocationDetail): Invocation {
     ...queuedSummary(detail, last),
     attempts,
     result: detail.result && resultOf(detail.result),
-    callback: detail.callback,
+    callback: callbackOf(detail),
+    deliveries: detail.deliveries.map((delivery) => deliveryOnTheWire(delivery)),
     logs: last?.logs ?? null,
   };
 }

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import type { TrafficStatus } from '../../registry/traffic-control.ts';
-import { FunctionName } from '../../schemas/function.ts';
+import { FunctionName } from '../../schemas/function-name.ts';
 import { Instant, Nullable, OneOf, Warnings } from './common.ts';
 
 const Weight = Type.Integer({ description: 'Percent of calls.' });

@@ -1,3 +1,4 @@
+import type { Destinations } from '../../schemas/destination.ts';
 import type { InvocationState } from '../../schemas/records.ts';
 import type { Acceptance, NewInvocation } from '../durable-queue.ts';
 import type { BlockingQueue } from './messages.ts';
@@ -7,7 +8,7 @@ import { headOf, payloadFromRow } from './rows.ts';
 type AcceptOperations = Pick<BlockingQueue, 'accept' | 'replay' | 'input'>;
 
 const INPUT_SELECT =
-  'SELECT j.function_name, j.version_number, j.mode, j.trigger_kind, j.verb, j.path, j.request_id, j.priority, i.head, i.body FROM jobs j JOIN inputs i ON i.seq = j.seq WHERE j.id = ?';
+  'SELECT j.function_name, j.version_number, j.mode, j.trigger_kind, j.verb, j.path, j.request_id, j.priority, j.destinations, i.head, i.body FROM jobs j JOIN inputs i ON i.seq = j.seq WHERE j.id = ?';
 
 export function acceptOperations({ db, now }: Session): AcceptOperations {
   /** What is known of the key, after taking out what has run out. */
@@ -35,7 +36,7 @@ export function acceptOperations({ db, now }: Session): AcceptOperations {
     const { lastInsertRowid: seq } = db
       .statement(
         'INSERT INTO jobs (id, function_name, version_number, mode, trigger_kind, state, verb, path, request_id, priority, accepted_at, age_from, due_at, ' +
-          "replay_of, idempotency_key, callback_url) VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+          "replay_of, idempotency_key, callback_url, destinations) VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       )
       .run(
         id,
@@ -53,6 +54,7 @@ export function acceptOperations({ db, now }: Session): AcceptOperations {
         invocation.replayOf,
         idempotency?.key ?? null,
         invocation.callbackUrl,
+        invocation.destinations ? JSON.stringify(invocation.destinations) : null,
       );
     db.statement('INSERT INTO inputs (seq, head, body) VALUES (?, ?, ?)').run(seq, headOf(payload), payload.body);
     if (idempotency) {
@@ -81,6 +83,7 @@ export function acceptOperations({ db, now }: Session): AcceptOperations {
         delayMs: 0,
         priority: row.priority as number,
         callbackUrl: null,
+        destinations: row.destinations === null ? null : (JSON.parse(row.destinations as string) as Destinations),
         replayOf: id,
         idempotency: null,
       });

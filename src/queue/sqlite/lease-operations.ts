@@ -1,5 +1,6 @@
 import type { InvocationState } from '../../schemas/records.ts';
 import type { AttemptOutcome, CancelOutcome, LaneKey, Lease, StoredReply, Taken, Verdict } from '../durable-queue.ts';
+import { planDeliveries } from './delivery-operations.ts';
 import type { BlockingQueue } from './messages.ts';
 import type { Session } from './operations.ts';
 import { ATTEMPT_INSERT, attemptValues, payloadFromRow, type Row } from './rows.ts';
@@ -14,7 +15,7 @@ type LeaseOperations = Pick<BlockingQueue, 'lanes' | 'take' | 'heartbeat' | 'set
 /** So often may the platform end under an invocation before that is held to be the invocation's doing. */
 const MAX_LOSSES = 20;
 const RUNNING =
-  "SELECT seq, function_name, version_number, started_at, losses, idempotency_key FROM jobs WHERE id = ? AND state = 'running' AND attempt = ?";
+  "SELECT seq, function_name, version_number, mode, started_at, attempt, losses, idempotency_key, callback_url, destinations FROM jobs WHERE id = ? AND state = 'running' AND attempt = ?";
 
 export function leaseOperations({ db, leases, now, afterCommit }: Session): LeaseOperations {
   function writeAttempt(seq: number, lease: Lease, attempt: AttemptOutcome): void {
@@ -29,9 +30,9 @@ export function leaseOperations({ db, leases, now, afterCommit }: Session): Leas
   ): void {
     const seq = row.seq as number;
     db.statement(
-      'UPDATE jobs SET state = ?, ended_at = ?, status = ?, error_code = ?, error_message = ?, dead_reason = ?, started_at = NULL, ' +
-        "callback_state = iif(callback_url IS NULL, NULL, 'pending'), callback_due = iif(callback_url IS NULL, NULL, ?) WHERE seq = ?",
-    ).run(state, now(), status, verdict.error?.code ?? null, verdict.error?.message ?? null, verdict.deadReason, now(), seq);
+      'UPDATE jobs SET state = ?, ended_at = ?, status = ?, error_code = ?, error_message = ?, dead_reason = ?, started_at = NULL WHERE seq = ?',
+    ).run(state, now(), status, verdict.error?.code ?? null, verdict.error?.message ?? null, verdict.deadReason, seq);
+    planDeliveries(db, row, state, verdict.deadReason, now());
   }
 
   function writeReply(seq: number, reply: StoredReply): void {
@@ -60,7 +61,7 @@ export function leaseOperations({ db, leases, now, afterCommit }: Session): Leas
         rows.push(
           ...db
             .statement(
-              'SELECT j.seq, j.id, j.mode, j.trigger_kind, j.verb, j.path, j.request_id, j.accepted_at, j.age_from, j.attempt, j.failures, j.callback_url ' +
+              'SELECT j.seq, j.id, j.mode, j.trigger_kind, j.verb, j.path, j.request_id, j.accepted_at, j.age_from, j.attempt, j.failures, j.callback_url, j.destinations ' +
                 "FROM jobs j INDEXED BY jobs_to_take WHERE j.state = 'queued' AND j.function_name = ? AND j.version_number = ? AND j.priority = ? AND j.due_at <= ? " +
                 'ORDER BY j.due_at, j.seq LIMIT ?',
             )
@@ -93,7 +94,7 @@ export function leaseOperations({ db, leases, now, afterCommit }: Session): Leas
         acceptedAt: row.accepted_at as number,
         ageFrom: row.age_from as number,
         failures: row.failures as number,
-        hasCallback: row.callback_url !== null,
+        hasDeliveries: row.callback_url !== null || row.destinations !== null,
       };
     });
     return { taken, nextDueAt };
@@ -153,7 +154,7 @@ export function leaseOperations({ db, leases, now, afterCommit }: Session): Leas
     },
 
     cancel: (id): CancelOutcome | undefined => {
-      const row = db.statement('SELECT seq, state, attempt, started_at FROM jobs WHERE id = ?').get(id);
+      const row = db.statement('SELECT seq, state, mode, attempt, started_at, callback_url, destinations FROM jobs WHERE id = ?').get(id);
       if (!row) return undefined;
       const state = row.state as InvocationState;
       if (state !== 'queued' && state !== 'running') return { cancelled: false, state, lease: null };

@@ -150,8 +150,8 @@ export async function createQueueClient(worker: Worker, file: string, log: Queue
     redrive: (id) => call('redrive', id),
     redriveMany: (filter) => call('redriveMany', filter),
     discard: (id) => call('discard', id),
-    dueCallbacks: (limit) => call('dueCallbacks', limit),
-    settleCallback: (id, delivered, retryInMs) => call('settleCallback', id, delivered, retryInMs),
+    dueDeliveries: (limit) => call('dueDeliveries', limit),
+    settleDelivery: (delivery, outcome) => call('settleDelivery', delivery, outcome),
     async prune(endedBefore, deadBefore) {
       let total = 0;
       // The worker deletes a chunk at a time, so that others get their turn in between.

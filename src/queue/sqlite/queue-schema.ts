@@ -95,4 +95,31 @@ const initial = `
   INSERT INTO progress VALUES (1, 0, 0);
 `;
 
-export const QUEUE_MIGRATIONS: readonly Migration[] = [{ number: 1, name: 'initial', sql: initial }];
+/** One row per outcome and whoever is to be told of it; `round` is the attempt that the outcome came of. */
+const deliveries = `
+  CREATE TABLE deliveries (
+    seq INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    target TEXT NOT NULL,
+    state TEXT NOT NULL,
+    due_at REAL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    error TEXT,
+    PRIMARY KEY (seq, kind)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX deliveries_due ON deliveries (due_at, seq) WHERE state = 'pending';
+  INSERT INTO deliveries (seq, kind, round, target, state, due_at, attempts)
+    SELECT seq, 'callback', attempt, json_object('kind', 'url', 'url', callback_url, 'secret', NULL), callback_state, callback_due, callback_attempts
+    FROM jobs WHERE callback_state IS NOT NULL;
+  DROP INDEX jobs_to_call_back;
+  ALTER TABLE jobs DROP COLUMN callback_state;
+  ALTER TABLE jobs DROP COLUMN callback_due;
+  ALTER TABLE jobs DROP COLUMN callback_attempts;
+  ALTER TABLE jobs ADD COLUMN destinations TEXT;
+`;
+
+export const QUEUE_MIGRATIONS: readonly Migration[] = [
+  { number: 1, name: 'initial', sql: initial },
+  { number: 2, name: 'deliveries', sql: deliveries },
+];

@@ -1,11 +1,12 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { InvocationState } from '../../schemas/records.ts';
 import type { DeadLetterFilter, InvocationDetail, LaneKey, QueuedInvocation } from '../durable-queue.ts';
+import { deliveriesOf } from './delivery-operations.ts';
 import type { BlockingQueue } from './messages.ts';
 import type { Session } from './operations.ts';
 import { attemptFromRow, JOB_SELECT, jobFromRow, type Row, replyFromRow } from './rows.ts';
 
-type RecordOperations = Omit<BlockingQueue, 'accept' | 'replay' | 'input' | 'lanes' | 'take' | 'heartbeat' | 'settle' | 'cancel'>;
+type RecordOperations = Pick<BlockingQueue, 'get' | 'list' | 'deadLetters' | 'redrive' | 'redriveMany' | 'discard' | 'prune'>;
 
 const MAX_ROWS = 1000;
 /** Invocations that one `prune` deletes, so that no other request waits long behind it. */
@@ -34,16 +35,16 @@ export function recordOperations({ db, now }: Session): RecordOperations {
 
   function revive(row: Row): LaneKey {
     const seq = row.seq as number;
-    db.statement('DELETE FROM results WHERE seq = ?').run(seq);
+    for (const table of ['results', 'deliveries']) db.statement(`DELETE FROM ${table} WHERE seq = ?`).run(seq);
     db.statement(
       "UPDATE jobs SET state = 'queued', mode = 'async', due_at = ?, age_from = ?, ended_at = NULL, failures = 0, losses = 0, status = NULL, error_code = NULL, " +
-        'error_message = NULL, dead_reason = NULL, callback_state = NULL, callback_due = NULL, callback_attempts = 0 WHERE seq = ?',
+        'error_message = NULL, dead_reason = NULL WHERE seq = ?',
     ).run(now(), now(), seq);
     return { functionName: row.function_name as string, versionNumber: row.version_number as number };
   }
 
   function erase(seq: number): void {
-    for (const table of ['inputs', 'attempts', 'results', 'jobs']) db.statement(`DELETE FROM ${table} WHERE seq = ?`).run(seq);
+    for (const table of ['inputs', 'attempts', 'results', 'deliveries', 'jobs']) db.statement(`DELETE FROM ${table} WHERE seq = ?`).run(seq);
   }
 
   return {
@@ -55,7 +56,13 @@ export function recordOperations({ db, now }: Session): RecordOperations {
         .all(row.seq as number)
         .map(attemptFromRow);
       const result = db.statement('SELECT status, headers, bytes, body FROM results WHERE seq = ?').get(row.seq as number);
-      return { ...jobFromRow(row), attempts, runningSince: row.started_at as number | null, result: result ? replyFromRow(result) : null };
+      return {
+        ...jobFromRow(row),
+        attempts,
+        runningSince: row.started_at as number | null,
+        result: result ? replyFromRow(result) : null,
+        deliveries: deliveriesOf(db, row.seq as number),
+      };
     },
 
     // Each state is read in the order of its index, and as many as are asked for at most; the newest of all are among them.
@@ -84,25 +91,6 @@ export function recordOperations({ db, now }: Session): RecordOperations {
       if (!row) return false;
       erase(row.seq as number);
       return true;
-    },
-
-    dueCallbacks: (limit) => {
-      const rows = db
-        .statement(
-          "SELECT id, callback_url, callback_attempts, callback_due FROM jobs WHERE callback_state = 'pending' ORDER BY callback_due, seq LIMIT ?",
-        )
-        .all(bounded(limit) + 1);
-      const due = rows.filter((row) => (row.callback_due as number) <= now()).slice(0, limit);
-      return {
-        due: due.map((row) => ({ id: row.id as string, url: row.callback_url as string, attempts: row.callback_attempts as number })),
-        nextDueAt: (rows[due.length]?.callback_due as number | undefined) ?? null,
-      };
-    },
-    settleCallback: (id, delivered, retryInMs) => {
-      const state = delivered ? 'delivered' : retryInMs === null ? 'failed' : 'pending';
-      db.statement(
-        "UPDATE jobs SET callback_state = ?, callback_due = ?, callback_attempts = callback_attempts + 1 WHERE id = ? AND callback_state = 'pending'",
-      ).run(state, state === 'pending' ? now() + (retryInMs ?? 0) : null, id);
     },
 
     prune: (endedBefore, deadBefore) => {

@@ -7,7 +7,7 @@ export type Row = Record<string, SQLOutputValue>;
 /** Everything but what may be long. */
 export const JOB_SELECT =
   'SELECT seq, id, function_name, version_number, mode, trigger_kind, state, verb, path, request_id, priority, accepted_at, due_at, started_at, ended_at, ' +
-  'attempt, status, error_code, error_message, dead_reason, replay_of, callback_url, callback_state, callback_attempts FROM jobs';
+  'attempt, status, error_code, error_message, dead_reason, replay_of, callback_url FROM jobs';
 
 /** From a row of JOB_SELECT. Strict tables and our own statements vouch for the types. */
 export function jobFromRow(row: Row): QueuedInvocation {
@@ -30,26 +30,20 @@ export function jobFromRow(row: Row): QueuedInvocation {
     errorCode: row.error_code as string | null,
     errorMessage: row.error_message as string | null,
     deadReason: row.dead_reason as DeadReason | null,
-    callback:
-      row.callback_url === null
-        ? null
-        : {
-            url: row.callback_url as string,
-            state: (row.callback_state ?? 'waiting') as 'waiting' | 'pending' | 'delivered' | 'failed',
-            attempts: row.callback_attempts as number,
-          },
+    callbackUrl: row.callback_url as string | null,
     replayOf: row.replay_of as string | null,
   };
 }
 
 /** What `jobs` doesn't have of a payload, as text. */
 export function headOf(payload: InvocationPayload): string {
-  return JSON.stringify([payload.rawPath, payload.query, payload.params, payload.headers]);
+  const head = [payload.rawPath, payload.query, payload.params, payload.headers];
+  return JSON.stringify(payload.depth ? [...head, payload.depth] : head);
 }
 
 /** From the columns verb, path, trigger_kind and request_id of `jobs`, head and body of `inputs`. */
 export function payloadFromRow(row: Row): InvocationPayload {
-  const [rawPath, query, params, headers] = JSON.parse(row.head as string) as [string, string, Record<string, string>, string[]];
+  const [rawPath, query, params, headers, depth] = JSON.parse(row.head as string) as [string, string, Record<string, string>, string[], number?];
   return {
     trigger: row.trigger_kind as InvocationPayload['trigger'],
     verb: row.verb as string,
@@ -60,6 +54,7 @@ export function payloadFromRow(row: Row): InvocationPayload {
     headers,
     body: row.body as Uint8Array | null,
     requestId: row.request_id as string | null,
+    ...(depth === undefined ? {} : { depth }),
   };
 }
 

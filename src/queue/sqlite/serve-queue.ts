@@ -2,6 +2,7 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { HearthError } from '../../errors.ts';
 import type { Lease } from '../durable-queue.ts';
 import { acceptOperations } from './accept-operations.ts';
+import { deliveryOperations } from './delivery-operations.ts';
 import { LeaseBook } from './lease-book.ts';
 import { leaseOperations } from './lease-operations.ts';
 import type { BlockingQueue, FromWorker, QueueMethod, QueueRequest, QueueResponse } from './messages.ts';
@@ -25,7 +26,7 @@ const COMMIT: Record<QueueMethod, 'acknowledged' | 'remembered' | 'none'> = {
   redrive: 'acknowledged',
   redriveMany: 'acknowledged',
   discard: 'acknowledged',
-  settleCallback: 'remembered',
+  settleDelivery: 'remembered',
   take: 'remembered',
   prune: 'remembered',
   heartbeat: 'none',
@@ -34,7 +35,7 @@ const COMMIT: Record<QueueMethod, 'acknowledged' | 'remembered' | 'none'> = {
   list: 'none',
   input: 'none',
   deadLetters: 'none',
-  dueCallbacks: 'none',
+  dueDeliveries: 'none',
 };
 
 export interface QueueHooks {
@@ -61,7 +62,7 @@ export function serveQueue(port: MessagePort, file: string, hooks: QueueHooks): 
   let batchNow = Math.floor(clock());
   const session: Session = { db, leases, now: () => batchNow, afterCommit: (effect) => effects.push(effect) };
   const leaseOps = leaseOperations(session);
-  const operations: BlockingQueue = { ...acceptOperations(session), ...leaseOps, ...recordOperations(session) };
+  const operations: BlockingQueue = { ...acceptOperations(session), ...leaseOps, ...recordOperations(session), ...deliveryOperations(session) };
   /** Why nothing is written any more: what a disk that failed holds isn't known. */
   let broken: HearthError | null = null;
 
@@ -180,7 +181,7 @@ export function serveQueue(port: MessagePort, file: string, hooks: QueueHooks): 
     if (back <= 0) return 0;
     commit(true, ['shift'], () => {
       db.statement("UPDATE jobs SET due_at = max(?, due_at - ?), age_from = age_from - ? WHERE state = 'queued'").run(now(), back, back);
-      db.statement("UPDATE jobs SET callback_due = callback_due - ? WHERE callback_state = 'pending'").run(back);
+      db.statement("UPDATE deliveries SET due_at = due_at - ? WHERE state = 'pending'").run(back);
     });
     return back;
   }

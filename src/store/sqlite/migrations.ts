@@ -229,6 +229,11 @@ const schedules = `
   ) STRICT, WITHOUT ROWID;
 `;
 
+const chains = `
+  ALTER TABLE function_versions ADD COLUMN destinations TEXT;
+  ALTER TABLE function_versions ADD COLUMN invokes TEXT;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'initial', sql: initial },
   { number: 2, name: 'traffic splits', sql: trafficSplits },
@@ -239,6 +244,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 7, name: 'instance limits', sql: instanceLimits },
   { number: 8, name: 'gateway policy', sql: gatewayPolicy },
   { number: 9, name: 'schedules', sql: schedules },
+  { number: 10, name: 'destinations and chains', sql: chains },
 ];
 
 export function checksum(migration: Migration): string {

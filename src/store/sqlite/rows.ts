@@ -80,7 +80,7 @@ export const VERSION_SELECT = 'SELECT v.*, b.code AS code FROM function_versions
 
 export const VERSION_INSERT =
   'INSERT INTO function_versions (function_name, number, hash, event_key, runtime, style, code_hash, timeout_ms, network, layers, requirements, ' +
-  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, secrets, async_mode, retry, memory_bytes, cpu, policy, schedule, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, secrets, async_mode, retry, memory_bytes, cpu, policy, schedule, destinations, invokes, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
 
 /** In the order of VERSION_INSERT. */
 export function versionValues(version: FunctionVersion, codeHash: string): SQLInputValue[] {
@@ -110,6 +110,8 @@ export function versionValues(version: FunctionVersion, codeHash: string): SQLIn
     version.cpu,
     version.policy && JSON.stringify(version.policy),
     version.schedule && JSON.stringify(version.schedule),
+    version.destinations && JSON.stringify(version.destinations),
+    version.invokes.length > 0 ? JSON.stringify(version.invokes) : null,
     version.createdAt,
   ];
 }
@@ -147,6 +149,8 @@ export function versionFromRow(row: Row): FunctionVersion {
     retry: JSON.parse(row.retry as string) as FunctionVersion['retry'],
     policy: JSON.parse((row.policy as string | null) ?? 'null') as FunctionVersion['policy'],
     schedule: JSON.parse((row.schedule as string | null) ?? 'null') as FunctionVersion['schedule'],
+    destinations: JSON.parse((row.destinations as string | null) ?? 'null') as FunctionVersion['destinations'],
+    invokes: JSON.parse((row.invokes as string | null) ?? '[]') as string[],
     createdAt: row.created_at as number,
   };
 }

@@ -39,6 +39,8 @@ describe('functions over the API', () => {
       max_idle_ms: null,
       memory_mb: null,
       cpu: null,
+      destinations: null,
+      invokes: [],
       access: null,
       cors: null,
       rate_limit: null,

@@ -7,6 +7,8 @@ import { createDurableInvocations } from '../../../src/queue/create-durable-invo
 import { openSqliteQueue } from '../../../src/queue/sqlite/open-sqlite-queue.ts';
 import { createApiKeys } from '../../../src/registry/api-keys.ts';
 import type { Registry, RegistryOptions } from '../../../src/registry/registry.ts';
+import { Schedules } from '../../../src/schedules/schedules.ts';
+import { setTimer } from '../../../src/schedules/waits.ts';
 import { openVault } from '../../../src/secrets/vault.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { createMetrics } from '../../../src/telemetry/metrics/create-metrics.ts';
@@ -40,7 +42,12 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
     clock: Date.now,
     log: { info() {}, error() {} },
   });
-  const registry = makeRegistry(store, layers, { secrets, ...registryOptions });
+  const registry = makeRegistry(store, layers, {
+    secrets,
+    onInService: ({ current }) => schedules.put(current),
+    onRemoved: (functionName) => schedules.remove(functionName),
+    ...registryOptions,
+  });
   await registry.start();
   const queue = await openSqliteQueue({ file: join(dirname(opened.file), 'queue.db'), log: { warn() {}, error() {} } });
   const durable = createDurableInvocations({
@@ -49,10 +56,21 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
     runner: { submit: () => undefined, room: () => 0, cancelById: () => false },
     loadVersion: async () => undefined,
     describe: () => null,
+    choose: () => undefined,
+    revealSecret: () => undefined,
     settings: { maxRunning: 1, leaseMarginMs: 1000, maxResultBytes: 1024, keepKeysMs: 60_000, callbackHosts: [] },
     random: Math.random,
     log: { warn() {}, error() {} },
   });
+  const schedules = new Schedules({
+    store,
+    invocations: durable.invocations,
+    current: registry.get,
+    clock: Date.now,
+    setTimer,
+    log: { info() {}, warn() {}, error() {} },
+  });
+  await schedules.start();
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) });
   const app = createApi(
@@ -64,6 +82,7 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
       layers,
       secrets,
       durable: durable.invocations,
+      schedules,
       liveInvocation: () => undefined,
       cancelLive: () => false,
       metrics: createMetrics([]),
@@ -89,6 +108,7 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
     },
     async close() {
       await app.close();
+      await schedules.close();
       await durable.close();
       await opened.destroy();
     },

@@ -198,6 +198,7 @@ describe('records and triggers over the API', () => {
         attempts: [expect.objectContaining({ number: 1, outcome: 'succeeded', status: 200, instance_id: 'instance', logs: 'hello' })],
         result: null,
         callback: null,
+        deliveries: [],
         mode: 'sync',
         logs: 'hello',
       });

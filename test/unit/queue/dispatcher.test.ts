@@ -102,6 +102,8 @@ describe('the dispatcher', () => {
       runner,
       loadVersion: async (_, number) => old.get(number),
       describe: (detail) => ({ id: detail.id, state: detail.state }),
+      choose: () => undefined,
+      revealSecret: () => undefined,
       settings: { maxRunning: 8, leaseMarginMs: 1000, maxResultBytes: 100, keepKeysMs: 60_000, callbackHosts: [] },
       random: () => 0.5,
       log: { warn() {}, error() {} },

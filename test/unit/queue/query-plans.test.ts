@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { acceptOperations } from '../../../src/queue/sqlite/accept-operations.ts';
+import { deliveryOperations } from '../../../src/queue/sqlite/delivery-operations.ts';
 import { LeaseBook } from '../../../src/queue/sqlite/lease-book.ts';
 import { leaseOperations } from '../../../src/queue/sqlite/lease-operations.ts';
 import type { QueueDatabase } from '../../../src/queue/sqlite/open-database.ts';
@@ -25,7 +26,7 @@ describe('the statements of the queue', () => {
     };
     const leases = new LeaseBook(() => 0);
     const session = { db: database, leases, now: () => 1000, afterCommit: (effect: () => void) => effect() };
-    const queue = { ...acceptOperations(session), ...leaseOperations(session), ...recordOperations(session) };
+    const queue = { ...acceptOperations(session), ...leaseOperations(session), ...recordOperations(session), ...deliveryOperations(session) };
 
     // Each operation once, each branch of it.
     for (let index = 0; index < 6; index++) {
@@ -53,8 +54,8 @@ describe('the statements of the queue', () => {
     }
     queue.deadLetters({ limit: 10 });
     queue.deadLetters({ limit: 10, functionName: 'echo', before: 5000 });
-    queue.dueCallbacks(10);
-    queue.settleCallback(a.lease.id, false, 10);
+    queue.dueDeliveries(10);
+    queue.settleDelivery({ id: a.lease.id, kind: 'callback', round: 1 }, { kind: 'failed', error: 'x', retryInMs: 10 });
     queue.redrive(b.lease.id);
     queue.redriveMany({ limit: 10 });
     queue.discard('none');

@@ -72,6 +72,8 @@ describe('the registry', () => {
       cpu: null,
       policy: null,
       schedule: null,
+      destinations: null,
+      invokes: [],
       createdAt: expect.any(Number),
     });
     expect(registry.get('echo')).toEqual(version);

@@ -38,6 +38,8 @@ export function versionDraft(members: Partial<FunctionVersion> = {}): Omit<Funct
       onFailure: { after: 3, target: { kind: 'function', name: 'alarm' } },
       onRecovery: null,
     },
+    destinations: { onSuccess: { kind: 'function', name: 'next' }, onFailure: null, callbackSecret: null },
+    invokes: ['helper'],
     ...members,
   };
 }

@@ -1,0 +1,50 @@
+import { HearthError } from '../errors.ts';
+import type { Destination, Destinations } from '../schemas/destination.ts';
+import type { FunctionDefinition } from '../schemas/function.ts';
+
+type Definition = NonNullable<NonNullable<FunctionDefinition['destinations']>['on_success']>;
+
+/**
+ * Destinations as they are kept; null when there are none.
+ * @throws HearthError invalid_request that names the member, when one is none of those there are
+ */
+export function destinationsOf({ destinations }: FunctionDefinition): Destinations | null {
+  const { on_success: success, on_failure: failure, callback_secret: callbackSecret = null } = destinations ?? {};
+  const onSuccess = success === undefined ? null : destinationOf(success, 'destinations.on_success');
+  const onFailure = failure === undefined ? null : destinationOf(failure, 'destinations.on_failure');
+  return onSuccess || onFailure || callbackSecret ? { onSuccess, onFailure, callbackSecret } : null;
+}
+
+/** Names of the secrets that sign what is sent; the function itself is not given them. */
+export function signingSecrets(destinations: Destinations | null): string[] {
+  if (!destinations) return [];
+  const { onSuccess, onFailure, callbackSecret } = destinations;
+  const names = [callbackSecret, ...[onSuccess, onFailure].map((one) => (one?.kind === 'url' ? one.secret : null))];
+  return [...new Set(names.filter((name) => name !== null))];
+}
+
+function destinationOf(definition: Definition, field: string): Destination {
+  const { function: name, url, secret, exchange, routing_key: routingKey } = definition;
+  if ([name, url, exchange].filter((one) => one !== undefined).length !== 1) {
+    throw invalid(field, 'is to have one of the members function, url and exchange.');
+  }
+  if (secret !== undefined && url === undefined) throw invalid(`${field}.secret`, 'signs what is sent to a url; there is none.');
+  if (routingKey !== undefined && exchange === undefined) throw invalid(`${field}.routing_key`, 'belongs to an exchange; there is none.');
+  if (exchange !== undefined) {
+    throw invalid(`${field}.exchange`, 'this platform has no RabbitMQ broker, so that nothing can be published. Name a function or a url.');
+  }
+  if (name !== undefined) return { kind: 'function', name };
+  return { kind: 'url', url: urlOf(url as string, `${field}.url`), secret: secret ?? null };
+}
+
+/** Where it leads is looked at when something is sent: by then its name may lead elsewhere. */
+function urlOf(text: string, field: string): string {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol)) throw invalid(field, 'is to be an http or https URL.');
+  if (url.username !== '' || url.password !== '') throw invalid(field, 'must not have a user or password in it; use a secret.');
+  return text;
+}
+
+function invalid(field: string, message: string): HearthError {
+  return new HearthError('invalid_request', `${field}: ${message}`, { extra: { errors: [{ field, message }] } });
+}
