@@ -17,6 +17,7 @@ import { invokeRoutes } from './routes/invoke.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { layerRoutes } from './routes/layers.ts';
 import { platformRoutes } from './routes/platform.ts';
+import { scheduleRoutes } from './routes/schedules.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { trafficRoutes } from './routes/traffic.ts';
@@ -76,6 +77,7 @@ export function createApi(deps: ApiDependencies, { closeGraceMs = 5_000 }: ApiOp
     invocationRoutes(scope, deps);
     invokeRoutes(scope, deps);
     deadLetterRoutes(scope, deps);
+    scheduleRoutes(scope, deps);
     layerRoutes(scope, deps);
     secretRoutes(scope, deps);
     tokenRoutes(scope, deps);

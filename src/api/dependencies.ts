@@ -3,6 +3,7 @@ import type { Layers } from '../layers/layers.ts';
 import type { DurableInvocations } from '../queue/durable-invocations.ts';
 import type { ApiKeys } from '../registry/api-keys.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { Schedules } from '../schedules/schedules.ts';
 import type { InstanceRecord, InvocationRecord } from '../schemas/records.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
@@ -46,6 +47,7 @@ export interface ApiDependencies {
     | 'beginAudit'
     | 'endAudit'
     | 'audit'
+    | 'firings'
   >;
   access: AccessPolicy;
   layers: Pick<Layers, 'ensure' | 'list' | 'remove'>;
@@ -57,6 +59,7 @@ export interface ApiDependencies {
   trigger(request: TriggerRequest): Promise<TriggerResult>;
   /** What goes through the queue. */
   durable: DurableInvocations;
+  schedules: Pick<Schedules, 'get' | 'list' | 'preview' | 'setPaused' | 'fireNow'>;
   /** Of an invocation that somebody waits for, and that is not over: its record as it is now. */
   liveInvocation(id: string): InvocationRecord | undefined;
   /** Ends such a one. @returns whether there was one */

@@ -4,6 +4,7 @@ import { HearthError } from '../errors.ts';
 import { doctor } from './doctor.ts';
 import { keysCreate, keysList, keysRevoke } from './keys.ts';
 import { layersBuild, layersList, layersRemove } from './layers.ts';
+import { schedulesList, schedulesPause, schedulesResume, schedulesRun, schedulesShow } from './schedules.ts';
 import { secretsDelete, secretsList, secretsRotateKey, secretsSet } from './secrets.ts';
 import { tokensCreate, tokensList, tokensRevoke } from './tokens.ts';
 import { up } from './up.ts';
@@ -75,6 +76,19 @@ onPlatform(secrets.command('delete <name>'))
   .option('--force', 'even if functions name it; they can not be started then')
   .action(secretsDelete);
 onPlatform(secrets.command('rotate-key')).description('make a new key, and encrypt all secrets anew with it').action(secretsRotateKey);
+
+const schedules = program.command('schedules').description('functions that are run by the clock, on a running platform');
+onPlatform(schedules.command('list', { isDefault: true }))
+  .description('list the schedules: when they are due next, and how the last one ended')
+  .option('--json', 'print a JSON document')
+  .action(schedulesList);
+onPlatform(schedules.command('show <function>'))
+  .description('show one: its settings, next instants and last firings')
+  .option('--json', 'print a JSON document')
+  .action(schedulesShow);
+onPlatform(schedules.command('pause <function>')).description('fire no more until it is resumed').action(schedulesPause);
+onPlatform(schedules.command('resume <function>')).description('fire again, from the next instant on').action(schedulesResume);
+onPlatform(schedules.command('run <function>')).description('fire now, and print the id of the invocation').action(schedulesRun);
 
 const keys = program.command('keys').description('API keys of a function, on a running platform');
 onPlatform(keys.command('create <function> <name>'))

@@ -6,8 +6,9 @@ import type { Api } from '../api.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { problems } from '../wire/common.ts';
 import { FunctionDetail, FunctionSummary, functionDetail, functionSummary, Registered } from '../wire/functions.ts';
+import { PREVIEW } from './schedules.ts';
 
-export function functionRoutes(app: Api, { registry }: Pick<ApiDependencies, 'registry'>): void {
+export function functionRoutes(app: Api, { registry, schedules }: Pick<ApiDependencies, 'registry' | 'schedules'>): void {
   app.post(
     '/functions',
     {
@@ -45,7 +46,8 @@ export function functionRoutes(app: Api, { registry }: Pick<ApiDependencies, 're
     async (request) => {
       const { version, created, warnings } = await registry.register(request.body);
       noteVersion(request, version.number);
-      return { status: 'ok' as const, ...functionSummary(version), created, warnings };
+      const preview = version.schedule ? { next_firings: schedules.preview(version.eventKey, PREVIEW) } : {};
+      return { status: 'ok' as const, ...functionSummary(version), created, ...preview, warnings };
     },
   );
 

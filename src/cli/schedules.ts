@@ -1,0 +1,106 @@
+import { request, type Target } from './api-client.ts';
+import { time } from './instant.ts';
+import { table } from './table.ts';
+
+interface FiringOnTheWire {
+  id: string;
+  scheduled_at: number;
+  kind: string;
+  state: string;
+  reason: string | null;
+}
+
+interface ScheduleOnTheWire {
+  function_name: string;
+  event_type: string;
+  paused: boolean;
+  next_due_at: number | null;
+  failures_in_a_row: number;
+  last_firing: FiringOnTheWire | null;
+  last_outcome: FiringOnTheWire | null;
+}
+
+interface DetailOnTheWire extends ScheduleOnTheWire {
+  missed: string;
+  missed_within_s: number;
+  overlap: string;
+  jitter_s: number;
+  on_failure: { after: number; function: string } | null;
+  on_recovery: { function: string } | null;
+  next_firings: number[];
+  firings: FiringOnTheWire[];
+}
+
+export async function schedulesList(options: Target & { json?: boolean }): Promise<void> {
+  const all: ScheduleOnTheWire[] = [];
+  for (let after: string | null = ''; after !== null; ) {
+    const page = (await request(options, 'GET', `/schedules?limit=1000&after=${encodeURIComponent(after)}`)) as {
+      schedules: ScheduleOnTheWire[];
+      next_after: string | null;
+    };
+    all.push(...page.schedules);
+    after = page.next_after;
+  }
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
+    return;
+  }
+  const rows = all.map(({ function_name, event_type, paused, next_due_at, failures_in_a_row, last_firing, last_outcome }) => [
+    function_name,
+    event_type.replace(/^cron\|/, ''),
+    paused ? 'paused' : next_due_at === null ? 'never' : time(next_due_at),
+    last_firing === null ? 'never' : time(last_firing.scheduled_at),
+    last_outcome?.state ?? '-',
+    String(failures_in_a_row),
+  ]);
+  process.stdout.write(table([['FUNCTION', 'WHEN', 'NEXT', 'LAST', 'OUTCOME', 'FAILURES'], ...rows]));
+}
+
+export async function schedulesShow(functionName: string, options: Target & { json?: boolean }): Promise<void> {
+  const found = (await request(options, 'GET', pathOf(functionName))) as DetailOnTheWire;
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
+    return;
+  }
+  const { on_failure: failure, on_recovery: recovery } = found;
+  process.stdout.write(
+    table([
+      ['when', found.event_type.replace(/^cron\|/, '')],
+      ['paused', found.paused ? 'yes' : 'no'],
+      ['missed', `${found.missed}, within ${found.missed_within_s} s`],
+      ['overlap', found.overlap],
+      ['jitter', `${found.jitter_s} s`],
+      ['failures', `${found.failures_in_a_row} in a row`],
+      ['on failure', failure ? `${failure.function}, after ${failure.after}` : '-'],
+      ['on recovery', recovery ? recovery.function : '-'],
+      ...found.next_firings.map((at, index) => [index === 0 ? 'next' : '', time(at)]),
+    ]),
+  );
+  const rows = found.firings.map(({ id, scheduled_at, kind, state, reason }) => [
+    time(scheduled_at),
+    kind,
+    state,
+    reason ?? '',
+    state === 'skipped' ? '' : id,
+  ]);
+  process.stdout.write(`\n${table([['SCHEDULED', 'KIND', 'STATE', 'REASON', 'INVOCATION'], ...rows])}`);
+}
+
+export async function schedulesPause(functionName: string, options: Target): Promise<void> {
+  await request(options, 'POST', `${pathOf(functionName)}/pause`);
+  process.stdout.write(`The schedule of ${functionName} is paused; \`hearth schedules resume ${functionName}\` lets it go on.\n`);
+}
+
+export async function schedulesResume(functionName: string, options: Target): Promise<void> {
+  const { next_due_at: next } = (await request(options, 'POST', `${pathOf(functionName)}/resume`)) as ScheduleOnTheWire;
+  process.stdout.write(`The schedule of ${functionName} goes on${next === null ? '' : `; next at ${time(next)}`}.\n`);
+}
+
+export async function schedulesRun(functionName: string, options: Target): Promise<void> {
+  const { id } = (await request(options, 'POST', `${pathOf(functionName)}/run`)) as { id: string };
+  process.stdout.write(`${id}\n`);
+}
+
+function pathOf(functionName: string): string {
+  return `/schedules/${encodeURIComponent(functionName)}`;
+}

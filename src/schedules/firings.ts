@@ -1,0 +1,156 @@
+import { HearthError } from '../errors.ts';
+import { newInvocationId } from '../scheduler/invocation-id.ts';
+import type { FiringRecord, ScheduleNotice } from '../schemas/schedule.ts';
+import type { Deliveries } from './deliveries.ts';
+import type { DueTimer } from './due-timer.ts';
+import { missing, type SchedulesInForce } from './in-force.ts';
+import { MAX_OPEN, planFirings } from './plan-firings.ts';
+import { type FiringOutcome, settleFiring } from './settle-firing.ts';
+import type { Waits } from './waits.ts';
+
+export interface FiringParts {
+  inForce: SchedulesInForce;
+  deliveries: Deliveries;
+  timer: DueTimer;
+  waits: Waits;
+  clock: () => number;
+  log: { info(fields: object, message: string): void; warn(fields: object, message: string): void; error(fields: object, message: string): void };
+}
+
+/** Until what could not be written down is tried again. Milliseconds. */
+const RETRY_MS = 5000;
+
+/** Makes firings of instants that are due, and counts what came of them. */
+export class Firings {
+  readonly #parts: FiringParts;
+  /** Names whose due instants passed while the platform was not there. */
+  readonly #recovering = new Set<string>();
+  #stopped = false;
+
+  constructor(parts: FiringParts) {
+    this.#parts = parts;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** What is due of it now was due when the platform was not there. */
+  wasDown(name: string): void {
+    this.#recovering.add(name);
+  }
+
+  /** Whatever is due of a schedule. Never rejects. */
+  async fire(name: string): Promise<void> {
+    const { inForce, deliveries, clock, timer, log } = this.#parts;
+    try {
+      await this.#refresh(name);
+      let replaced: string[] = [];
+      const changed = await inForce.change(name, ({ record, policy, times, open }) => {
+        if (this.#stopped) return null;
+        const wasDown = this.#recovering.has(name);
+        const plan = planFirings({ record, policy, times, now: clock(), open: open.size, wasDown, newId: newInvocationId });
+        if (plan === 'wait') inForce.hold(name);
+        if (plan === null || plan === 'wait') return null;
+        replaced = plan.replaces ? [...open.keys()] : [];
+        return { schedule: plan.schedule, firings: plan.firings, notices: [] };
+      });
+      this.#recovering.delete(name);
+      if (!changed) return;
+      await this.#cancelAll(replaced);
+      for (const firing of changed.change.firings) {
+        if (firing.state === 'open' && !changed.refused.has(firing.id)) deliveries.deliver(firing, false);
+      }
+    } catch (error) {
+      if (this.#stopped) return;
+      log.warn({ err: error, function: name }, 'a schedule could not be fired; it is tried again');
+      if (inForce.has(name)) timer.set(name, clock() + RETRY_MS);
+    }
+  }
+
+  /**
+   * Fires now, whatever its expression says, paused or not. @returns the id of the invocation
+   * @throws HearthError not_found, draining, store_unavailable; conflict when one is running and the schedule forbids another
+   */
+  async fireNow(name: string): Promise<string> {
+    const { inForce, deliveries, clock } = this.#parts;
+    inForce.find(name);
+    if (this.#stopped) {
+      throw new HearthError('draining', 'The platform is shutting down and takes no more work. Try again in a few seconds.', { retryAfter: 5 });
+    }
+    await this.#refresh(name);
+    let replaced: string[] = [];
+    const changed = await inForce.change(name, ({ record, policy, open }) => {
+      if (policy.overlap === 'forbid' ? open.size > 0 : policy.overlap === 'allow' && open.size >= MAX_OPEN) throw overlaps(name, open);
+      replaced = policy.overlap === 'replace' ? [...open.keys()] : [];
+      return { schedule: record, firings: [manual(name, record.round, clock())], notices: [] };
+    });
+    const firing = changed?.change.firings[0];
+    if (!firing || changed?.refused.has(firing.id)) throw missing(name);
+    await this.#cancelAll(replaced);
+    deliveries.deliver(firing, false);
+    return firing.id;
+  }
+
+  /** Tries until it is on the disk. Never rejects. */
+  async settle(firing: FiringRecord, outcome: FiringOutcome): Promise<void> {
+    const { inForce, waits, log } = this.#parts;
+    const name = firing.functionName;
+    for (let tries = 0; ; tries++) {
+      try {
+        const changed = await inForce.change(name, ({ record, policy, open }) =>
+          open.has(firing.id) ? settleFiring(record, policy, firing, outcome, newInvocationId) : null,
+        );
+        for (const notice of changed?.change.notices ?? []) this.#tell(notice);
+        if (inForce.release(name) && !this.#stopped) await this.fire(name);
+        return;
+      } catch (error) {
+        if (tries === 0) log.error({ err: error, function: name, id: firing.id }, 'what came of a firing can not be written down; it is tried again');
+        // The next start asks the queue again.
+        if (this.#stopped) return;
+        await waits.for(RETRY_MS);
+      }
+    }
+  }
+
+  #tell(notice: ScheduleNotice): void {
+    const { functionName, kind, target } = notice;
+    const fields = { function: functionName, told: target.name };
+    if (kind === 'on_failure') this.#parts.log.warn(fields, 'a schedule has failed too often in a row');
+    else this.#parts.log.info(fields, 'a schedule that had failed has succeeded');
+    this.#parts.deliveries.tell(notice, false);
+  }
+
+  /** What is over is counted before it is said to overlap: its outcome is handed to the same book ahead of the next change. */
+  async #refresh(name: string): Promise<void> {
+    const status = this.#parts.inForce.get(name);
+    if (!status || status.policy.overlap === 'allow') return;
+    await Promise.all(status.open.map(({ id }) => this.#parts.deliveries.check(id)));
+  }
+
+  async #cancelAll(ids: readonly string[]): Promise<void> {
+    await Promise.all(ids.map((id) => this.#parts.deliveries.cancel(id)));
+  }
+}
+
+function manual(functionName: string, round: number, now: number): FiringRecord {
+  return {
+    id: newInvocationId(),
+    functionName,
+    scheduledAt: now,
+    round,
+    kind: 'manual',
+    firedAt: now,
+    endedAt: null,
+    state: 'open',
+    reason: null,
+  };
+}
+
+function overlaps(name: string, open: ReadonlyMap<string, FiringRecord>): HearthError {
+  const [first] = open.keys();
+  return new HearthError(
+    'conflict',
+    `The schedule "${name}" has ${open.size === 1 ? 'an invocation' : `${open.size} invocations`} queued or running (${first}), and lets no other run beside it.`,
+  );
+}
