@@ -163,8 +163,8 @@ export class Deliveries {
         if (this.#unwanted.has(id)) return 'unwanted';
         const version = current(functionName);
         if (!version) return 'no_function';
-        // The key makes a second acceptance a repetition even where an id alone would not.
-        const idempotencyKey = `schedule:${id}`;
+        // The key makes a second acceptance a repetition even where an id alone would not. No caller has a key that begins with a blank.
+        const idempotencyKey = ` schedule ${id}`;
         await invocations.accept({ version, payload, mode: 'async', delayMs: 0, priority: DEFAULT_PRIORITY, callbackUrl: null, idempotencyKey, id });
         return 'accepted';
       } catch (error) {
