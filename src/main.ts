@@ -1,12 +1,13 @@
-import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { decideAccess } from './api/access/access-policy.ts';
 import { createApi } from './api/create-api.ts';
 import { queuedInvocation } from './api/wire/invocations.ts';
+import { AGENT_FOLDER, readAdminToken, readInspector, readRequirements, ZYGOTE_FOLDER } from './composition/files.ts';
+import { gatewaySettings } from './composition/gateway-settings.ts';
+import { openLimits, tellLimits } from './composition/limits.ts';
+import { buildNetwork, defaultNetwork, driverOptions, pythonOf } from './composition/machine.ts';
 import type { Config } from './config.ts';
 import { HearthError } from './errors.ts';
 import { Gateway } from './gateway/gateway.ts';
@@ -25,16 +26,11 @@ import { canonicalPath } from './router/canonical-path.ts';
 import { chooseVersions, VERSION_HEADER } from './router/choose-versions.ts';
 import { FunctionDirectory } from './router/function-directory.ts';
 import { Router } from './router/router.ts';
-import { createBubblewrapDriver } from './sandbox/bubblewrap/bubblewrap-driver.ts';
-import { type Cgroups, openCgroups } from './sandbox/cgroup/cgroups.ts';
 import { groupPrefix } from './sandbox/cgroup/group-prefix.ts';
-import { limitProbes } from './sandbox/cgroup/report.ts';
 import { compileAgent } from './sandbox/compile-agent.ts';
-import type { NetworkMode, Probe, SandboxDriver } from './sandbox/driver.ts';
+import type { NetworkMode, SandboxDriver } from './sandbox/driver.ts';
 import { inspectInterpreter } from './sandbox/interpreter.ts';
-import { type Isolation, isolationLevel } from './sandbox/isolation-level.ts';
 import { createNursery } from './sandbox/nursery/nursery-driver.ts';
-import type { DriverOptions } from './sandbox/options.ts';
 import { SandboxPool } from './sandbox/pool.ts';
 import { selectDriver } from './sandbox/select-driver.ts';
 import { CpuGauge } from './scheduler/cpu-gauge.ts';
@@ -51,7 +47,7 @@ import { readThrough } from './store/read-through.ts';
 import { readVersions } from './store/read-versions.ts';
 import { createRecordWriter } from './store/record-writer.ts';
 import { openSqliteStore } from './store/sqlite/open-sqlite-store.ts';
-import { createLog, type Logger } from './telemetry/log.ts';
+import { createLog } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics/create-metrics.ts';
 import { InvocationMetrics } from './telemetry/metrics/invocation-metrics.ts';
 import { platformMetrics, StopCounts } from './telemetry/metrics/platform-metrics.ts';
@@ -61,14 +57,6 @@ const PRUNE_INTERVAL_MS = 3600_000;
 const SETTLE_MS = 5000;
 /** A few sandboxes are measured each second, in turn (0.4 % of a core); 5 % of the machine's memory are to stay free. */
 const MEMORY_SETTINGS = { headroomShare: 0.05, maxStallPercent: 20, stallShare: 0.1, intervalMs: 1000, perTick: 8, guessBytes: 16 * 1024 * 1024 };
-/** Sandboxes that were just forked are counted too, until they are in a cgroup of their own. */
-const ZYGOTE_PROCESSES = 4096;
-/** Made ahead of the sandboxes. */
-const SPARE_GROUPS = 8;
-/** What comes with the platform: one level above src/ and dist/ alike. */
-const PACKAGE_FOLDER = fileURLToPath(new URL('..', import.meta.url));
-const AGENT_FOLDER = join(PACKAGE_FOLDER, 'runtimes/python/agent');
-const ZYGOTE_FOLDER = join(PACKAGE_FOLDER, 'runtimes/python/zygote');
 
 /** A running platform. */
 export interface Platform {
@@ -264,7 +252,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     layers,
     inspectCode: createCodeInspector({
       driver,
-      inspectorSource: await readFile(join(PACKAGE_FOLDER, 'runtimes/python/inspect_code.py'), 'utf8'),
+      inspectorSource: await readInspector(),
       workFolder,
     }),
     defaults: { ...FUNCTION_DEFAULTS, network },
@@ -419,156 +407,9 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   };
 }
 
-/** What `hearth doctor` tells. */
-export interface Examination {
-  driver: string;
-  /** Modes that work; none when functions can't be isolated here. */
-  networks: readonly NetworkMode[];
-  isolation: Isolation;
-  probes: readonly Probe[];
-}
-
-/** Checks what this machine can do for the platform, without starting it. */
-export async function examineMachine(config: Config): Promise<Examination> {
-  const { log } = createLog({ level: 'silent', format: 'json' }, false);
-  // A name of its own, so that a running platform's groups are left alone.
-  const cgroups = await openLimits(config, `hearth-${randomUUID().slice(0, 8)}`, null, log);
-  const options = driverOptions(config, AGENT_FOLDER, log, cgroups);
-  const driver = createNursery({ ...options, zygoteFolder: ZYGOTE_FOLDER }, createBubblewrapDriver(options));
-  try {
-    const probes = [...(await driver.probe()), ...limitProbes(cgroups?.found ?? null)];
-    const networks = driver.networks();
-    return { driver: 'bubblewrap', networks, isolation: isolationLevel(probes, networks), probes };
-  } finally {
-    await driver.close();
-    await cgroups?.close();
-  }
-}
-
-/** Null: switched off. @param stateFile null: nothing is left over from a start before */
-async function openLimits(config: Config, prefix: string, stateFile: string | null, log: Logger): Promise<Cgroups | null> {
-  if (config.sandbox.limits === 'off' || process.platform !== 'linux') return null;
-  const { limits } = config;
-  // The namespace's first process is none of the function's.
-  const processes = limits.processes + 1;
-  return openCgroups({
-    settings: {
-      prefix,
-      limits: {
-        sandbox: { memoryBytes: limits.memory_per_instance_bytes, cpu: limits.cpu === 0 ? null : limits.cpu, processes },
-        // What sandboxes take at their birth (about 1 MiB each) stays charged to their zygote.
-        zygote: { memoryBytes: Math.max(limits.memory_bytes, limits.max_memory_per_instance_bytes), cpu: null, processes: ZYGOTE_PROCESSES },
-        build: { memoryBytes: limits.max_memory_per_instance_bytes, cpu: null, processes },
-      },
-      // Nobody would remove the doctor's, if it were killed.
-      spares: stateFile === null ? 0 : SPARE_GROUPS,
-    },
-    parent: config.sandbox.cgroup_parent,
-    stateFile,
-    log,
-  });
-}
-
-/** Once at the start. @throws HearthError sandbox_unavailable when the operator requires more than there is */
-function tellLimits(config: Config, cgroups: Cgroups | null, log: Logger): void {
-  const probes = limitProbes(cgroups?.found ?? null);
-  const failed = probes.filter(({ ok }) => !ok);
-  if (config.sandbox.limits === 'require' && failed.length > 0) {
-    throw new HearthError(
-      'sandbox_unavailable',
-      `sandbox.limits is require, and not all limits hold here. ${failed.map(({ name, detail }) => `${name}: ${detail}`).join('. ')}.`,
-      { extra: { failed } },
-    );
-  }
-  for (const { name, detail } of failed) log.warn({ limit: name }, `not bounded: ${detail}`);
-  const held = probes.filter(({ ok }) => ok);
-  if (held.length > 0) log.info({ limits: held.map(({ detail }) => detail) }, 'sandboxes are bounded by cgroups');
-}
-
-function driverOptions(config: Config, agentFolder: string, log: Logger, cgroups: Cgroups | null): DriverOptions {
-  return {
-    cgroups: cgroups ?? undefined,
-    python: pythonOf(config),
-    agentFolder,
-    agentEntry: '__main__.py',
-    path: config.toolPath,
-    uidBase: config.sandbox.uid_base,
-    extraBinds: config.sandbox.extra_binds,
-    log,
-  };
-}
-
 /** Why an invocation was turned away for want of room. */
 function refusalOf(error: HearthError | null): string | null {
   return error?.code === 'queue_full' ? String(error.extra.reason) : null;
-}
-
-function pythonOf(config: Config): string {
-  if (config.sandbox.python !== 'auto') return config.sandbox.python;
-  return existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
-}
-
-function defaultNetwork(config: Config, driver: SandboxDriver, log: Logger): NetworkMode {
-  const networks = driver.networks();
-  const wanted = config.sandbox.network;
-  if (wanted === 'auto') {
-    if (networks.includes('egress')) return 'egress';
-    log.warn(
-      { driver: driver.name },
-      'functions have no network unless they ask for one: the mode egress can not be had here; `hearth doctor` says why',
-    );
-    return networks.includes('none') ? 'none' : 'host';
-  }
-  if (!networks.includes(wanted))
-    throw new HearthError(
-      'network_unavailable',
-      `The network mode ${wanted} can't be had with the driver ${driver.name} on this machine; \`hearth doctor\` says why.`,
-    );
-  return wanted;
-}
-
-/** pip has to reach its index: the outside world if it can be had apart from the host, else the host's network. */
-function buildNetwork(driver: SandboxDriver): NetworkMode {
-  return driver.networks().includes('egress') ? 'egress' : 'host';
-}
-
-async function readRequirements(config: Config): Promise<string> {
-  const file = config.layers.requirements === '' ? join(PACKAGE_FOLDER, 'requirements.functions.txt') : resolve(config.layers.requirements);
-  return readFile(file, 'utf8').catch((cause: Error) => {
-    throw new HearthError(
-      'invalid_config',
-      `The file of default libraries ${file} can't be read: ${cause.message}. Set HEARTH_LAYERS_REQUIREMENTS to one that can.`,
-      { cause },
-    );
-  });
-}
-
-async function readAdminToken({ api }: Config): Promise<string> {
-  if (api.admin_token_file === '') return api.admin_token;
-  const file = resolve(api.admin_token_file);
-  const text = await readFile(file, 'utf8').catch((cause: Error) => {
-    throw new HearthError('invalid_config', `The file ${file} of HEARTH_API_ADMIN_TOKEN_FILE can't be read: ${cause.message}.`, { cause });
-  });
-  const token = text.trim();
-  if (token === '') throw new HearthError('invalid_config', `The file ${file} of HEARTH_API_ADMIN_TOKEN_FILE is empty.`);
-  return token;
-}
-
-function gatewaySettings({ gateway }: Config): ConstructorParameters<typeof Gateway>[0] {
-  return {
-    host: gateway.host,
-    port: gateway.port,
-    maxBodyBytes: gateway.max_body_bytes,
-    maxHeaderBytes: gateway.max_header_bytes,
-    maxHeaders: gateway.max_headers,
-    headersTimeoutMs: gateway.headers_timeout_ms,
-    requestTimeoutMs: gateway.request_timeout_ms,
-    keepAliveMs: gateway.keep_alive_ms,
-    streamIdleMs: gateway.stream_idle_ms,
-    maxConnections: gateway.max_connections,
-    bodyMemoryBytes: gateway.body_memory_bytes,
-    trustedProxies: gateway.trusted_proxies,
-  };
 }
 
 function urlOf(host: string, port: number): string {

@@ -1,5 +1,5 @@
+import { type Examination, examineMachine } from '../composition/machine.ts';
 import { loadConfig } from '../config.ts';
-import { type Examination, examineMachine } from '../main.ts';
 
 /**
  * `hearth doctor`: what this machine can do, probe by probe, and how well functions are isolated on it.

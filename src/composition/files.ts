@@ -1,0 +1,39 @@
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Config } from '../config.ts';
+import { HearthError } from '../errors.ts';
+
+/** What comes with the platform: one level above src/ and dist/ alike. */
+const PACKAGE_FOLDER = fileURLToPath(new URL('../..', import.meta.url));
+export const AGENT_FOLDER = join(PACKAGE_FOLDER, 'runtimes/python/agent');
+export const ZYGOTE_FOLDER = join(PACKAGE_FOLDER, 'runtimes/python/zygote');
+
+/** The program that looks into a function's code, to be run in a sandbox. */
+export function readInspector(): Promise<string> {
+  return readFile(join(PACKAGE_FOLDER, 'runtimes/python/inspect_code.py'), 'utf8');
+}
+
+/** Of the libraries that every function finds. @throws HearthError invalid_config */
+export async function readRequirements(config: Config): Promise<string> {
+  const file = config.layers.requirements === '' ? join(PACKAGE_FOLDER, 'requirements.functions.txt') : resolve(config.layers.requirements);
+  return readFile(file, 'utf8').catch((cause: Error) => {
+    throw new HearthError(
+      'invalid_config',
+      `The file of default libraries ${file} can't be read: ${cause.message}. Set HEARTH_LAYERS_REQUIREMENTS to one that can.`,
+      { cause },
+    );
+  });
+}
+
+/** Empty: none is set. @throws HearthError invalid_config */
+export async function readAdminToken({ api }: Config): Promise<string> {
+  if (api.admin_token_file === '') return api.admin_token;
+  const file = resolve(api.admin_token_file);
+  const text = await readFile(file, 'utf8').catch((cause: Error) => {
+    throw new HearthError('invalid_config', `The file ${file} of HEARTH_API_ADMIN_TOKEN_FILE can't be read: ${cause.message}.`, { cause });
+  });
+  const token = text.trim();
+  if (token === '') throw new HearthError('invalid_config', `The file ${file} of HEARTH_API_ADMIN_TOKEN_FILE is empty.`);
+  return token;
+}

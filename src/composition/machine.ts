@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import type { Config } from '../config.ts';
+import { HearthError } from '../errors.ts';
+import { createBubblewrapDriver } from '../sandbox/bubblewrap/bubblewrap-driver.ts';
+import type { Cgroups } from '../sandbox/cgroup/cgroups.ts';
+import { limitProbes } from '../sandbox/cgroup/report.ts';
+import type { NetworkMode, Probe, SandboxDriver } from '../sandbox/driver.ts';
+import { type Isolation, isolationLevel } from '../sandbox/isolation-level.ts';
+import { createNursery } from '../sandbox/nursery/nursery-driver.ts';
+import type { DriverOptions } from '../sandbox/options.ts';
+import { createLog, type Logger } from '../telemetry/log.ts';
+import { AGENT_FOLDER, ZYGOTE_FOLDER } from './files.ts';
+import { openLimits } from './limits.ts';
+
+/** What `hearth doctor` tells. */
+export interface Examination {
+  driver: string;
+  /** Modes that work; none when functions can't be isolated here. */
+  networks: readonly NetworkMode[];
+  isolation: Isolation;
+  probes: readonly Probe[];
+}
+
+/** Checks what this machine can do for the platform, without starting it. */
+export async function examineMachine(config: Config): Promise<Examination> {
+  const { log } = createLog({ level: 'silent', format: 'json' }, false);
+  // A name of its own, so that a running platform's groups are left alone.
+  const cgroups = await openLimits(config, `hearth-${randomUUID().slice(0, 8)}`, null, log);
+  const options = driverOptions(config, AGENT_FOLDER, log, cgroups);
+  const driver = createNursery({ ...options, zygoteFolder: ZYGOTE_FOLDER }, createBubblewrapDriver(options));
+  try {
+    const probes = [...(await driver.probe()), ...limitProbes(cgroups?.found ?? null)];
+    const networks = driver.networks();
+    return { driver: 'bubblewrap', networks, isolation: isolationLevel(probes, networks), probes };
+  } finally {
+    await driver.close();
+    await cgroups?.close();
+  }
+}
+
+export function driverOptions(config: Config, agentFolder: string, log: Logger, cgroups: Cgroups | null): DriverOptions {
+  return {
+    cgroups: cgroups ?? undefined,
+    python: pythonOf(config),
+    agentFolder,
+    agentEntry: '__main__.py',
+    path: config.toolPath,
+    uidBase: config.sandbox.uid_base,
+    extraBinds: config.sandbox.extra_binds,
+    log,
+  };
+}
+
+export function pythonOf(config: Config): string {
+  if (config.sandbox.python !== 'auto') return config.sandbox.python;
+  return existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
+}
+
+/** Of functions that name none. @throws HearthError network_unavailable */
+export function defaultNetwork(config: Config, driver: SandboxDriver, log: Logger): NetworkMode {
+  const networks = driver.networks();
+  const wanted = config.sandbox.network;
+  if (wanted === 'auto') {
+    if (networks.includes('egress')) return 'egress';
+    log.warn(
+      { driver: driver.name },
+      'functions have no network unless they ask for one: the mode egress can not be had here; `hearth doctor` says why',
+    );
+    return networks.includes('none') ? 'none' : 'host';
+  }
+  if (!networks.includes(wanted))
+    throw new HearthError(
+      'network_unavailable',
+      `The network mode ${wanted} can't be had with the driver ${driver.name} on this machine; \`hearth doctor\` says why.`,
+    );
+  return wanted;
+}
+
+/** pip has to reach its index: the outside world if it can be had apart from the host, else the host's network. */
+export function buildNetwork(driver: SandboxDriver): NetworkMode {
+  return driver.networks().includes('egress') ? 'egress' : 'host';
+}
