@@ -1,11 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { closingBatch, nameFiles } from './network.ts';
+import { closingBatch, nameFiles, shutDestinations } from './network.ts';
 
 describe('closingBatch', () => {
-  it('shuts every address of the host and the link-local ones', () => {
-    const lines = closingBatch(['192.0.2.7', '198.51.100.1']).split('\n');
-    expect(lines).toEqual(expect.arrayContaining(['route add unreachable 192.0.2.7/32', 'route add unreachable 198.51.100.1/32']));
-    expect(lines).toContain('route add unreachable 169.254.0.0/16');
+  it('shuts every address of the host and the metadata services of clouds', () => {
+    const lines = closingBatch(shutDestinations(['192.0.2.7', '198.51.100.1'])).split('\n');
+    for (const shut of ['192.0.2.7/32', '198.51.100.1/32', '169.254.0.0/16', '100.100.100.200/32', '168.63.129.16/32', '192.0.0.192/32']) {
+      expect(lines).toContain(`route add unreachable ${shut}`);
+    }
+  });
+
+  it('adds no route twice, where the host has an address of a metadata service', () => {
+    const lines = closingBatch(shutDestinations(['168.63.129.16'])).split('\n');
+    expect(lines.filter((line) => line.includes('168.63.129.16'))).toHaveLength(1);
   });
 
   it('looks at the ports of the resolver before it refuses the rest', () => {

@@ -13,7 +13,26 @@ import type { EtcFiles } from './root-filesystem.ts';
 /** slirp4netns' own resolver inside the sandbox's network; it forwards to the host's. */
 export const RESOLVER = '10.0.2.3';
 
+/**
+ * What looks like the outside and is the machine's own: metadata services of clouds, which give its identity to whoever asks from it. Link-local
+ * ones (most clouds), Alibaba's, Azure's (its resolver too, which is still asked by way of ours) and Oracle's older one. Those at IPv6 addresses can't be
+ * reached: IPv6 doesn't leave the sandbox.
+ */
+const METADATA: readonly Destination[] = [
+  { address: '169.254.0.0', prefix: 16 },
+  { address: '100.100.100.200', prefix: 32 },
+  { address: '168.63.129.16', prefix: 32 },
+  { address: '192.0.0.192', prefix: 32 },
+];
+
 const PATIENCE_MS = 10_000;
+
+/** An IPv4 network. */
+export interface Destination {
+  address: string;
+  /** Bits. */
+  prefix: number;
+}
 
 export interface EgressTools {
   slirp4netns: string;
@@ -34,7 +53,7 @@ export interface Egress {
 
 /**
  * Gives a sandbox the outside world: slirp4netns carries its connections, and routes in its namespace shut what slirp4netns alone would
- * leave open: the host's own addresses, link-local ones (cloud metadata), and every port but DNS on the forwarding resolver.
+ * leave open: the host's own addresses, the metadata services of clouds, and every port but DNS on the forwarding resolver.
  * `holes`: `closed` when the sandbox has set these routes itself already.
  * @throws HearthError network_unavailable; then nothing is left running
  */
@@ -143,7 +162,7 @@ async function closeHoles(tools: EgressTools, network: number, user: number | un
   const result = await runCommand(file, argv, {
     environment: {},
     timeoutMs: 10_000,
-    stdin: closingBatch(hostAddresses()),
+    stdin: closingBatch(shutDestinations(hostAddresses())),
     descriptors: user === undefined ? [network] : [network, user],
   });
   if (result.code !== 0) throw new Error(`the host's own addresses could not be shut (${result.stderr.trim().slice(-1000)})`);
@@ -169,16 +188,21 @@ os.execv(sys.argv[1], sys.argv[1:])
 `;
 
 /** Commands for `ip -batch`. */
-export function closingBatch(addresses: readonly string[]): string {
+export function closingBatch(shut: readonly Destination[]): string {
   const lines = [
     // Some versions of libslirp forward any port of the resolver's address to the host's resolver, which may be on the host's loopback.
     `rule add pref 100 to ${RESOLVER} ipproto udp dport 53 lookup main`,
     `rule add pref 101 to ${RESOLVER} ipproto tcp dport 53 lookup main`,
     `rule add pref 102 to ${RESOLVER} unreachable`,
-    'route add unreachable 169.254.0.0/16',
-    ...addresses.map((address) => `route add unreachable ${address}/32`),
+    ...shut.map(({ address, prefix }) => `route add unreachable ${address}/${prefix}`),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Where an egress sandbox must not get, each once: adding a route twice fails. `addresses`: the host's own. */
+export function shutDestinations(addresses: readonly string[]): Destination[] {
+  const known = new Set(METADATA.map(({ address }) => address));
+  return [...METADATA, ...addresses.filter((address) => !known.has(address)).map((address) => ({ address, prefix: 32 }))];
 }
 
 /** IPv4 addresses of this machine that aren't loopback or link-local; IPv6 doesn't leave the sandbox. */

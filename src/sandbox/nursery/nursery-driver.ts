@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { HearthError } from '../../errors.ts';
-import { type Egress, type EgressTools, hostAddresses, startEgress } from '../bubblewrap/network.ts';
+import { type Egress, type EgressTools, hostAddresses, shutDestinations, startEgress } from '../bubblewrap/network.ts';
 import { egressTools, findTools } from '../bubblewrap/tools.ts';
 import type { CgroupHandle } from '../cgroup/cgroups.ts';
 import type { BuildResult, BuildSpec, NetworkMode, Probe, Sandbox, SandboxDriver, SandboxExit, SandboxSpec } from '../driver.ts';
@@ -113,7 +113,7 @@ class NurseryDriver implements Nursery {
   /** @throws HearthError; then nothing of it is left */
   async #fork(spec: SandboxSpec, zygote: Zygote, egress: EgressTools | undefined): Promise<Sandbox> {
     const limitMs = this.#options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS;
-    const routes = egress === undefined ? Buffer.alloc(0) : closingMessages(hostAddresses());
+    const routes = egress === undefined ? Buffer.alloc(0) : closingMessages(shutDestinations(hostAddresses()));
     const newborn = await zygote.fork(spec.tmpBytes, routes, limitMs);
     const { channel, stdout, stderr } = newborn.connections;
     const output = new OutputRelay(stdout, stderr);

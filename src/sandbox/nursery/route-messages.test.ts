@@ -11,8 +11,14 @@ function requests(bytes: Buffer): Array<{ type: number; body: Buffer }> {
 }
 
 describe('closingMessages', () => {
-  it('shuts the resolver but for DNS, link-local addresses, and each address of the host', () => {
-    const found = requests(closingMessages(['192.0.2.7', '198.51.100.1']));
+  it('shuts the resolver but for DNS, and each destination', () => {
+    const found = requests(
+      closingMessages([
+        { address: '169.254.0.0', prefix: 16 },
+        { address: '192.0.2.7', prefix: 32 },
+        { address: '198.51.100.1', prefix: 32 },
+      ]),
+    );
     expect(found.map(({ type }) => type)).toEqual([32, 32, 32, 24, 24, 24]);
     const routes = found.filter(({ type }) => type === 24).map(({ body }) => ({ prefix: body[1], kind: body[7], to: [...body.subarray(16, 20)] }));
     expect(routes).toEqual([
@@ -26,7 +32,7 @@ describe('closingMessages', () => {
   });
 
   it('asks for an acknowledgement of each, and aligns each', () => {
-    const bytes = closingMessages(['192.0.2.7']);
+    const bytes = closingMessages([{ address: '192.0.2.7', prefix: 32 }]);
     expect(bytes.length % 4).toBe(0);
     for (let at = 0; at < bytes.length; at += bytes.readUInt32LE(at)) expect(bytes.readUInt16LE(at + 6) & 0x4).toBe(4);
   });

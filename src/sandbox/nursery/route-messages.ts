@@ -1,5 +1,5 @@
 import { endianness } from 'node:os';
-import { RESOLVER } from '../bubblewrap/network.ts';
+import { type Destination, RESOLVER } from '../bubblewrap/network.ts';
 
 /**
  * The routes and rules of `closingBatch` (../bubblewrap/network.ts) as rtnetlink requests (rtnetlink(7), linux/rtnetlink.h,
@@ -25,8 +25,8 @@ const IPPROTO_TCP = 6;
 const IPPROTO_UDP = 17;
 const DNS_PORT = 53;
 
-/** Requests one after another, each aligned to 4 bytes and asking for an acknowledgement. `addresses`: IPv4. */
-export function closingMessages(addresses: readonly string[]): Buffer {
+/** Requests one after another, each aligned to 4 bytes and asking for an acknowledgement. */
+export function closingMessages(shut: readonly Destination[]): Buffer {
   const resolver = bytesOf(RESOLVER);
   const dns = (priority: number, protocol: number) =>
     rule(FR_ACT_TO_TBL, TABLE_MAIN, resolver, priority, [
@@ -37,8 +37,7 @@ export function closingMessages(addresses: readonly string[]): Buffer {
     dns(100, IPPROTO_UDP),
     dns(101, IPPROTO_TCP),
     rule(UNREACHABLE, 0, resolver, 102, []),
-    unreachable(bytesOf('169.254.0.0'), 16),
-    ...addresses.map((address) => unreachable(bytesOf(address), 32)),
+    ...shut.map(({ address, prefix }) => unreachable(bytesOf(address), prefix)),
   ]);
 }
 
