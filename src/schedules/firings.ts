@@ -23,7 +23,7 @@ const RETRY_MS = 5000;
 /** Makes firings of instants that are due, and counts what came of them. */
 export class Firings {
   readonly #parts: FiringParts;
-  /** Names whose due instants passed while the platform was not there. */
+  /** Names whose due instants were missed, until all that were are dealt with. */
   readonly #recovering = new Set<string>();
   #stopped = false;
 
@@ -51,12 +51,15 @@ export class Firings {
         const wasDown = this.#recovering.has(name);
         const plan = planFirings({ record, policy, times, now: clock(), open: open.size, wasDown, newId: newInvocationId });
         if (plan === 'wait') inForce.hold(name);
+        if (plan === null) this.#recovering.delete(name);
         if (plan === null || plan === 'wait') return null;
         replaced = plan.replaces ? [...open.keys()] : [];
         return { schedule: plan.schedule, firings: plan.firings, notices: [] };
       });
-      this.#recovering.delete(name);
       if (!changed) return;
+      const { dueAt } = changed.change.schedule;
+      if (dueAt !== null && dueAt <= clock()) this.#recovering.add(name);
+      else this.#recovering.delete(name);
       await this.#cancelAll(replaced);
       for (const firing of changed.change.firings) {
         if (firing.state === 'open' && !changed.refused.has(firing.id)) deliveries.deliver(firing, false);

@@ -100,7 +100,10 @@ export class Schedules {
       if (record?.eventKey !== eventKey) {
         this.#firings.wasDown(functionName);
         // One that the last process had no time to write down begins with its version.
-        this.#tasks.run(() => this.#adopt(functionName, record ? now : Math.min(now, createdAt)));
+        this.#tasks.run(async () => {
+          await this.#adopt(functionName, record ? now : Math.min(now, createdAt));
+          await this.#firings.fire(functionName);
+        });
       } else if (record.dueAt !== null && record.dueAt <= now) {
         this.#firings.wasDown(functionName);
         late.push(functionName);
