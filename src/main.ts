@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { decideAccess } from './api/access/access-policy.ts';
 import { createApi } from './api/create-api.ts';
 import { queuedInvocation } from './api/wire/invocations.ts';
+import { createChains } from './chains/create-chains.ts';
 import { AGENT_FOLDER, readAdminToken, readInspector, readRequirements, ZYGOTE_FOLDER } from './composition/files.ts';
 import { gatewaySettings } from './composition/gateway-settings.ts';
 import { openLimits, tellLimits } from './composition/limits.ts';
@@ -182,6 +183,8 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     replyEndpoint,
     layers,
     secrets,
+    // Made below: it needs the queue.
+    chains: { invoke: (request, sink) => chains.invoke(request, sink) },
     log,
     recorder: {
       invocation(record, keep, ended) {
@@ -199,6 +202,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       cancelGraceMs: config.limits.cancel_grace_ms,
       streamIdleMs: config.gateway.stream_idle_ms,
       maxReplyBytes: config.gateway.max_reply_bytes,
+      maxCallBytes: config.gateway.max_body_bytes,
       tmpBytes: config.sandbox.tmp_bytes,
       cores: availableParallelism(),
       queueTargetMs: config.limits.queue_target_ms,
@@ -230,6 +234,13 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     log,
   });
   undo.defer(() => durable.close());
+  const chains = createChains({
+    choose: (name) => directory.choose(name),
+    submit: (input, version, sink) => scheduler.submit(input, version, sink),
+    cancel: (invocation) => scheduler.cancel(invocation),
+    accept: (request) => durable.invocations.accept(request),
+    maxReplyBytes: config.gateway.max_reply_bytes,
+  });
 
   const schedules = new Schedules({
     store,

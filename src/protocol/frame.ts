@@ -17,6 +17,9 @@ export const ToRuntime = {
   Shutdown: 0x06,
   StreamData: 0x07,
   StreamClose: 0x08,
+  CallReply: 0x09,
+  CallReplyBody: 0x0a,
+  CallFailed: 0x0b,
 } as const;
 
 /** What a runtime sends. */
@@ -34,6 +37,8 @@ export const FromRuntime = {
   StreamOpen: 0x8b,
   StreamData: 0x8c,
   StreamClose: 0x8d,
+  Call: 0x8e,
+  CallBody: 0x8f,
 } as const;
 
 /** The payload is a view into the bytes received, or a buffer of its own: copy it to keep it past the handler's return. */

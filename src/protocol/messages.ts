@@ -15,6 +15,8 @@ export interface LoadMessage {
   secrets?: Readonly<Record<string, string>>;
   concurrency: number;
   streamListen: { host: string; port: number; name: string } | null;
+  /** It may invoke other functions; left out when it may not. */
+  calls?: boolean;
   limits: { openFiles?: number; fileBytes?: number; processes?: number; memoryBytes?: number };
 }
 
@@ -58,6 +60,35 @@ export interface RuntimeErrorMessage {
   type: string;
   message: string;
   trace?: string;
+}
+
+/** A function invokes another one. */
+export interface CallMessage {
+  /** That of the caller. */
+  invocation: number;
+  function: string;
+  mode: 'sync' | 'async';
+  /** Milliseconds, at least 1; null: as long as the caller and the other function have. */
+  timeoutMs: number | null;
+  contentType: string | null;
+  /** Bytes of body that follow in CallBody frames. */
+  bodyLength: number;
+}
+
+export interface CallReplyMessage {
+  /** Of the invocation that was made. */
+  id: string;
+  /** What the other function answered; 202 when it is to be run later. */
+  status: number;
+  /** Names and values in turn. */
+  headers: readonly string[];
+  bodyLength: number;
+}
+
+export interface CallFailedMessage {
+  code: string;
+  status: number;
+  message: string;
 }
 
 export type ExitedMessage = { code: number; signal?: undefined } | { signal: string; code?: undefined };

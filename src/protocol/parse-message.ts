@@ -1,5 +1,5 @@
 import { ProtocolError } from './frame.ts';
-import type { ExitedMessage, HelloMessage, ReadyMessage, ReplyHeadMessage, RuntimeErrorMessage } from './messages.ts';
+import type { CallMessage, ExitedMessage, HelloMessage, ReadyMessage, ReplyHeadMessage, RuntimeErrorMessage } from './messages.ts';
 
 /** Parsers of the JSON that runtimes send. Written by hand: they stand on the way of every request, and take nothing on trust. */
 
@@ -38,6 +38,20 @@ export function parseExited(payload: Buffer): ExitedMessage {
   const message = parseObject(payload, 'Exited');
   if (typeof message.signal === 'string') return { signal: message.signal.slice(0, 32) };
   return { code: integer(message, 'code', 'Exited') };
+}
+
+export function parseCall(payload: Buffer): CallMessage {
+  const message = parseObject(payload, 'Call');
+  const { mode, timeoutMs = null, contentType = null } = message;
+  if (mode !== 'sync' && mode !== 'async') throw new ProtocolError('Call: mode is neither sync nor async');
+  if (timeoutMs !== null && !(typeof timeoutMs === 'number' && timeoutMs >= 1)) throw new ProtocolError('Call: timeoutMs is no number from 1 on');
+  if (contentType !== null && !(typeof contentType === 'string' && /^[\x20-\x7e]{1,256}$/.test(contentType))) {
+    throw new ProtocolError('Call: contentType is no header value');
+  }
+  const bodyLength = integer(message, 'bodyLength', 'Call');
+  if (bodyLength < 0) throw new ProtocolError('Call: bodyLength is below 0');
+  const name = text(message, 'function', 'Call').slice(0, 256);
+  return { invocation: integer(message, 'invocation', 'Call'), function: name, mode, timeoutMs, contentType, bodyLength };
 }
 
 function parseObject(payload: Buffer, what: string): Record<string, unknown> {

@@ -1,6 +1,9 @@
 import type { Duplex } from 'node:stream';
 import { encodeBody, encodeFrame, encodeFramePair, FrameDecoder, FromRuntime, PROTOCOL_VERSION, ProtocolError, ToRuntime } from './frame.ts';
 import type {
+  CallFailedMessage,
+  CallMessage,
+  CallReplyMessage,
   ExitedMessage,
   HelloMessage,
   InvokeMessage,
@@ -10,7 +13,7 @@ import type {
   RuntimeErrorMessage,
   Style,
 } from './messages.ts';
-import { parseExited, parseHello, parseReady, parseReplyHead, parseRuntimeError } from './parse-message.ts';
+import { parseCall, parseExited, parseHello, parseReady, parseReplyHead, parseRuntimeError } from './parse-message.ts';
 
 /** Up to here a request body is copied beside its head, which is cheaper than two buffers in one write. */
 const SMALL_BODY_BYTES = 16 * 1024;
@@ -33,6 +36,9 @@ export interface RuntimeListener {
   onStreamOpen(stream: number): void;
   onStreamData(stream: number, chunk: Buffer): void;
   onStreamClose(stream: number): void;
+  /** Of an invocation that was; it may be over. */
+  onCall(call: number, message: CallMessage): void;
+  onCallBody(call: number, chunk: Buffer): void;
   /** The channel has ended, while the sandbox may live on. */
   onChannelEnd(): void;
   /** The runtime broke the protocol: nothing more will be reported; the sandbox is to be killed. */
@@ -45,6 +51,7 @@ export class RuntimeChannel {
   readonly #listener: RuntimeListener;
   #nextInvocation = 1;
   #lastStream = 0;
+  #lastCall = 0;
   #helloSeen = false;
   /** What was loaded; null before. */
   #style: Style | null = null;
@@ -115,8 +122,23 @@ export class RuntimeChannel {
 
   streamClose(stream: number): void {
     this.#write(encodeFrame(ToRuntime.StreamClose, stream));
+    this.#holdBack();
+  }
+
+  callReply(call: number, message: Omit<CallReplyMessage, 'bodyLength'>, body: Uint8Array): void {
+    this.#write(encodeFrame(ToRuntime.CallReply, call, JSON.stringify({ ...message, bodyLength: body.byteLength } satisfies CallReplyMessage)));
+    for (const frame of encodeBody(ToRuntime.CallReplyBody, call, body)) this.#write(frame);
+    this.#holdBack();
+  }
+
+  callFailed(call: number, message: CallFailedMessage): void {
+    this.#write(encodeFrame(ToRuntime.CallFailed, call, JSON.stringify(message)));
+    this.#holdBack();
+  }
+
+  /** A runtime that opens and calls and doesn't read would else fill our memory with answers. */
+  #holdBack(): void {
     if (this.#heldBack || this.#socket.writableLength < MAX_UNREAD_BYTES) return;
-    // A runtime that opens and opens and doesn't read would else fill our memory with refusals.
     this.#heldBack = true;
     this.pause();
     this.onceDrained(() => {
@@ -190,6 +212,18 @@ export class RuntimeChannel {
         break;
       case FromRuntime.StreamClose:
         listener.onStreamClose(this.#knownStream(id));
+        break;
+      case FromRuntime.Call: {
+        if (id <= this.#lastCall) throw new ProtocolError(`call ${id} was made before`);
+        this.#lastCall = id;
+        const message = parseCall(payload);
+        this.#known(message.invocation);
+        listener.onCall(id, message);
+        break;
+      }
+      case FromRuntime.CallBody:
+        if (id === 0 || id > this.#lastCall) throw new ProtocolError(`frame for call ${id}, which never was`);
+        listener.onCallBody(id, payload);
         break;
       case FromRuntime.Hello:
         this.#hello(parseHello(payload));

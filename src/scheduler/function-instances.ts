@@ -51,7 +51,7 @@ const WEIGHT = 0.2;
  * The instances and the waiting line of one function version. One line for all: whichever frees up first, a warm instance or a starting one, takes the
  * invocation at its head.
  *
- * When it starts more instances: one at once when there is none, and as many as are waited for when runs are known to be long; else when the head of the line
+ * When it starts more instances: one at once when there is none, and as many as are waited for when runs are known to be long, one more when the head of the line is waited for by another of its kind, which holds a slot meanwhile; else when the head of the line
  * has waited as long as a start takes, or the line hasn't emptied for as long: then up to the number of cores, and beyond that twice as many each time, if the
  * head waits and the machine has idle cores. Instances
  * that all cores are too busy for would only slow each other down, and a length of the line or a run time measured under load doesn't tell that apart
@@ -365,7 +365,9 @@ export class FunctionInstances implements InstanceOwner {
   #takeBusy(): Instance | undefined {
     const ahead = this.#shortRuns.ahead(this.#runMs);
     if (ahead === 0 || this.#ready < Math.min(this.#parts.settings.cores, this.version.maxInstances) || this.#ready > MAX_COMPARED) return undefined;
-    if ((this.#queue.peek()?.input.body?.length ?? 0) > MAX_AHEAD_BODY) return undefined;
+    const { input } = this.#queue.peek() as Invocation;
+    // The one ahead may be the very one that waits for it.
+    if (input.waiting !== undefined || (input.body?.length ?? 0) > MAX_AHEAD_BODY) return undefined;
     let least: Instance | undefined;
     for (const instance of this.#instances) {
       if (instance.takesAhead && instance.running <= ahead && instance.running < (least?.running ?? Number.POSITIVE_INFINITY)) least = instance;
@@ -382,6 +384,8 @@ export class FunctionInstances implements InstanceOwner {
         for (const invocation of this.#queue.drain()) this.#failWaiting(invocation, reason);
         return;
       }
+      this.#startOne();
+    } else if (this.#queue.peek()?.input.waiting?.includes(this.version)) {
       this.#startOne();
     } else if (this.#runMs > Math.max(this.#startMs, LONG_RUN_MS) && this.#machine.hasIdleCpu()) {
       this.#startMany(Math.ceil(uncovered / this.version.concurrency));

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { HearthError } from '../errors.ts';
 import type { Layers } from '../layers/layers.ts';
 import type { ProtocolError } from '../protocol/frame.ts';
-import type { ExitedMessage, HelloMessage, ReadyMessage, ReplyHeadMessage, RuntimeErrorMessage } from '../protocol/messages.ts';
+import type { CallMessage, ExitedMessage, HelloMessage, ReadyMessage, ReplyHeadMessage, RuntimeErrorMessage } from '../protocol/messages.ts';
 import { RuntimeChannel, type RuntimeListener } from '../protocol/runtime-channel.ts';
 import { StreamTunnel } from '../protocol/stream-tunnel.ts';
 import type { ReplyEndpoint, ReplyInbox, ReplyMessage } from '../reply/endpoint.ts';
@@ -13,7 +13,9 @@ import type { InstanceRecord, InstanceState } from '../schemas/records.ts';
 import type { Mask } from '../secrets/mask.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Logger } from '../telemetry/log.ts';
+import type { Chains } from './chains.ts';
 import { type GivenSecrets, giveSecrets, maskError } from './function-secrets.ts';
+import { InstanceCalls } from './instance-calls.ts';
 import * as errors from './instance-errors.ts';
 import { InstanceLimits, type LimitSettings } from './instance-limits.ts';
 import type { Invocation } from './invocation.ts';
@@ -25,6 +27,8 @@ const LOG_TAIL_BYTES = 64 * 1024;
 export interface InstanceSettings extends WorkSettings {
   /** Milliseconds for boot and load together. */
   startTimeoutMs: number;
+  /** Bytes of what a function gives another one that it invokes. */
+  maxCallBytes: number;
   /** Bytes of the private /tmp. */
   tmpBytes: number;
   limits: LimitSettings;
@@ -40,6 +44,7 @@ export interface InstanceParts {
   replyEndpoint: ReplyEndpoint;
   layers: Pick<Layers, 'byId'>;
   secrets: Pick<Secrets, 'reveal'>;
+  chains: Chains;
   log: Logger;
   settings: InstanceSettings;
 }
@@ -83,6 +88,8 @@ export class Instance implements RuntimeListener, ReplyInbox {
   #phase: 'starting' | 'ready' | 'draining' | 'stopped' = 'starting';
   #sandbox: Sandbox | null;
   #channel: RuntimeChannel | null = null;
+  /** Null until it invokes a function. */
+  #calls: InstanceCalls | null = null;
   #loaded = false;
   #mask: Mask | undefined;
   #readyAt: number | null = null;
@@ -264,6 +271,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
         ...(version.secrets.length > 0 ? { secrets: given.values } : {}),
         concurrency: version.concurrency,
         streamListen: version.style === 'script' ? sandbox.streamListen : null,
+        ...(version.invokes.length > 0 ? { calls: true } : {}),
         limits: this.#limits.rlimits,
       },
       Buffer.from(version.code),
@@ -322,6 +330,20 @@ export class Instance implements RuntimeListener, ReplyInbox {
 
   onStreamClose(stream: number): void {
     this.#tunnels.get(stream)?.receiveClose();
+  }
+
+  onCall(call: number, message: CallMessage): void {
+    this.#calls ??= new InstanceCalls({
+      chains: this.#parts.chains,
+      channel: () => this.#channel as RuntimeChannel,
+      running: (frameId) => this.#work.running(frameId),
+      maxBodyBytes: this.#parts.settings.maxCallBytes,
+    });
+    this.#calls.onCall(call, message);
+  }
+
+  onCallBody(call: number, chunk: Buffer): void {
+    this.#calls?.onCallBody(call, chunk);
   }
 
   /** The runtime ends with it, if it was the runtime that closed it; a function that did is given no more than that moment. */
@@ -384,6 +406,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
     this.#clearStartTimer();
     this.#stopReason ??= `the sandbox ${errors.howEnded(exit)}`;
     for (const tunnel of this.#tunnels.values()) tunnel.destroy();
+    this.#calls?.close();
     // Before whatever we made of its symptoms, such as a channel that was closed.
     const outOfMemory = this.#limits.ofExit(exit);
     const { orphans, untouched } = this.#work.abandon(outOfMemory ?? this.#stopError ?? errors.crashed(this.version.functionName, exit));
@@ -396,6 +419,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
   }
 
   #over(invocation: Invocation): void {
+    this.#calls?.endOf(invocation);
     if (this.#work.size === 0) this.idleSince = performance.now();
     this.#owner.onOver(this, invocation);
     if (this.#phase === 'draining' && this.#work.size === 0) this.kill(this.#stopReason ?? 'drained');

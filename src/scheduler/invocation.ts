@@ -28,6 +28,12 @@ export interface InvocationInput {
   requestId: string | null;
   /** Nobody waits at the other end: its deadline begins anew when an instance takes it, so that it has all of its time however long it stood in the line. */
   patient?: boolean;
+  /** Its time, when that is less than its function's timeout. Milliseconds. */
+  timeoutMs?: number;
+  /** How many functions have invoked one another before it; 0 when left out. */
+  depth?: number;
+  /** Of those functions, the versions whose invocations wait for this one. */
+  waiting?: readonly FunctionVersion[];
 }
 
 /** Where the answer goes. One of `reply`, `start` or `fail` is called first, once; after `start`: `write`s, then `end` or `fail`. */
@@ -72,6 +78,8 @@ export class Invocation {
   readonly sink: ReplySink;
   /** Milliseconds since the epoch. */
   readonly acceptedAt: number;
+  /** Milliseconds. */
+  readonly timeoutMs: number;
   deadline: number;
   /** performance.now() at acceptance and at dispatch. */
   readonly acceptedTick: number;
@@ -101,7 +109,8 @@ export class Invocation {
     this.sink = sink;
     this.acceptedAt = Date.now();
     this.acceptedTick = performance.now();
-    this.deadline = this.acceptedAt + version.timeoutMs;
+    this.timeoutMs = input.timeoutMs === undefined ? version.timeoutMs : Math.min(version.timeoutMs, input.timeoutMs);
+    this.deadline = this.acceptedAt + this.timeoutMs;
     this.start = start;
     this.clock = start === 'cold' ? 'start' : 'queue';
   }

@@ -75,7 +75,7 @@ export class Scheduler implements Machine {
     const functionInstances = known ?? this.#add(version);
     const invocation = new Invocation(input, version, sink, functionInstances.isWarm ? 'warm' : 'cold');
     this.#open.add(invocation);
-    invocation.deadlineTimer = setTimeout(() => this.#pastDeadline(invocation), version.timeoutMs);
+    invocation.deadlineTimer = setTimeout(() => this.#pastDeadline(invocation), invocation.timeoutMs);
     try {
       if (this.#draining)
         throw new HearthError('draining', 'The platform is shutting down and takes no more work. Try again in a few seconds.', { retryAfter: 5 });
@@ -243,7 +243,7 @@ export class Scheduler implements Machine {
 
   renewDeadline(invocation: Invocation): void {
     if (invocation.deadlineTimer) clearTimeout(invocation.deadlineTimer);
-    const { timeoutMs } = invocation.version;
+    const { timeoutMs } = invocation;
     invocation.deadline = Date.now() + timeoutMs;
     invocation.deadlineTimer = setTimeout(() => this.#pastDeadline(invocation), timeoutMs);
   }
@@ -305,7 +305,8 @@ export class Scheduler implements Machine {
 
   #pastDeadline(invocation: Invocation): void {
     invocation.deadlineTimer = null;
-    const { functionName, timeoutMs } = invocation.version;
+    const { timeoutMs } = invocation;
+    const { functionName } = invocation.version;
     // It found no instance when it came; whether one is being started now, or a busy one was waited for, is another matter.
     if (invocation.clock === 'start' && !this.#functions.get(invocation.version)?.isStarting) invocation.clock = 'queue';
     const where = {

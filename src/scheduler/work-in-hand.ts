@@ -77,6 +77,12 @@ export class WorkInHand {
     return this.#all.has(id);
   }
 
+  /** Of that frame id, if its turn has come and it is not over. */
+  running(id: number): Invocation | undefined {
+    const entry = this.#all.get(id);
+    return entry?.begun && !entry.isCancelled ? entry.invocation : undefined;
+  }
+
   hasCorrelation(correlationId: string): boolean {
     return this.#byCorrelation.has(correlationId);
   }

@@ -1,6 +1,7 @@
 import { HearthError } from '../../errors.ts';
 import { MAX_DEPTH, tooDeep } from '../../schemas/depth.ts';
 import type { FunctionVersion } from '../../schemas/function.ts';
+import { traceHeaders } from '../../schemas/trace-headers.ts';
 import { type AcceptRequest, DEFAULT_PRIORITY } from '../durable-invocations.ts';
 import { type DueDelivery, type InvocationPayload, outcomeName } from '../durable-queue.ts';
 import { DeliveryRefused } from './delivery-refused.ts';
@@ -54,11 +55,4 @@ export async function deliverToFunction(
     if (error instanceof HearthError && error.code === 'idempotency_key_reused') return;
     throw error;
   }
-}
-
-/** W3C Trace Context, as it came. */
-export function traceHeaders(headers: readonly string[]): string[] {
-  return headers.flatMap((name, index) =>
-    index % 2 === 0 && /^trace(parent|state)$/i.test(name) && headers[index + 1] !== undefined ? [name, headers[index + 1] as string] : [],
-  );
 }

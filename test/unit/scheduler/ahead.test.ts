@@ -91,10 +91,20 @@ beforeEach(() => {
     pool: { take: () => undefined, stock() {} },
     replyEndpoint: { accept() {}, close() {} },
     layers: { byId: (id) => ({ id, path: '/', name: null }) },
+    chains: undefined as never,
     secrets: { reveal: () => new Map() } as never,
     log: pino({ level: 'silent' }),
     settings: {
-      ...{ startTimeoutMs: 60_000, cancelGraceMs: 20, streamIdleMs: 60_000, maxReplyBytes: 1024, tmpBytes: 1024, queueTargetMs: 1000, cores: 1 },
+      ...{
+        startTimeoutMs: 60_000,
+        cancelGraceMs: 20,
+        streamIdleMs: 60_000,
+        maxCallBytes: 1024,
+        maxReplyBytes: 1024,
+        tmpBytes: 1024,
+        queueTargetMs: 1000,
+        cores: 1,
+      },
       limits: { memoryBytes: 1024, boundsMemory: true, rlimits: {} },
     },
   };

@@ -43,8 +43,21 @@ def import_libraries(layers):
         errors.fatal("the import of %s in advance has side effects only at times" % spoilt)
 
 
+class _Sdk:
+    """Finds `hearth`, which lies beside this package, when nobody else has a module of that name."""
+
+    @staticmethod
+    def find_spec(name, path=None, _target=None):
+        if name != "hearth" or path is not None:
+            return None
+        from importlib.util import spec_from_file_location
+
+        return spec_from_file_location(name, __file__.rpartition("/")[0].rpartition("/")[0] + "/hearth.py")
+
+
 def prepare():
     """Imports what loading needs, while nobody waits."""
+    sys.meta_path.append(_Sdk)
     import ctypes  # noqa: F401
     import gc  # noqa: F401
     import io  # noqa: F401

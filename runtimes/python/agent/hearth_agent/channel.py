@@ -10,6 +10,7 @@ from . import frames
 DESCRIPTOR = 3
 READ_BYTES = 65536
 _STREAM_FRAMES = (frames.STREAM_DATA_IN, frames.STREAM_CLOSE_IN)
+_CALL_FRAMES = (frames.CALL_REPLY, frames.CALL_REPLY_BODY, frames.CALL_FAILED)
 
 
 class ChannelClosed(Exception):
@@ -27,6 +28,8 @@ class Channel:
         self.received = deque()
         #: Takes the frames of streams; None where nothing listens.
         self.on_stream = None
+        #: Takes the frames of calls; None until the function has made one.
+        self.on_call = None
         self.reading = allocate_lock()
         self.writing = allocate_lock()
 
@@ -55,14 +58,23 @@ class Channel:
         self.take(data)
         return True
 
+    def receive_some(self, size):
+        """Bytes for `take`; waits for them. The caller holds `reading`."""
+        return self._recv(size)
+
     def take(self, data):
         if not data:
             raise ChannelClosed
         received = self.received
         for frame in self.decoder.feed(data):
-            # Sorted out here, under `reading`, so that a stream's frames keep their order whoever reads them.
-            if frame[0] in _STREAM_FRAMES and self.on_stream is not None:
+            # Sorted out here, under `reading`, so that the frames of a stream or call keep their order whoever reads them.
+            kind = frame[0]
+            if kind < frames.STREAM_DATA_IN:
+                received.append(frame)
+            elif kind in _STREAM_FRAMES and self.on_stream is not None:
                 self.on_stream(frame)
+            elif kind in _CALL_FRAMES and self.on_call is not None:
+                self.on_call(frame)
             else:
                 received.append(frame)
 

@@ -14,6 +14,8 @@ from .request import VARIABLES
 
 #: Where a spare's socket is while it waits.
 _CONTROL = 3
+#: Where the template takes calls of other functions; None when it takes none.
+calls_address = None
 #: More than the template hands over.
 _MAX_ENVIRONMENT = 131072
 

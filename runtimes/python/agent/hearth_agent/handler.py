@@ -10,6 +10,10 @@ from .output import Outputs
 from .request import make_context, make_message
 
 
+#: Of this process, once the function is loaded.
+server = None
+
+
 def load(channel, load, source, listener):
     """Loads the function, says Ready, and returns what serves invocations for ever."""
     name = load["function"]
@@ -21,6 +25,7 @@ def load(channel, load, source, listener):
     loading.make_module("__main__", None).__dict__.pop("__file__")  # not the agent's own, for whoever looks
     function = _find_handler(name, source)
     where = load.get("streamListen")
+    global server
     server = Server(channel, outputs, current, function, name, where["name"] if where else "message_queue")
     if listener is not None:
         from .tunnel_thread import TunnelThread
@@ -74,6 +79,12 @@ class Server:
         self.message_queue = message_queue
         self.tunnel = None
         self.closing = False
+        #: Thread that always reads the channel; None where it is read between two invocations only.
+        self.reader = None
+        #: The event loop of an asynchronous handler.
+        self.loop = None
+        #: What it has called; None until it calls something.
+        self.calls = None
         #: Invocations whose body hasn't come in whole.
         self.incomplete = {}
 

@@ -1,6 +1,7 @@
 """An asynchronous handler: one event loop in the main thread, as many invocations at a time as come."""
 
 import os
+from _thread import get_ident
 
 from . import result
 from .channel import ChannelClosed
@@ -14,6 +15,8 @@ def serve(server, _concurrency):
 
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+    server.reader = get_ident()
+    server.loop = loop
     _LoopServer(server, loop, asyncio).start()
     loop.run_forever()
     os._exit(0)

@@ -1,6 +1,6 @@
 """A synchronous handler, several at a time: threads, made when needed, kept and reused."""
 
-from _thread import allocate_lock
+from _thread import allocate_lock, get_ident
 
 from .handler import run_sync
 
@@ -10,6 +10,7 @@ def serve(server, concurrency):
     from queue import SimpleQueue
 
     variable = server.use_context_variable()
+    server.reader = get_ident()
     calls = SimpleQueue()
     lock = allocate_lock()
     busy = 0

@@ -64,6 +64,13 @@ class Template:
         self._spare_due = True
         self._cores = len(os.sched_getaffinity(0))
         child.prepare()
+        self._relay = None
+        if load.get("calls"):
+            from .call_relay import CallRelay
+
+            self._relay = CallRelay(self._watch, self._unwatch, self._outbox.send, self._caller_of)
+            child.calls_address = self._relay.address
+            self._channel.on_call = self._relay.deliver
         where = load.get("streamListen")
         if where is not None:
             resolve.warm_up(where["name"], where["port"])
@@ -119,6 +126,8 @@ class Template:
             self._paused = full
             if self._tunnel is not None:
                 self._tunnel.pause(full)
+            if self._relay is not None:
+                self._relay.pause(full)
             for invocation in self._running.values():
                 self._watch_pipes(invocation)
         if self._closing and not (self._running or self._receiving or self._finishing or self._outbox.size):
@@ -206,6 +215,14 @@ class Template:
         self._running[process.pid] = invocation
         self._watch_pipes(invocation)
 
+    def _caller_of(self, pid):
+        """The invocation that a process belongs to: its id on the channel, or None."""
+        try:
+            invocation = self._running.get(os.getsid(pid))
+        except OSError:
+            return None
+        return None if invocation is None else invocation.ident
+
     def _fork_failed(self, invocation, error):
         payload = json.dumps({"type": "ForkFailed", "message": "no process could be made for the invocation: %s" % error}).encode()
         self._outbox.send(frames.encode(frames.FAILED, invocation.ident, payload))
@@ -214,6 +231,8 @@ class Template:
         known = [*self._callbacks, self._wake, self._wake_write, self._sock.fileno(), self._list or 0]
         if self._tunnel is not None:
             known += self._tunnel.descriptors()
+        if self._relay is not None:
+            known += self._relay.descriptors()
         for invocation in (*self._running.values(), *self._finishing):
             known += invocation.pipes
         return max(known)
