@@ -97,9 +97,10 @@ export const ConfigSchema = Type.Object(
         tmp_bytes: bytes(64 * MIB, 'Size of the private /tmp of a sandbox.'),
         uid_base: Type.Integer({
           minimum: 1,
-          maximum: 4_000_000_000,
+          // Node.js takes ids below 2³¹, and zygotes have theirs ten millions above.
+          maximum: 2_130_000_000,
           default: 1_900_000_000,
-          description: 'First of the user ids that sandboxes run as when the platform is root.',
+          description: 'First of the user ids that sandboxes run as when the platform is root; it takes them from the 20 millions from there on.',
         }),
         extra_binds: Type.Array(Type.String(), { default: [], description: 'Host paths that every sandbox sees read-only at the same place.' }),
       },

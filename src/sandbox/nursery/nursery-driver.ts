@@ -18,7 +18,7 @@ const NAME = 'nursery';
 export interface NurseryOptions extends DriverOptions {
   /** Folder on the host that holds the zygote's code, runtimes/python/zygote. */
   zygoteFolder: string;
-  /** First of the user ids that zygotes, with their sandboxes, run under when the platform is root. Default 1 910 000 000. */
+  /** First of the user ids that zygotes, with their sandboxes, run under when the platform is root. Default: ten millions above `uidBase`. */
   zygoteUidBase?: number;
   /** Layer sets with a zygote at the same time. Default 8. */
   maxZygotes?: number;

@@ -6,11 +6,13 @@ import { findTools, stageTools } from '../bubblewrap/tools.ts';
 import { UidAllocator } from '../bubblewrap/uid-allocator.ts';
 import { inheritedDescriptors } from '../inherited-descriptors.ts';
 import { type Interpreter, inspectInterpreter } from '../interpreter.ts';
+import { DEFAULT_UID_BASE } from '../options.ts';
 import type { NurseryOptions } from './nursery-driver.ts';
 import { type ReadyReport, Zygote } from './zygote.ts';
 import { zygotePlan } from './zygote-plan.ts';
 
-const DEFAULT_UID_BASE = 1_910_000_000;
+/** Between the first user id of sandboxes by bubblewrap and that of zygotes: more than there will ever be sandboxes. */
+const UID_DISTANCE = 10_000_000;
 const DEFAULT_MAX = 8;
 const DEFAULT_IDLE_MS = 30 * 60_000;
 /** Milliseconds from the end of a zygote to the start of its successor: doubled with each that ends soon after its start. */
@@ -48,7 +50,7 @@ export class Zygotes {
 
   constructor(options: Options) {
     this.#options = options;
-    this.#uids = new UidAllocator(options.zygoteUidBase ?? DEFAULT_UID_BASE);
+    this.#uids = new UidAllocator(options.zygoteUidBase ?? (options.uidBase ?? DEFAULT_UID_BASE) + UID_DISTANCE);
     const idleMs = options.zygoteIdleMs ?? DEFAULT_IDLE_MS;
     this.#sweep = setInterval(() => this.#endIdle(idleMs), Math.max(1000, idleMs / 4)).unref();
   }
