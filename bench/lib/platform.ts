@@ -57,14 +57,20 @@ export class BenchPlatform implements AsyncDisposable {
     return BenchPlatform.#startIn(folder, data, options);
   }
 
-  /** SIGTERM, and its data folder as it left it. The caller removes what it is in. */
-  static async runIn(folder: string, data: string, options: PlatformOptions, work: (platform: BenchPlatform) => Promise<void>): Promise<void> {
+  /** SIGTERM, and its data folder as it left it. The caller removes what it is in. @returns how its process ended */
+  static async runIn(
+    folder: string,
+    data: string,
+    options: PlatformOptions,
+    work: (platform: BenchPlatform) => Promise<void>,
+  ): Promise<{ exitCode: number | null; signalCode: NodeJS.Signals | null }> {
     const platform = await BenchPlatform.#startIn(folder, data, options);
     try {
       await work(platform);
     } finally {
       await platform.#child[Symbol.asyncDispose]();
     }
+    return platform.#child.process;
   }
 
   static async #startIn(folder: string, data: string, { libraries, nodeArguments = [], environment = {} }: PlatformOptions): Promise<BenchPlatform> {

@@ -34,8 +34,10 @@ export class Footprint {
 
   take(): Holdings {
     this.observe();
+    // Who is dead stays dead: in a long life they would be many.
+    for (const process of this.#seen) if (!isAlive(process)) this.#seen.delete(process);
     return {
-      processes: [...this.#seen].filter(isAlive).sort(),
+      processes: [...this.#seen].sort(),
       descriptors: descriptorsOf(this.#pid).sort(),
       mounts: readFileSync(`/proc/${this.#pid}/mountinfo`, 'utf8').split('\n'),
       files: filesUnder(this.#dataFolder)
