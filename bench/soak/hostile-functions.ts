@@ -73,7 +73,7 @@ export const HOSTILE_FUNCTIONS: readonly HostileFunction[] = [
   { name: 'flood-lines', code: handler('import sys', 'while True: sys.stderr.write("\\n")'), statuses: ENDED },
   { name: 'flood-stdout-script', code: 'while True: print("x" * 10000)', statuses: ENDED },
   { name: 'large-reply', code: handler('return b"x" * 50_000_000'), statuses: ENDED },
-  { name: 'endless-reply', code: handler('while True: yield b"x" * 65536'), statuses: [200] },
+  { name: 'endless-reply', code: handler('while True: yield b"x" * 65536'), statuses: [200, 504] },
   {
     name: 'huge-headers',
     code: handler('return {"statusCode": 200, "headers": {"X-%d" % n: "v" * 1000 for n in range(1000)}, "body": ""}'),
