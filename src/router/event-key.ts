@@ -58,11 +58,6 @@ export function parseEventKey(text: string): EventKey {
   return { kind: 'http', verb: verb.toUpperCase(), path: canonical, segments: parseSegments(canonical, text) };
 }
 
-/** Functions that are called by their clock alone are no business of the router's. */
-export function isCronKey(text: string): boolean {
-  return text.startsWith('cron|');
-}
-
 function parseCronKey(text: string): CronKey {
   const [, timezone = 'UTC', expression = ''] = /^(?:TZ=(\S*)\s+)?(.*)$/s.exec(text.trim()) ?? [];
   return { kind: 'cron', timezone, expression: expression.trim().replace(/\s+/g, ' ') };

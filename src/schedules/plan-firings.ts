@@ -5,7 +5,7 @@ import { dueAt, moveTo } from './cursor.ts';
 /** Noticed later than that, an instant is missed: the machine slept, or its clock was set. */
 const ON_TIME_MS = 10_000;
 /** Missed instants of one schedule that get a firing each, at most; the latest. */
-export const MAX_CATCH_UP = 100;
+const MAX_CATCH_UP = 100;
 /** Firings of one schedule that are queued or running, at most. */
 export const MAX_OPEN = 1000;
 

@@ -26,7 +26,7 @@ export interface Changed<C extends ScheduleChange = ScheduleChange> {
 }
 
 /** Schedules whose changes are decided on at a time, so that requests don't wait long for the event loop; and what one commit has at most. */
-const BATCH = 100;
+const BATCH = 25;
 const PAGE = 1000;
 const NO_FIRINGS: ReadonlyMap<string, FiringRecord> = new Map();
 
@@ -122,12 +122,11 @@ export class ScheduleBook {
     const decided: { request: Request; change: ScheduleChange }[] = [];
     const removals: Request[] = [];
     const names = new Set<string>();
+    const requests = this.#requests;
     const later: Request[] = [];
-    for (const [index, request] of this.#requests.entries()) {
-      if (names.size >= BATCH) {
-        later.push(...this.#requests.slice(index));
-        break;
-      }
+    let index = 0;
+    for (; index < requests.length && names.size < BATCH; index++) {
+      const request = requests[index] as Request;
       if (names.has(request.name)) {
         later.push(request);
         continue;
@@ -145,7 +144,8 @@ export class ScheduleBook {
         request.reject(error);
       }
     }
-    this.#requests = later;
+    // A step may have asked for more, which stands at the end of the same list.
+    this.#requests = later.concat(requests.slice(index));
     if (decided.length > 0) await this.#commit(decided);
     for (const request of removals) {
       try {

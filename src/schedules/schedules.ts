@@ -20,8 +20,8 @@ export interface ScheduleParts {
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void; error(fields: object, message: string): void };
 }
 
-/** Schedules that are fired at a time. */
-const BATCH = 100;
+/** Schedules that are dealt with at a time, so that requests don't wait long for the event loop. */
+const BATCH = 25;
 /** A clock that is behind the last look by more was set back. Milliseconds. */
 const SET_BACK_MS = 30_000;
 
@@ -93,6 +93,7 @@ export class Schedules {
     const now = clock();
     this.#lastLook = now;
     const late: string[] = [];
+    const fresh = new Map<string, number>();
     for (const version of this.#inForce.versions()) {
       const { functionName, eventKey, createdAt } = version;
       for (const firing of this.#book.open(functionName).values()) this.#deliveries.deliver(firing, true);
@@ -100,10 +101,7 @@ export class Schedules {
       if (record?.eventKey !== eventKey) {
         this.#firings.wasDown(functionName);
         // One that the last process had no time to write down begins with its version.
-        this.#tasks.run(async () => {
-          await this.#adopt(functionName, record ? now : Math.min(now, createdAt));
-          await this.#firings.fire(functionName);
-        });
+        fresh.set(functionName, record ? now : Math.min(now, createdAt));
       } else if (record.dueAt !== null && record.dueAt <= now) {
         this.#firings.wasDown(functionName);
         late.push(functionName);
@@ -113,7 +111,11 @@ export class Schedules {
     for (const notice of await store.scheduleNotices()) this.#deliveries.tell(notice, true);
     if (this.#inForce.size > 0) log.info({ schedules: this.#inForce.size, late: late.length }, 'schedules are in force');
     this.#tasks.run(async () => {
-      await this.#setBack(now);
+      await this.#setBack(now, (name) => (this.#book.get(name)?.lastAt ?? this.#inForce.get(name)?.version.createdAt ?? now) > now);
+      await this.#inBatches([...fresh.keys()], async (name) => {
+        await this.#adopt(name, fresh.get(name) as number);
+        await this.#firings.fire(name);
+      });
       await this.#inBatches(late, (name) => this.#firings.fire(name));
     });
     this.#timer.start();
@@ -188,7 +190,7 @@ export class Schedules {
     this.#lastLook = now;
     this.#tasks.run(async () => {
       try {
-        if (isBack) await this.#setBack(now);
+        if (isBack) await this.#setBack(now, (name) => (this.#book.get(name)?.nextAt ?? now) > now);
         for (let due = this.#timer.take(BATCH); due.length > 0 && !this.#stopped; due = this.#timer.take(BATCH)) {
           await Promise.all(due.map((name) => this.#firings.fire(name)));
         }
@@ -198,13 +200,9 @@ export class Schedules {
     });
   }
 
-  /** The clock may be behind what has been fired. */
-  async #setBack(now: number): Promise<void> {
-    const ahead = this.#book.names().filter((name) => {
-      const record = this.#book.get(name);
-      return record !== undefined && (record.lastAt ?? record.nextAt ?? now) > now;
-    });
-    await this.#inBatches(ahead, async (name) => {
+  /** The clock may be behind what has been fired. @param isAhead tells without reckoning for which schedules that may be so */
+  async #setBack(now: number, isAhead: (name: string) => boolean): Promise<void> {
+    await this.#inBatches(this.#book.names().filter(isAhead), async (name) => {
       await this.#inForce.change(name, ({ record, policy, times }) => {
         const schedule = rewind(record, times, policy, now);
         return schedule ? { schedule, firings: [], notices: [] } : null;
