@@ -5,6 +5,7 @@ import type { FunctionVersion } from '../schemas/function.ts';
 import type { InvocationState } from '../schemas/records.ts';
 import type { Changes } from './changes.ts';
 import type {
+  Acceptance,
   DeadLetterFilter,
   DurableQueue,
   InvocationDetail,
@@ -12,6 +13,7 @@ import type {
   LaneKey,
   Lease,
   ListFilter,
+  NewInvocation,
   QueuedInvocation,
 } from './durable-queue.ts';
 
@@ -69,10 +71,33 @@ export class DurableInvocations {
    * @throws HearthError idempotency_key_reused, invalid_request (the callback URL), storage_full, store_unavailable, queue_full
    */
   async accept(request: AcceptRequest): Promise<Accepted> {
+    const acceptance = await this.#parts.queue.accept(this.#newInvocation(request));
+    if (acceptance.kind === 'mismatch') {
+      throw new HearthError(
+        'idempotency_key_reused',
+        `The idempotency key was used for the invocation ${acceptance.id}, with another method, target or body. A new request needs a new key.`,
+        { extra: { invocation_id: acceptance.id } },
+      );
+    }
+    return this.#accepted(acceptance);
+  }
+
+  /**
+   * Resolves once all of them are on the disk, in one commit; none is when it rejects.
+   * @returns in their order
+   * @throws HearthError as `accept`
+   */
+  async acceptAll(requests: readonly AcceptRequest[]): Promise<Accepted[]> {
+    const acceptances = await this.#parts.queue.acceptAll(requests.map((request) => this.#newInvocation(request)));
+    return acceptances.map((acceptance) => this.#accepted(acceptance));
+  }
+
+  /** @throws HearthError draining, invalid_request */
+  #newInvocation(request: AcceptRequest): NewInvocation {
     const { version, payload, callbackUrl, idempotencyKey } = request;
     if (this.#ending.signal.aborted) throw draining();
     if (callbackUrl !== null) this.#parts.checkCallback(callbackUrl);
-    const acceptance = await this.#parts.queue.accept({
+    return {
       id: request.id ?? newInvocationId(),
       functionName: version.functionName,
       versionNumber: version.number,
@@ -84,14 +109,10 @@ export class DurableInvocations {
       destinations: version.destinations,
       replayOf: null,
       idempotency: idempotencyKey === null ? null : { key: idempotencyKey, fingerprint: fingerprint(payload), keepMs: this.#parts.keepKeysMs },
-    });
-    if (acceptance.kind === 'mismatch') {
-      throw new HearthError(
-        'idempotency_key_reused',
-        `The idempotency key was used for the invocation ${acceptance.id}, with another method, target or body. A new request needs a new key.`,
-        { extra: { invocation_id: acceptance.id } },
-      );
-    }
+    };
+  }
+
+  #accepted(acceptance: Exclude<Acceptance, { kind: 'mismatch' }>): Accepted {
     if (acceptance.kind === 'repeated') return { id: acceptance.id, state: acceptance.state, repeated: true };
     this.#parts.offer(acceptance.lane, acceptance.dueAt);
     return { id: acceptance.id, state: 'queued', repeated: false };

@@ -27,6 +27,12 @@ export interface DurableQueue {
   /** Resolves once it is durable; not before. A known idempotency key leads to the invocation that it was first used for, or to a conflict. */
   accept(invocation: NewInvocation): Promise<Acceptance>;
 
+  /**
+   * All of them in one commit, or none. Also rejects with idempotency_key_reused, naming the place in the list, when a key was used for another request.
+   * @returns as `accept`, in their order
+   */
+  acceptAll(invocations: readonly NewInvocation[]): Promise<Exclude<Acceptance, { kind: 'mismatch' }>[]>;
+
   /** Lanes that have queued invocations, due or not. */
   lanes(): Promise<LaneKey[]>;
   /**

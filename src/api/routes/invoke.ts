@@ -1,17 +1,18 @@
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { HearthError } from '../../errors.ts';
-import { DEFAULT_PRIORITY, MAX_DELAY_MS } from '../../queue/durable-invocations.ts';
-import { parseEventKey } from '../../router/event-key.ts';
+import { type AcceptRequest, DEFAULT_PRIORITY, MAX_DELAY_MS } from '../../queue/durable-invocations.ts';
 import { parseDuration } from '../../schemas/duration.ts';
 import type { FunctionVersion } from '../../schemas/function.ts';
 import type { Api } from '../api.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { problems } from '../wire/common.ts';
 import { Invocation, InvocationState, queuedInvocation } from '../wire/invocations.ts';
+import { HEADER_NAME, HeaderMap } from '../wire/invoke.ts';
+import { InvocationLine, MAX_LINES, parseInvocationLines, wrong } from './invocation-lines.ts';
+import { invalid, payloadOf } from './invocation-payload.ts';
 
 /** What the queue adds to the function's own time before who waits is answered all the same. Milliseconds. */
 const WAIT_MARGIN_MS = 10_000;
-const HEADER_NAME = "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$";
 
 const Body = Type.Object(
   {
@@ -23,7 +24,7 @@ const Body = Type.Object(
     version: Type.Optional(Type.Integer({ minimum: 1, description: 'Default: the current one.' })),
     verb: Type.Optional(Type.String({ pattern: HEADER_NAME, description: "Default: the event key's, or POST." })),
     path: Type.Optional(Type.String({ pattern: '^/', maxLength: 8192, description: "With the query. Default: the event key's." })),
-    headers: Type.Optional(Type.Record(Type.String({ pattern: HEADER_NAME }), Type.String({ pattern: '^[^\\r\\n\\0]*$', maxLength: 8192 }))),
+    headers: Type.Optional(HeaderMap),
     body: Type.Optional(Type.Unknown({ description: 'Any JSON value; the function gets its text.' })),
     body_base64: Type.Optional(Type.String({ description: 'Instead of `body`: any bytes.' })),
     delay: Type.Optional(Type.String({ description: 'Not run before so long: `500ms`, `30s`, `5m`, `2h`; at most 30d.', examples: ['30s'] })),
@@ -40,6 +41,21 @@ const Body = Type.Object(
   { additionalProperties: false },
 );
 
+const Many = Type.Object({
+  invocations: Type.Array(Type.Object({ id: Type.String(), state: InvocationState }), { description: 'In the order of the lines.' }),
+});
+
+const NDJSON = 'application/x-ndjson';
+
+/** A body of the type NDJSON, unread. */
+class Batch {
+  readonly text: Buffer;
+
+  constructor(text: Buffer) {
+    this.text = text;
+  }
+}
+
 export function invokeRoutes(app: Api, { registry, store, durable }: Pick<ApiDependencies, 'registry' | 'store' | 'durable'>): void {
   async function versionOf(functionName: string, number: number | undefined): Promise<FunctionVersion> {
     const current = registry.get(functionName);
@@ -50,89 +66,110 @@ export function invokeRoutes(app: Api, { registry, store, durable }: Pick<ApiDep
     return version;
   }
 
-  app.post(
-    '/functions/:function_name/invocations',
-    {
-      config: { role: 'deploy' },
-      schema: {
-        summary: 'Run a function through the queue',
-        description: 'At least once, and tried again by its `retry`. `GET /invocations/{id}` tells what comes of it.',
-        tags: ['invocations'],
-        params: Type.Object({ function_name: Type.String() }),
-        body: Type.Object(Body.properties, { additionalProperties: false, examples: [{ mode: 'async', body: { name: 'Valera' } }] }),
-        response: {
-          200: Invocation,
-          202: Type.Object({ id: Type.String(), state: InvocationState, status_url: Type.String() }),
-          ...problems(
-            'invalid_request',
-            'not_found',
-            'unknown_version',
-            'conflict',
-            'idempotency_key_reused',
-            'queue_full',
-            'storage_full',
-            'store_unavailable',
-            'draining',
-          ),
+  async function acceptMany(functionName: string, { text }: Batch): Promise<Static<typeof Many>> {
+    const version = await versionOf(functionName, undefined);
+    checkAsync(version);
+    const requests = parseInvocationLines(text).map(({ line, invocation }) => requestOf(version, line, invocation));
+    const accepted = await durable.acceptAll(requests);
+    return { invocations: accepted.map(({ id, state }) => ({ id, state })) };
+  }
+
+  const invokeRoute = (scope: Api) =>
+    scope.post(
+      '/functions/:function_name/invocations',
+      {
+        config: { role: 'deploy' },
+        schema: {
+          summary: 'Run a function through the queue',
+          description:
+            'At least once, and tried again by its `retry`. `GET /invocations/{id}` tells what comes of it. As `application/x-ndjson`: a batch, one asynchronous invocation ' +
+            `a line, at most ${MAX_LINES}; all of them are accepted in one commit, or none, and the answer has their ids in the order of the lines.`,
+          tags: ['invocations'],
+          params: Type.Object({ function_name: Type.String() }),
+          body: {
+            content: {
+              'application/json': {
+                schema: Type.Object(Body.properties, { additionalProperties: false, examples: [{ mode: 'async', body: { name: 'Valera' } }] }),
+              },
+              [NDJSON]: { schema: Type.Unsafe<Batch>({ description: `Each line: ${Object.keys(InvocationLine.properties).join(', ')}` }) },
+            },
+          },
+          response: {
+            200: Invocation,
+            202: Type.Union([Type.Object({ id: Type.String(), state: InvocationState, status_url: Type.String() }), Many]),
+            ...problems(
+              'invalid_request',
+              'malformed_request',
+              'not_found',
+              'unknown_version',
+              'conflict',
+              'idempotency_key_reused',
+              'queue_full',
+              'storage_full',
+              'store_unavailable',
+              'draining',
+            ),
+          },
         },
       },
-    },
-    async (request, reply) => {
-      const { mode = 'async', headers = {}, body, body_base64: base64, delay, priority = DEFAULT_PRIORITY } = request.body;
-      const version = await versionOf(request.params.function_name, request.body.version);
-      if (mode === 'async' && version.asyncMode === 'never') {
-        throw new HearthError('conflict', `The function "${version.functionName}" is registered with "async": "never"; call it with "mode": "sync".`);
-      }
-      const delayMs = delay === undefined ? 0 : parseDuration(delay);
-      if (delayMs === undefined || delayMs > MAX_DELAY_MS) throw invalid('delay', 'is to be a number with a unit, such as 30s, of at most 30d');
-      const event = parseEventKey(version.eventKey);
-      const key = event.kind === 'http' ? event : { verb: 'POST', path: `/schedules/${version.functionName}` };
-      const rawPath = request.body.path ?? key.path;
-      const question = rawPath.indexOf('?');
-      const content = bodyOf(body, base64);
-      const list = Object.entries(headers).flat();
-      if (content?.json && !Object.keys(headers).some((name) => name.toLowerCase() === 'content-type')) list.push('Content-Type', 'application/json');
-      const accepted = await durable.accept({
-        version,
-        mode,
-        payload: {
-          trigger: 'api',
-          verb: request.body.verb ?? (key.verb === '*' ? 'POST' : key.verb),
-          path: question < 0 ? rawPath : rawPath.slice(0, question),
-          rawPath,
-          query: question < 0 ? '' : rawPath.slice(question + 1),
-          params: {},
-          headers: list.filter((_, index) => !/^x-(correlation-id|hearth-attempt)$/i.test(list[index - (index % 2)] as string)),
-          body: content?.bytes ?? null,
-          requestId: null,
-        },
-        delayMs,
-        priority,
-        callbackUrl: request.body.callback_url ?? one(request.headers['x-callback-url']) ?? null,
-        idempotencyKey: request.body.idempotency_key ?? one(request.headers['idempotency-key'])?.replace(/^"(.*)"$/, '$1') ?? null,
-      });
-      if (mode === 'sync') {
-        const detail = await durable.waitFor(accepted.id, version.timeoutMs + delayMs + WAIT_MARGIN_MS);
-        if (detail) return reply.code(200).send(queuedInvocation(detail));
-      }
-      const url = `/invocations/${accepted.id}`;
-      return reply.code(202).header('location', url).send({ id: accepted.id, state: accepted.state, status_url: url });
-    },
-  );
+      async (request, reply) => {
+        const { function_name: functionName } = request.params;
+        // Which of the two it is its media type has decided.
+        const asked = request.body as unknown as Batch | Static<typeof Body>;
+        if (asked instanceof Batch) return reply.code(202).send(await acceptMany(functionName, asked));
+        const { mode = 'async', delay, priority = DEFAULT_PRIORITY } = asked;
+        const version = await versionOf(functionName, asked.version);
+        if (mode === 'async') checkAsync(version);
+        const delayMs = delay === undefined ? 0 : parseDuration(delay);
+        if (delayMs === undefined || delayMs > MAX_DELAY_MS) throw invalid('delay', 'is to be a number with a unit, such as 30s, of at most 30d');
+        const accepted = await durable.accept({
+          version,
+          mode,
+          payload: payloadOf(version, asked),
+          delayMs,
+          priority,
+          callbackUrl: asked.callback_url ?? one(request.headers['x-callback-url']) ?? null,
+          idempotencyKey: asked.idempotency_key ?? one(request.headers['idempotency-key'])?.replace(/^"(.*)"$/, '$1') ?? null,
+        });
+        if (mode === 'sync') {
+          const detail = await durable.waitFor(accepted.id, version.timeoutMs + delayMs + WAIT_MARGIN_MS);
+          if (detail) return reply.code(200).send(queuedInvocation(detail));
+        }
+        const url = `/invocations/${accepted.id}`;
+        return reply.code(202).header('location', url).send({ id: accepted.id, state: accepted.state, status_url: url });
+      },
+    );
+
+  // In a scope of its own: no other route takes that media type.
+  app.register(async (scope: Api) => {
+    scope.addContentTypeParser(NDJSON, { parseAs: 'buffer' }, (_request, body, done) => done(null, new Batch(body as Buffer)));
+    invokeRoute(scope);
+  });
 }
 
-/** @throws HearthError invalid_request */
-function bodyOf(body: unknown, base64: string | undefined): { bytes: Buffer; json: boolean } | null {
-  if (base64 === undefined) return body === undefined ? null : { bytes: Buffer.from(JSON.stringify(body)), json: true };
-  if (body !== undefined) throw invalid('body_base64', 'and body can not both be given');
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) throw invalid('body_base64', 'is no base64 text');
-  return { bytes: Buffer.from(base64, 'base64'), json: false };
+/** @throws HearthError conflict */
+function checkAsync(version: FunctionVersion): void {
+  if (version.asyncMode !== 'never') return;
+  throw new HearthError('conflict', `The function "${version.functionName}" is registered with "async": "never"; call it with "mode": "sync".`);
+}
+
+/** @throws HearthError malformed_request that names the line */
+function requestOf(version: FunctionVersion, line: number, invocation: InvocationLine): AcceptRequest {
+  try {
+    return {
+      version,
+      payload: payloadOf(version, invocation),
+      mode: 'async',
+      delayMs: invocation.delay_ms ?? 0,
+      priority: invocation.priority ?? DEFAULT_PRIORITY,
+      callbackUrl: null,
+      idempotencyKey: invocation.idempotency_key ?? null,
+    };
+  } catch (error) {
+    throw wrong(line, (error as Error).message.replace(/\.$/, ''));
+  }
 }
 
 function one(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
-}
-
-function invalid(field: string, message: string): HearthError {
-  return new HearthError('invalid_request', `${field} ${message}.`, { extra: { errors: [{ field, message }] } });
 }

@@ -1,3 +1,4 @@
+import { HearthError } from '../../errors.ts';
 import type { Destinations } from '../../schemas/destination.ts';
 import type { InvocationState } from '../../schemas/records.ts';
 import type { Acceptance, NewInvocation } from '../durable-queue.ts';
@@ -5,7 +6,7 @@ import type { BlockingQueue } from './messages.ts';
 import type { Session } from './operations.ts';
 import { headOf, payloadFromRow } from './rows.ts';
 
-type AcceptOperations = Pick<BlockingQueue, 'accept' | 'replay' | 'input'>;
+type AcceptOperations = Pick<BlockingQueue, 'accept' | 'acceptAll' | 'replay' | 'input'>;
 
 const INPUT_SELECT =
   'SELECT j.function_name, j.version_number, j.mode, j.trigger_kind, j.verb, j.path, j.request_id, j.priority, j.destinations, i.head, i.body FROM jobs j JOIN inputs i ON i.seq = j.seq WHERE j.id = ?';
@@ -71,6 +72,13 @@ export function acceptOperations({ db, now }: Session): AcceptOperations {
 
   return {
     accept,
+    acceptAll: (invocations) =>
+      invocations.map((invocation, index) => {
+        const acceptance = accept(invocation);
+        if (acceptance.kind !== 'mismatch') return acceptance;
+        const why = `its idempotency key was used for the invocation ${acceptance.id}, with another method, target or body`;
+        throw new HearthError('idempotency_key_reused', `Invocation ${index + 1} of ${invocations.length}: ${why}. None was accepted.`);
+      }),
     replay: (id, newId) => {
       const row = db.statement(INPUT_SELECT).get(id);
       if (!row) return undefined;

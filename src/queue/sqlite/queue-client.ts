@@ -102,9 +102,8 @@ export async function createQueueClient(worker: Worker, file: string, log: Queue
     });
   }
 
-  async function accept(invocation: NewInvocation) {
-    const { body } = invocation.payload;
-    const bytes = OVERHEAD_BYTES + (body?.length ?? 0);
+  /** Counts what waits to be written. @throws HearthError queue_full */
+  async function bounded<T>(bytes: number, write: () => Promise<T>): Promise<T> {
     if (waitingBytes > 0 && waitingBytes + bytes > MAX_WAITING_BYTES) {
       throw new HearthError('queue_full', 'More asynchronous invocations come than the disk can write down. Try again in a second.', {
         retryAfter: 1,
@@ -113,9 +112,7 @@ export async function createQueueClient(worker: Worker, file: string, log: Queue
     }
     waitingBytes += bytes;
     try {
-      // A view is sent with all of the memory that it is a view of.
-      const payload = { ...invocation.payload, body: body && Uint8Array.prototype.slice.call(body) };
-      return await call('accept', { ...invocation, payload });
+      return await write();
     } finally {
       waitingBytes -= bytes;
     }
@@ -133,7 +130,11 @@ export async function createQueueClient(worker: Worker, file: string, log: Queue
   }
 
   return {
-    accept,
+    accept: (invocation) => bounded(bytesOf(invocation), () => call('accept', detached(invocation))),
+    acceptAll: (invocations) => {
+      const bytes = invocations.reduce((sum, invocation) => sum + bytesOf(invocation), 0);
+      return bounded(bytes, () => call('acceptAll', invocations.map(detached)));
+    },
     lanes: () => call('lanes'),
     take: (lane, limit, leaseMs) => call('take', lane, limit, leaseMs),
     heartbeat: (leases) => call('heartbeat', leases),
@@ -167,4 +168,14 @@ export async function createQueueClient(worker: Worker, file: string, log: Queue
       return closing;
     },
   };
+}
+
+function bytesOf({ payload }: NewInvocation): number {
+  return OVERHEAD_BYTES + (payload.body?.length ?? 0);
+}
+
+/** A view is sent with all of the memory that it is a view of. */
+function detached(invocation: NewInvocation): NewInvocation {
+  const { payload } = invocation;
+  return { ...invocation, payload: { ...payload, body: payload.body && Uint8Array.prototype.slice.call(payload.body) } };
 }

@@ -20,6 +20,7 @@ const SWEEP_INTERVAL_MS = 250;
  */
 const COMMIT: Record<QueueMethod, 'acknowledged' | 'remembered' | 'none'> = {
   accept: 'acknowledged',
+  acceptAll: 'acknowledged',
   replay: 'acknowledged',
   settle: 'acknowledged',
   cancel: 'acknowledged',
