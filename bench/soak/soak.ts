@@ -52,8 +52,12 @@ export interface SoakReport {
   problems: readonly string[];
 }
 
-/** Loads a platform with everything that does harm, watches what it holds, and looks what is left. @throws Error when there is no platform to be had */
-export async function soak(options: SoakOptions, say: (text: string) => void): Promise<SoakReport> {
+/**
+ * Loads a platform with everything that does harm, watches what it holds, and looks what is left.
+ * @param interrupted ends the platform and gives up: rejects with its reason
+ * @throws Error when there is no platform to be had
+ */
+export async function soak(options: SoakOptions, say: (text: string) => void, interrupted?: AbortSignal): Promise<SoakReport> {
   const folder = await mkdtemp(join(tmpdir(), 'hearth-soak-'));
   try {
     const data = join(folder, 'data');
@@ -72,7 +76,15 @@ export async function soak(options: SoakOptions, say: (text: string) => void): P
     const end = await BenchPlatform.runIn(folder, data, { libraries: true, environment }, async (platform) => {
       const footprint = new Footprint(platform.pid, data, mark);
       found.footprint = footprint;
-      found.report = await watch(platform, { pid: platform.pid, api: platform.api, footprint, users }, options, ledger, found.problems, say);
+      interrupted?.throwIfAborted();
+      const watching = watch(platform, { pid: platform.pid, api: platform.api, footprint, users }, options, ledger, found.problems, say);
+      const interruption = Promise.withResolvers<never>();
+      const onAbort = () => interruption.reject(interrupted?.reason);
+      interrupted?.addEventListener('abort', onAbort);
+      // What goes on while the platform ends is nobody's failure.
+      watching.catch(() => undefined);
+      found.report = await Promise.race([watching, interruption.promise]);
+      interrupted?.removeEventListener('abort', onAbort);
       found.seen = footprint.take().processes;
     });
     const { report, problems } = found;
