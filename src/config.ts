@@ -12,7 +12,12 @@ import { HearthError } from './errors.ts';
 
 const MIB = 1024 * 1024;
 const port = (fallback: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: fallback });
+/** Of timers; longer ones would fire at once. */
+const LONGEST_MS = 2 ** 31 - 1;
 const millis = (fallback: number, description: string) =>
+  Type.Integer({ minimum: 1, maximum: LONGEST_MS, default: fallback, description: `${description} In milliseconds.` });
+/** Of what is compared with a clock. */
+const age = (fallback: number, description: string) =>
   Type.Integer({ minimum: 1, default: fallback, description: `${description} In milliseconds.` });
 const bytes = (fallback: number, description: string) => Type.Integer({ minimum: 1024, default: fallback, description: `${description} In bytes.` });
 const strict = { additionalProperties: false };
@@ -36,6 +41,11 @@ export const ConfigSchema = Type.Object(
         request_timeout_ms: millis(60_000, 'For the whole request to arrive.'),
         keep_alive_ms: millis(65_000, 'An idle connection is kept for.'),
         stream_idle_ms: millis(60_000, 'A streamed reply may pause for.'),
+        min_read_bytes_per_s: Type.Integer({
+          minimum: 1,
+          default: 8192,
+          description: 'Callers are to read complete answers at this rate on average, or are cut. In bytes a second.',
+        }),
         max_connections: Type.Integer({ minimum: 1, default: 10_000, description: 'Connections at a time; callers beyond that are answered 503.' }),
         body_memory_bytes: bytes(defaultBodyMemory(), 'What the bodies of all requests that are read or wait for their answer may hold together.'),
         trusted_proxies: Type.Array(Type.String(), {
@@ -63,7 +73,7 @@ export const ConfigSchema = Type.Object(
           default: [],
           description: "Names besides its address that it is reached by, a proxy's for example: `name` or `name:port`.",
         }),
-        audit_keep_ms: millis(90 * 24 * 3600_000, 'Entries of the audit log are kept for.'),
+        audit_keep_ms: age(90 * 24 * 3600_000, 'Entries of the audit log are kept for.'),
       },
       strict,
     ),
@@ -110,7 +120,7 @@ export const ConfigSchema = Type.Object(
       {
         minimum: Type.Integer({ minimum: 0, maximum: 64, default: 1, description: 'Booted sandboxes of each kind in use, at least; 0: no pool.' }),
         maximum: Type.Integer({ minimum: 0, default: 32, description: 'Booted sandboxes of all kinds together, at most.' }),
-        forget_ms: millis(10 * 60_000, 'A kind that nobody asks for is kept for.'),
+        forget_ms: age(10 * 60_000, 'A kind that nobody asks for is kept for.'),
       },
       strict,
     ),
@@ -137,7 +147,7 @@ export const ConfigSchema = Type.Object(
         max_queue: Type.Integer({ minimum: 1, default: 10_000, description: 'Invocations that wait at a time on this machine.' }),
         queue_target_ms: millis(1000, 'A function whose callers all wait for longer, and for longer than two runs, refuses those who come.'),
         start_timeout_ms: millis(30_000, 'For an instance to boot and load its function.'),
-        idle_ms: millis(10 * 60_000, 'An idle instance is kept for.'),
+        idle_ms: age(10 * 60_000, 'An idle instance is kept for.'),
         cancel_grace_ms: millis(250, 'For a cancelled invocation to confirm before its sandbox is killed.'),
         drain_ms: millis(65_000, 'For running invocations to end at shutdown.'),
         open_files: Type.Integer({ minimum: 16, default: 1024 }),
@@ -175,8 +185,8 @@ export const ConfigSchema = Type.Object(
         max_running: Type.Integer({ minimum: 1, maximum: 10_000, default: 256, description: 'Asynchronous invocations that run at a time.' }),
         lease_margin_ms: millis(30_000, "What the lease of a running invocation is longer than its function's timeout."),
         max_result_bytes: bytes(MIB, "Largest body of an asynchronous invocation's answer that is kept."),
-        idempotency_ms: millis(24 * 3600_000, 'An Idempotency-Key is remembered for.'),
-        keep_dead_letters_ms: millis(30 * 24 * 3600_000, 'Invocations that failed for good are kept for.'),
+        idempotency_ms: age(24 * 3600_000, 'An Idempotency-Key is remembered for.'),
+        keep_dead_letters_ms: age(30 * 24 * 3600_000, 'Invocations that failed for good are kept for.'),
         callback_hosts: Type.Array(Type.String(), {
           default: [],
           description: "Hosts (`name` or `name:port`) inside the platform's own network that results may be sent to; those outside need no leave.",
@@ -195,7 +205,7 @@ export const ConfigSchema = Type.Object(
       },
       strict,
     ),
-    records: Type.Object({ keep_ms: millis(7 * 24 * 3600_000, 'Records of what ran are kept for.') }, strict),
+    records: Type.Object({ keep_ms: age(7 * 24 * 3600_000, 'Records of what ran are kept for.') }, strict),
     log: Type.Object(
       {
         level: Type.Union(

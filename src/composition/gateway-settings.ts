@@ -12,6 +12,7 @@ export function gatewaySettings({ gateway }: Config): GatewaySettings {
     requestTimeoutMs: gateway.request_timeout_ms,
     keepAliveMs: gateway.keep_alive_ms,
     streamIdleMs: gateway.stream_idle_ms,
+    minReadBytesPerS: gateway.min_read_bytes_per_s,
     maxConnections: gateway.max_connections,
     bodyMemoryBytes: gateway.body_memory_bytes,
     trustedProxies: gateway.trusted_proxies,

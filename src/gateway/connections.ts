@@ -10,6 +10,9 @@ const MAX_REFUSALS = 256;
 /** Idle connections are ended to make room for new ones so often at most. */
 const MAKE_ROOM_INTERVAL_MS = 1000;
 
+/** What Node.js takes; more would be none. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** Callers who have ended their side are probed after so long, then after twice that, until it is so long. */
 const FIRST_PROBE_MS = 50;
 const LAST_PROBE_MS = 5000;
@@ -30,17 +33,25 @@ interface Connection {
   lastWords: HearthError | null;
 }
 
+export interface ConnectionSettings {
+  /** How many there may be at a time. */
+  limit: number;
+  /** Milliseconds that nothing of a complete answer may be read for. */
+  unreadMs: number;
+  /** Bytes a second at which a complete answer is to be read on average. */
+  minReadBytesPerS: number;
+}
+
 /** The connections of a server: how many there may be, what is read from each, and how each ends. */
 export class Connections {
-  /** How many there may be at a time. */
-  readonly #limit: number;
+  readonly #settings: ConnectionSettings;
   readonly #bySocket = new WeakMap<Socket, Connection>();
   readonly #all = new Set<Connection>();
   #refusals = 0;
   #madeRoomAt = Number.NEGATIVE_INFINITY;
 
-  constructor(server: Server, limit: number) {
-    this.#limit = limit;
+  constructor(server: Server, settings: ConnectionSettings) {
+    this.#settings = settings;
     // A caller may end its side after its request, and still gets the answer (RFC 9112 §9.6). Node.js has the switch, its types don't.
     (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
     server.on('connection', (socket) => this.#onConnection(socket));
@@ -53,6 +64,8 @@ export class Connections {
     if (connection.state !== 'reading') return false;
     connection.open.push(response);
     response.on('close', () => this.#onAnswered(connection, response));
+    // Comes when all of it has been given to the socket: of pipelined answers, when their turn has come.
+    response.on('prefinish', () => this.#boundUnread(response));
     return true;
   }
 
@@ -87,7 +100,7 @@ export class Connections {
     this.#all.add(connection);
     socket.on('close', () => this.#all.delete(connection));
     socket.on('end', () => probe(connection));
-    if (this.#all.size > this.#limit) this.#refuseOneTooMany(connection);
+    if (this.#all.size > this.#settings.limit) this.#refuseOneTooMany(connection);
   }
 
   #refuseOneTooMany(connection: Connection): void {
@@ -108,9 +121,13 @@ export class Connections {
     });
     endPolitely(
       connection.socket,
-      new HearthError('gateway_full', `The gateway has ${this.#limit} connections, and takes no more. Try again, or raise gateway.max_connections.`, {
-        retryAfter: 1,
-      }),
+      new HearthError(
+        'gateway_full',
+        `The gateway has ${this.#settings.limit} connections, and takes no more. Try again, or raise gateway.max_connections.`,
+        {
+          retryAfter: 1,
+        },
+      ),
     );
   }
 
@@ -120,6 +137,16 @@ export class Connections {
     connection.open.splice(index, 1);
     connection.served = true;
     if (connection.open.length === 0 && connection.lastWords) endPolitely(connection.socket, connection.lastWords);
+  }
+
+  /** Nobody else has a clock for an answer that is complete and that its caller doesn't read, or reads at a trickle. */
+  #boundUnread(response: ServerResponse): void {
+    if (response.writableLength === 0) return;
+    const { unreadMs, minReadBytesPerS } = this.#settings;
+    const cut = (): unknown => response.destroy();
+    response.setTimeout(unreadMs, cut);
+    const timer = setTimeout(cut, Math.min(unreadMs + (1000 * response.writableLength) / minReadBytesPerS, LONGEST_TIMER_MS));
+    response.once('close', () => clearTimeout(timer));
   }
 
   #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {

@@ -32,6 +32,8 @@ export interface GatewaySettings {
   keepAliveMs: number;
   /** An answer may wait for so long for a caller who doesn't read it. */
   streamIdleMs: number;
+  /** Bytes a second at which a complete answer is to be read on average. */
+  minReadBytesPerS: number;
   /** Connections at a time. */
   maxConnections: number;
   /** Bytes that request bodies hold together. */
@@ -110,7 +112,11 @@ export class Gateway {
     this.#server.on('connect', (_request, socket) =>
       this.#connections.refuse(socket as Socket, new HearthError('malformed_request', 'This gateway is no proxy: it takes no CONNECT.')),
     );
-    this.#connections = new Connections(this.#server, settings.maxConnections);
+    this.#connections = new Connections(this.#server, {
+      limit: settings.maxConnections,
+      unreadMs: settings.streamIdleMs,
+      minReadBytesPerS: settings.minReadBytesPerS,
+    });
   }
 
   /** @returns the address that it listens on @throws HearthError invalid_config when the address can't be had */
@@ -223,13 +229,14 @@ export class Gateway {
     const headers = passedHeaders(request.rawHeaders, this.#clients.of(request), target.host);
     const mode = queuedMode(request.headers, targets);
     if (mode !== null) {
+      if (framing.last || this.#draining) response.shouldKeepAlive = false;
       respondFromQueue(this.#keeper, { request, response, target, targets, headers, body, mode }).catch((cause) =>
         this.#refuse(request, response, cause),
       );
       return;
     }
     const requestId = callerRequestId(request);
-    const reply = new HttpReply(response, requestId, chosen, () => framing.last || this.#draining, this.#settings.streamIdleMs);
+    const reply = new HttpReply(response, requestId, chosen, () => framing.last || this.#draining);
     const fanOut = targets.length > 1 ? new FanOut(reply, targets.length) : null;
     const invocations: Invocation[] = [];
     response.on('close', () => {

@@ -4,8 +4,6 @@ import type { Invocation, ReplySink } from '../scheduler/invocation.ts';
 import { sendProblem } from './problem.ts';
 
 const SMALL_BODY_BYTES = 16 * 1024;
-/** A complete answer is to be read at this rate at least, in bytes each millisecond. */
-const LEAST_READ_RATE = 8;
 
 /** Writes an invocation's answer to the caller's connection: heads and framing are ours, bytes of bodies pass untouched. */
 export class HttpReply implements ReplySink {
@@ -14,15 +12,12 @@ export class HttpReply implements ReplySink {
   readonly #showVersion: boolean;
   /** The connection is to be closed after this answer. */
   readonly #close: () => boolean;
-  /** Milliseconds that a complete answer may wait for a caller who doesn't read. */
-  readonly #unreadMs: number;
 
-  constructor(response: ServerResponse, requestId: string | null, showVersion: boolean, close: () => boolean, unreadMs: number) {
+  constructor(response: ServerResponse, requestId: string | null, showVersion: boolean, close: () => boolean) {
     this.#response = response;
     this.#requestId = requestId;
     this.#showVersion = showVersion;
     this.#close = close;
-    this.#unreadMs = unreadMs;
   }
 
   reply(invocation: Invocation, status: number, headers: readonly string[], body: Buffer): void {
@@ -34,7 +29,6 @@ export class HttpReply implements ReplySink {
     // A short body goes out as a string, which Node writes together with the head; as bytes it would be a second buffer of a gathering write.
     if (body.length <= SMALL_BODY_BYTES) this.#response.end(body.toString('latin1'), 'latin1');
     else this.#response.end(body);
-    this.#boundUnread();
   }
 
   start(invocation: Invocation, status: number, headers: readonly string[]): void {
@@ -59,7 +53,6 @@ export class HttpReply implements ReplySink {
 
   end(): void {
     this.#response.end();
-    this.#boundUnread();
   }
 
   fail(invocation: Invocation, error: HearthError): void {
@@ -70,16 +63,6 @@ export class HttpReply implements ReplySink {
     }
     if (error.code === 'client_gone') return;
     sendProblem(this.#response, toHearthError(error), this.#head(invocation, []), { correlation_id: invocation.input.id });
-  }
-
-  /** Nobody else has a clock for an answer that is complete and that its caller doesn't read, or reads at a trickle. */
-  #boundUnread(): void {
-    const response = this.#response;
-    if (response.writableLength === 0) return;
-    const cut = (): unknown => response.destroy();
-    response.setTimeout(this.#unreadMs, cut);
-    const timer = setTimeout(cut, this.#unreadMs + response.writableLength / LEAST_READ_RATE);
-    response.once('close', () => clearTimeout(timer));
   }
 
   #head(invocation: Invocation, headers: readonly string[]): string[] {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Hearth, sleep, until } from '../support/hearth.ts';
 import { defineMirror, reachedMirror } from './support/mirror.ts';
@@ -148,6 +149,13 @@ describe('HTTP/1.0', () => {
   });
 });
 
+describe('an answer out of the queue', () => {
+  it('ends the connection where nothing behind its request is read', async () => {
+    const [answer] = parseAnswers(await exchange(hearth.gateway, get('/', 'Prefer: respond-async\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n')));
+    expect([answer?.status, answer?.headers.connection]).toEqual([202, 'close']);
+  });
+});
+
 describe('a caller that ends its side', () => {
   it.each(['1.1', '1.0'])('gets its answer in HTTP/%s all the same', async (version) => {
     using connection = await RawConnection.open(hearth.gateway);
@@ -183,6 +191,33 @@ describe('a caller that leaves', () => {
   });
 });
 
+describe('a caller that leaves with more than one request open', () => {
+  it('frees the slot of the request behind the first, and what its body held', async () => {
+    await using small = await Hearth.start({ settings: { HEARTH_GATEWAY_BODY_MEMORY_BYTES: '100000' } });
+    for (const name of ['first', 'second']) {
+      await small.define(name, 'import time\ndef handler(m, c):\n    time.sleep(float(m["query"]["s"]))\n    return "rested"', { max_instances: 1 });
+    }
+    using connection = await RawConnection.open(small.gateway);
+    connection.send(`${get('/first?s=50')}${post('/second?s=50', 'Content-Length: 90000\r\n')}${'x'.repeat(90_000)}`);
+    await until(async () => (await small.instances('second')).some(({ state }) => state === 'busy'));
+    connection.socket.resetAndDestroy();
+    const response = await small.call('/second?s=0', { method: 'POST', body: 'x'.repeat(90_000) });
+    expect([response.status, await response.text()]).toEqual([200, 'rested']);
+  });
+});
+
+describe('an answer behind a slow one', () => {
+  it('may wait for its turn for as long as that takes: nobody could have read it', async () => {
+    const large = 'def handler(m, c):\n    return b"y" * 1000000';
+    await hearth.define('megabyte', large);
+    const answers = parseAnswers(await exchange(hearth.gateway, `${get('/sleeper?s=4')}${get('/megabyte', 'Connection: close\r\n')}`));
+    expect(answers.map(({ status, body }) => [status, body.length])).toEqual([
+      [200, 6],
+      [200, 1_000_000],
+    ]);
+  });
+});
+
 describe('a caller that does not read', () => {
   it('its streamed answer holds back the function, costs little memory, and is cut', async () => {
     const before = await residentBytes();
@@ -194,6 +229,42 @@ describe('a caller that does not read', () => {
     expect((await residentBytes()) - before).toBeLessThan(100 * MIB);
     const record = await hearth.recordWhere(({ state, error_code }) => state === 'timed_out' && error_code === 'deadline_exceeded');
     expect(record.status).toBe(200);
+  });
+});
+
+describe('a caller that reads at a trickle', () => {
+  /** 16 MiB, more than sockets hold. */
+  const LARGE = 'def handler(m, c):\n    return b"x" * (16 * 1024 * 1024)';
+
+  /** Reads 64 KiB at a time, and never stops for long. @returns bytes read when the connection has ended, or the answer is whole */
+  async function trickle(url: string, pauseMs: number): Promise<number> {
+    const { hostname, port } = new URL(url);
+    const socket = connect({ host: hostname, port: Number(port) });
+    let bytes = 0;
+    let ended = false;
+    socket.on('error', () => undefined).on('close', () => (ended = true));
+    socket.write(get('/large'));
+    while (!ended && bytes <= 16 * MIB) {
+      await sleep(pauseMs);
+      bytes += (socket.read(Math.min(64 * 1024, socket.readableLength || 1)) as Buffer | null)?.length ?? 0;
+    }
+    socket.destroy();
+    return bytes;
+  }
+
+  it.each([
+    ['is cut when it is slower than what is asked for', '50000000', 40, false],
+    ['gets it all when it is not', '8192', 10, true],
+  ])('%s', async (_what, rate, pauseMs, gets) => {
+    const settings = {
+      HEARTH_GATEWAY_STREAM_IDLE_MS: '1500',
+      HEARTH_GATEWAY_MIN_READ_BYTES_PER_S: rate,
+      HEARTH_GATEWAY_MAX_REPLY_BYTES: String(20 * MIB),
+    };
+    await using patient = await Hearth.start({ settings });
+    await patient.define('large', LARGE);
+    expect((await trickle(patient.gateway, pauseMs)) > 16 * MIB).toBe(gets);
+    expect((await patient.call('/large', { method: 'HEAD' })).status).toBe(200);
   });
 });
 
