@@ -1,7 +1,7 @@
 import { HearthError } from '../errors.ts';
 import type { BuiltLayer, Layers } from '../layers/layers.ts';
 import type { NetworkMode } from '../sandbox/driver.ts';
-import { checkSchedule, schedulePolicyOf } from '../schedules/schedule-policy.ts';
+import { checkSchedule, sayIfNobodyIsTold, schedulePolicyOf } from '../schedules/schedule-policy.ts';
 import type { FunctionDefinition, FunctionVersion, RetryPolicy } from '../schemas/function.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
@@ -180,6 +180,7 @@ export function createRegistry(options: RegistryOptions): Registry {
         );
       }
       warnings.push(...sayIfOpened(before?.current, version));
+      warnings.push(...sayIfNobodyIsTold(version, (name) => states.has(name)));
       apply(functionName, { current: version, traffic: before?.traffic ?? null });
       return { version, created, warnings };
     } finally {

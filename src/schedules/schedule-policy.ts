@@ -1,6 +1,6 @@
 import { HearthError } from '../errors.ts';
 import { parseEventKey } from '../router/event-key.ts';
-import type { FunctionDefinition } from '../schemas/function.ts';
+import type { FunctionDefinition, FunctionVersion } from '../schemas/function.ts';
 import type { SchedulePolicy } from '../schemas/schedule.ts';
 import { CronReader } from './cron.ts';
 
@@ -37,6 +37,15 @@ export function checkSchedule({ event_type: eventKey, schedule }: FunctionDefini
   if (schedule?.on_recovery && !schedule.on_failure) {
     throw invalid('schedule.on_recovery', 'it follows `on_failure`, which is not there.');
   }
+}
+
+/** Words for whoever names a function that is to be told and isn't there yet. */
+export function sayIfNobodyIsTold({ functionName, schedule }: FunctionVersion, exists: (functionName: string) => boolean): string[] {
+  const targets = [schedule?.onFailure?.target.name, schedule?.onRecovery?.target.name];
+  const missing = [...new Set(targets)].filter((name) => name !== undefined && name !== functionName && !exists(name));
+  return missing.map(
+    (name) => `There is no function "${name}" now, which the schedule of "${functionName}" is to tell: until there is, nobody is told.`,
+  );
 }
 
 function invalid(field: string, message: string): HearthError {

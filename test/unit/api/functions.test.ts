@@ -44,6 +44,7 @@ describe('functions over the API', () => {
       access: null,
       cors: null,
       rate_limit: null,
+      schedule: null,
       created_at: expect.any(Number),
       created: true,
       warnings: [],
