@@ -17,9 +17,14 @@ const INSIDE: readonly [net: string, prefix: number, family: 'ipv4' | 'ipv6'][] 
   ['240.0.0.0', 4, 'ipv4'],
   ['::', 128, 'ipv6'],
   ['::1', 128, 'ipv6'],
+  // Ways through IPv6 to an address of IPv4: translated (NAT64), 6to4, Teredo.
   ['64:ff9b::', 96, 'ipv6'],
+  ['64:ff9b:1::', 48, 'ipv6'],
+  ['2002::', 16, 'ipv6'],
+  ['2001::', 32, 'ipv6'],
   ['fc00::', 7, 'ipv6'],
   ['fe80::', 10, 'ipv6'],
+  ['fec0::', 10, 'ipv6'],
   ['ff00::', 8, 'ipv6'],
 ];
 const MAX_URL_CHARS = 2048;
