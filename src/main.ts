@@ -240,6 +240,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     cancel: (invocation) => scheduler.cancel(invocation),
     accept: (request) => durable.invocations.accept(request),
     maxReplyBytes: config.gateway.max_reply_bytes,
+    maxGatheredBytes: config.gateway.body_memory_bytes,
   });
 
   const schedules = new Schedules({
@@ -306,6 +307,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   await layers.start();
   await registry.start();
   await apiKeys.start();
+  await schedules.load();
 
   const { invocations } = durable;
   let controlPlaneUrl = config.api.public_url.replace(/\/+$/, '');

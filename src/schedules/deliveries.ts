@@ -57,13 +57,24 @@ export class Deliveries {
     });
   }
 
-  /** @param mayBeThere it may have been accepted before a crash */
-  deliver(firing: FiringRecord, mayBeThere: boolean): void {
+  /**
+   * Of the process before, which may have accepted it or not. Resolves once the queue has said so.
+   * @throws HearthError store_unavailable
+   */
+  async recover(firing: FiringRecord): Promise<void> {
+    const detail = await this.#parts.invocations.get(firing.id);
+    const outcome = detail && outcomeOf(detail, this.#parts.now());
+    if (outcome) this.#parts.onOver(firing, outcome);
+    else if (detail) this.#track(firing);
+    else this.deliver(firing);
+  }
+
+  deliver(firing: FiringRecord): void {
     const { id, functionName } = firing;
     const over = (state: 'lost' | 'cancelled', reason: string) => this.#parts.onOver(firing, { state, endedAt: this.#parts.now(), reason });
     this.#underWay.add(id);
     this.#tasks.run(async () => {
-      const end = await this.#accept(id, functionName, firingPayload(firing), mayBeThere);
+      const end = await this.#accept(id, functionName, firingPayload(firing), false);
       this.#underWay.delete(id);
       const unwanted = this.#unwanted.delete(id);
       if (end === 'no_function') over('lost', 'the function is gone');

@@ -62,7 +62,7 @@ export class Firings {
       else this.#recovering.delete(name);
       await this.#cancelAll(replaced);
       for (const firing of changed.change.firings) {
-        if (firing.state === 'open' && !changed.refused.has(firing.id)) deliveries.deliver(firing, false);
+        if (firing.state === 'open' && !changed.refused.has(firing.id)) deliveries.deliver(firing);
       }
     } catch (error) {
       if (this.#stopped) return;
@@ -91,7 +91,7 @@ export class Firings {
     const firing = changed?.change.firings[0];
     if (!firing || changed?.refused.has(firing.id)) throw missing(name);
     await this.#cancelAll(replaced);
-    deliveries.deliver(firing, false);
+    deliveries.deliver(firing);
     return firing.id;
   }
 

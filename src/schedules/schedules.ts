@@ -1,4 +1,5 @@
 import type { FunctionVersion } from '../schemas/function.ts';
+import type { FiringRecord } from '../schemas/schedule.ts';
 import type { Store } from '../store/store.ts';
 import { moveTo, rewind } from './cursor.ts';
 import { Deliveries, type Invocations } from './deliveries.ts';
@@ -82,21 +83,26 @@ export class Schedules {
     if (this.#leave(functionName)) this.#book.forget(functionName);
   }
 
+  /** Reads what the store has; before anybody asks for changes. @throws HearthError store_unavailable */
+  load(): Promise<void> {
+    return this.#book.load();
+  }
+
   /**
-   * Takes up what the last process left; resolves once it is known what that is.
+   * Takes up what the last process left; resolves once the queue has said what became of its firings, so that nothing old is to be deleted before.
    * @throws HearthError store_unavailable
    */
   async start(): Promise<void> {
     const { clock, store, log } = this.#parts;
-    await this.#book.load();
     this.#started = true;
     const now = clock();
     this.#lastLook = now;
+    const begun: FiringRecord[] = [];
     const late: string[] = [];
     const fresh = new Map<string, number>();
     for (const version of this.#inForce.versions()) {
       const { functionName, eventKey, createdAt } = version;
-      for (const firing of this.#book.open(functionName).values()) this.#deliveries.deliver(firing, true);
+      begun.push(...this.#book.open(functionName).values());
       const record = this.#book.get(functionName);
       if (record?.eventKey !== eventKey) {
         this.#firings.wasDown(functionName);
@@ -108,6 +114,7 @@ export class Schedules {
       } else this.#inForce.arm(functionName);
     }
     for (const name of this.#book.names()) if (!this.#inForce.has(name)) this.#tasks.run(() => this.#book.remove(name));
+    await this.#inBatches(begun, (firing) => this.#deliveries.recover(firing));
     for (const notice of await store.scheduleNotices()) this.#deliveries.tell(notice, true);
     if (this.#inForce.size > 0) log.info({ schedules: this.#inForce.size, late: late.length }, 'schedules are in force');
     this.#tasks.run(async () => {
@@ -210,7 +217,7 @@ export class Schedules {
     });
   }
 
-  async #inBatches(names: readonly string[], task: (name: string) => Promise<void>): Promise<void> {
-    for (let index = 0; index < names.length && !this.#stopped; index += BATCH) await Promise.all(names.slice(index, index + BATCH).map(task));
+  async #inBatches<T>(items: readonly T[], task: (item: T) => Promise<void>): Promise<void> {
+    for (let index = 0; index < items.length && !this.#stopped; index += BATCH) await Promise.all(items.slice(index, index + BATCH).map(task));
   }
 }

@@ -70,6 +70,7 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
     setTimer,
     log: { info() {}, warn() {}, error() {} },
   });
+  await schedules.load();
   await schedules.start();
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) });

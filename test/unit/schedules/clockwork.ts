@@ -99,6 +99,7 @@ export class Clockwork {
     });
     for (const version of await this.store.currentVersions()) this.#put(version);
     await this.#durable.start();
+    await this.schedules.load();
     await this.schedules.start();
     await this.quiet();
     await this.pass(0);
