@@ -240,6 +240,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     cancel: (invocation) => scheduler.cancel(invocation),
     accept: (request) => durable.invocations.accept(request),
     maxReplyBytes: config.gateway.max_reply_bytes,
+    maxGatheredBytes: config.gateway.body_memory_bytes,
   });
 
   const schedules = new Schedules({

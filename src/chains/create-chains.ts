@@ -7,7 +7,7 @@ import { newInvocationId } from '../scheduler/invocation-id.ts';
 import { MAX_DEPTH, tooDeep } from '../schemas/depth.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import { traceHeaders } from '../schemas/trace-headers.ts';
-import { ChainReply } from './chain-reply.ts';
+import { ChainReply, ReplyMemory } from './chain-reply.ts';
 
 export interface ChainsParts {
   /** The version that an invocation by name gets; undefined when there is no such function. */
@@ -18,6 +18,8 @@ export interface ChainsParts {
   accept(request: AcceptRequest): Promise<Accepted>;
   /** Largest body of an answer. Bytes. */
   maxReplyBytes: number;
+  /** Of streamed answers that are gathered at a time. Bytes. */
+  maxGatheredBytes: number;
 }
 
 /**
@@ -25,10 +27,11 @@ export interface ChainsParts {
  * times: the caller's rest, its own timeout, and what the caller gives it. The caller's trace context goes with it.
  */
 export function createChains(parts: ChainsParts): Chains {
+  const memory = new ReplyMemory(parts.maxGatheredBytes);
   return {
     invoke(request, sink) {
       try {
-        return request.mode === 'sync' ? wait(parts, request, sink) : enqueue(parts, request, sink);
+        return request.mode === 'sync' ? wait(parts, memory, request, sink) : enqueue(parts, request, sink);
       } catch (error) {
         sink.fail(toHearthError(error));
         return () => undefined;
@@ -37,7 +40,7 @@ export function createChains(parts: ChainsParts): Chains {
   };
 }
 
-function wait(parts: ChainsParts, request: ChainRequest, sink: ChainSink): () => void {
+function wait(parts: ChainsParts, memory: ReplyMemory, request: ChainRequest, sink: ChainSink): () => void {
   const version = permitted(parts, request);
   const { caller } = request;
   const waiting = [...(caller.input.waiting ?? []), caller.version];
@@ -62,7 +65,7 @@ function wait(parts: ChainsParts, request: ChainRequest, sink: ChainSink): () =>
   const cancel = () => {
     if (made) parts.cancel(made);
   };
-  made = parts.submit(input, version, new ChainReply(parts.maxReplyBytes, sink, cancel));
+  made = parts.submit(input, version, new ChainReply(parts.maxReplyBytes, memory, sink, cancel));
   return cancel;
 }
 

@@ -147,6 +147,11 @@ export class RuntimeChannel {
     });
   }
 
+  /** Bytes that the runtime has not read yet. */
+  get unreadBytes(): number {
+    return this.#socket.writableLength;
+  }
+
   onceDrained(callback: () => void): void {
     this.#socket.once('drain', callback);
   }

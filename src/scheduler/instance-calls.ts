@@ -11,6 +11,8 @@ export interface InstanceCallParts {
   running(frameId: number): Invocation | undefined;
   /** Largest body of a call, and of all whose bodies have not come in whole. Bytes. */
   maxBodyBytes: number;
+  /** Answers that the runtime has not read, at most. Bytes. */
+  maxUnreadBytes: number;
 }
 
 /** Calls of one instance at a time. */
@@ -99,7 +101,15 @@ export class InstanceCalls {
       {
         answer: (answer) => {
           if (!this.#calls.delete(id)) return;
-          this.#parts.channel().callReply(id, { id: answer.id, status: answer.status, headers: answer.headers }, answer.body);
+          const channel = this.#parts.channel();
+          if (channel.unreadBytes > this.#parts.maxUnreadBytes) {
+            this.#fail(
+              id,
+              new HearthError('queue_full', 'Answers to earlier calls lie unread; this one is dropped.', { extra: { reason: 'too_many_calls' } }),
+            );
+            return;
+          }
+          channel.callReply(id, { id: answer.id, status: answer.status, headers: answer.headers }, answer.body);
         },
         fail: (error) => {
           if (this.#calls.delete(id)) this.#fail(id, error);

@@ -338,6 +338,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
       channel: () => this.#channel as RuntimeChannel,
       running: (frameId) => this.#work.running(frameId),
       maxBodyBytes: this.#parts.settings.maxCallBytes,
+      maxUnreadBytes: 2 * this.#parts.settings.maxReplyBytes,
     });
     this.#calls.onCall(call, message);
   }

@@ -62,6 +62,38 @@ describe('what a runtime may send', () => {
     expect(await channelOf('script').say(HELLO, open, EXITED, HEAD)).toEqual(['onHello', 'onStreamOpen', 'onExited', 'onProtocolError']);
   });
 
+  it('is calls with new ids for invocations that were, and their bodies', async () => {
+    const call = (id: number, members: object = {}) =>
+      frame(FromRuntime.Call, id, { invocation: 1, function: 'f', mode: 'sync', timeoutMs: null, contentType: null, bodyLength: 1, ...members });
+    const body = (id: number) => frame(FromRuntime.CallBody, id, 'x');
+    expect(await channelOf('handler').say(HELLO, call(1), body(1), call(7), body(1))).toEqual([
+      'onHello',
+      'onCall',
+      'onCallBody',
+      'onCall',
+      'onCallBody',
+    ]);
+    for (const wrong of [
+      [call(2), call(2)],
+      [call(2), call(1)],
+      [call(0)],
+      [body(1)],
+      [call(1), body(2)],
+      [call(1, { invocation: 2 })],
+      [call(1, { invocation: 0 })],
+      [call(1, { mode: 'both' })],
+      [call(1, { bodyLength: -1 })],
+      [call(1, { bodyLength: 0.5 })],
+      [call(1, { timeoutMs: 0 })],
+      [call(1, { timeoutMs: 'long' })],
+      [call(1, { contentType: 'a\r\nX-B: c' })],
+      [call(1, { function: 1 })],
+      [frame(FromRuntime.Call, 1, '[]')],
+    ]) {
+      expect((await channelOf('script').say(HELLO, ...wrong)).at(-1)).toBe('onProtocolError');
+    }
+  });
+
   it('is not even read when it is about an invocation that is over', async () => {
     const nonsense = frame(FromRuntime.ReplyHead, 1, 'no JSON');
     expect(await channelOf('handler', []).say(HELLO, nonsense)).toEqual(['onHello']);
