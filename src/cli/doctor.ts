@@ -15,10 +15,11 @@ export async function doctor(options: { json?: boolean }, environment: NodeJS.Pr
 
 function describe({ driver, isolation, networks, probes }: Examination): string {
   const checks = probes.map(({ ok, name, detail }) => `${ok ? 'ok   ' : 'FAIL '} ${name}: ${detail}\n`).join('');
-  const lacking = isolation.lacking.join('; ');
+  // The lines above say why, and what to do.
+  const lacking = isolation.lacking.map((text) => text.split(':', 1)[0]).join(', ');
   const verdict = {
     full: `Isolation: full (${driver}; networks: ${networks.join(', ')}).`,
-    reduced: `Isolation: reduced: ${lacking} (${driver}; networks: ${networks.join(', ')}).`,
+    reduced: `Isolation: reduced: ${lacking}, as said above (${driver}; networks: ${networks.join(', ')}).`,
     none: 'Isolation: none. Functions can not be isolated here; mend what FAILs above.',
   };
   return `${checks}\n${verdict[isolation.level]}\n`;

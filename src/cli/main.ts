@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { HearthError } from '../errors.ts';
+import { printable } from '../printable.ts';
 import { doctor } from './doctor.ts';
 import { keysCreate, keysList, keysRevoke } from './keys.ts';
 import { layersBuild, layersList, layersRemove } from './layers.ts';
@@ -112,11 +113,11 @@ try {
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof HearthError) {
-    process.stderr.write(`hearth: ${error.message}\n`);
+    process.stderr.write(`hearth: ${printable(error.message)}\n`);
     const { output } = error.extra;
-    if (typeof output === 'string') process.stderr.write(`${output.trimEnd()}\n`);
+    if (typeof output === 'string') process.stderr.write(`${printable(output.trimEnd())}\n`);
     return error.code === 'unauthenticated' || error.code === 'forbidden' ? 3 : 1;
   }
-  process.stderr.write(`hearth: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(`hearth: ${printable(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`);
   return 1;
 }

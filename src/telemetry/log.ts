@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { PinoPretty } from 'pino-pretty';
+import { printableJson } from '../printable.ts';
 
 export type { Logger } from 'pino';
 
@@ -29,7 +30,14 @@ export function createLog(settings: LogSettings, isTerminal: boolean): PlatformL
     ? PinoPretty({ destination, colorize: isTerminal, translateTime: 'SYS:HH:MM:ss.l', singleLine: true })
     : destination;
   const log = pino(
-    { level: settings.level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+    {
+      level: settings.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      // A line may hold what callers and functions said; as JSON it is for programs.
+      ...(pretty ? { hooks: { streamWrite: printableJson } } : {}),
+    },
     stream,
   );
   return {
