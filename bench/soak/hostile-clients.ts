@@ -68,8 +68,10 @@ export const HOSTILE_CLIENTS: readonly HostileClient[] = [
     name: 'slow reader',
     async act(gateway) {
       using connection = await RawConnection.open(gateway);
-      connection.socket.pause();
       connection.send(get('/target/stream', 'Connection: close\r\n'));
+      // From the first byte on: until then the clock is another one.
+      await connection.until((text) => text.length > 0);
+      connection.socket.pause();
       await sleep(5000);
       connection.socket.resume();
       // It has been given up meanwhile: what was on its way comes, and the end.

@@ -8,6 +8,7 @@ import { HOSTILE_CLIENTS, type HostileClient, TARGETS } from './hostile-clients.
 import { amqpFunctions, HOSTILE_FUNCTIONS, HOSTILE_SETTINGS, type HostileFunction } from './hostile-functions.ts';
 import type { Ledger } from './ledger.ts';
 import { type Neighbour, neighbours } from './neighbours.ts';
+import { queuesOf } from './samples.ts';
 
 /** At a time, so that two cores carry them and the platform. */
 const HOSTILE_CALLERS = 3;
@@ -113,7 +114,7 @@ export class Load {
       try {
         await act(this.#platform.gateway, this.#random);
       } catch (cause) {
-        throw new Error(`${name}: ${(cause as Error).message}`, { cause });
+        throw new Error(`${name}: ${(cause as Error).message}; ${queuesOf(Number(new URL(this.#platform.gateway).port))}`, { cause });
       }
     });
   }

@@ -76,6 +76,21 @@ export function usersInUse({ first, count }: UserIds): number {
   return users.size;
 }
 
+/** What waits in the kernel at a port of the loopback, as proc_net_tcp(5) has it: a listener's receive queue are connections that nobody has accepted yet. */
+export function queuesOf(port: number): string {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const rows = readFileSync('/proc/net/tcp', 'latin1')
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, local = '', remote = '']) => local.endsWith(suffix) || remote.endsWith(suffix))
+    .filter(([, , , state, queues]) => state === '0A' || queues !== '00000000:00000000');
+  return `queues at its port (local, remote, state, sent:received): ${rows
+    .map((row) => row.slice(1, 5).join(' '))
+    .slice(0, 20)
+    .join(', ')}`;
+}
+
 /** Slope of the line through points by least squares. @returns units of y per unit of x; 0 for fewer than two */
 export function slope(points: readonly (readonly [x: number, y: number])[]): number {
   const count = points.length;
