@@ -278,7 +278,8 @@ describe('many connections', () => {
       const connection = crowd.use(await RawConnection.open(hearth.gateway));
       connection.send(count < 2000 ? first : half);
     }
-    expect((await hearth.call('/')).status).toBe(200);
+    // On a slow machine the first requests of all these may still stand in the function's line.
+    await until(async () => (await hearth.call('/')).status === 200);
     // 200 half bodies are 10 MB; what is left is some 40 KiB a connection.
     expect((await residentBytes()) - before).toBeLessThan(100 * MIB);
   });
