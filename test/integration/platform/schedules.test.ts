@@ -15,7 +15,8 @@ interface FiringOnTheWire {
 
 const firingsOf = async (hearth: Hearth, name: string) => {
   const { firings } = (await hearth.get(`/schedules/${name}`)) as { firings: FiringOnTheWire[] };
-  return firings.reverse();
+  // What was missed is fired at one time, in no order of the list.
+  return firings.sort((a, b) => a.scheduled_at - b.scheduled_at);
 };
 const done = ({ state }: FiringOnTheWire) => state === 'succeeded' || state === 'failed';
 

@@ -159,7 +159,8 @@ export class Clockwork {
   }
 
   async firings(functionName: string): Promise<FiringRecord[]> {
-    return (await this.store.firings({ functionName, limit: 1000 })).reverse();
+    const firings = await this.store.firings({ functionName, limit: 1000 });
+    return firings.sort((a, b) => a.round - b.round || a.scheduledAt - b.scheduledAt);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
