@@ -1,6 +1,6 @@
 import { HearthError } from '../errors.ts';
 import type { Destination, Destinations } from '../schemas/destination.ts';
-import type { FunctionDefinition } from '../schemas/function.ts';
+import type { FunctionDefinition, FunctionVersion } from '../schemas/function.ts';
 
 type Definition = NonNullable<NonNullable<FunctionDefinition['destinations']>['on_success']>;
 
@@ -21,6 +21,18 @@ export function signingSecrets(destinations: Destinations | null): string[] {
   const { onSuccess, onFailure, callbackSecret } = destinations;
   const names = [callbackSecret, ...[onSuccess, onFailure].map((one) => (one?.kind === 'url' ? one.secret : null))];
   return [...new Set(names.filter((name) => name !== null))];
+}
+
+/** What is registered may name functions that come later; one that is mistyped never does. */
+export function sayIfUnknown({ functionName, destinations, invokes }: FunctionVersion, exists: (functionName: string) => boolean): string[] {
+  const targets = [destinations?.onSuccess, destinations?.onFailure].flatMap((one) => (one?.kind === 'function' ? [one.name] : []));
+  const unknown = (names: readonly string[]) => [...new Set(names)].filter((name) => name !== functionName && !exists(name));
+  return [
+    ...unknown(targets).map(
+      (name) => `destinations: there is no function "${name}" yet; what it is to be told is tried for some twenty minutes, then given up.`,
+    ),
+    ...unknown(invokes).map((name) => `invokes: there is no function "${name}" yet; until there is, invoking it fails with not_found.`),
+  ];
 }
 
 function destinationOf(definition: Definition, field: string): Destination {

@@ -6,7 +6,7 @@ import type { FunctionDefinition, FunctionVersion, RetryPolicy } from '../schema
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 import { checkDefinition, checkLimits, type LimitBounds } from './check-definition.ts';
-import { destinationsOf, signingSecrets } from './check-destinations.ts';
+import { destinationsOf, sayIfUnknown, signingSecrets } from './check-destinations.ts';
 import { policyOf, sayIfOpened } from './check-policy.ts';
 import { sameEventKey } from './check-traffic.ts';
 import type { FunctionDefaults } from './defaults.ts';
@@ -181,6 +181,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       }
       warnings.push(...sayIfOpened(before?.current, version));
       warnings.push(...sayIfNobodyIsTold(version, (name) => states.has(name)));
+      warnings.push(...sayIfUnknown(version, (name) => states.has(name)));
       apply(functionName, { current: version, traffic: before?.traffic ?? null });
       return { version, created, warnings };
     } finally {

@@ -275,6 +275,14 @@ describe('destinations', () => {
     expect(await refusal({ on_failure: { url: 'http://u:p@a.example/' } })).toContain('user or password');
     expect(await refusal({ on_failure: { url: 'http://a.example/', secret: 'NOBODYS' } })).toContain('NOBODYS');
     expect((await fetch(`${hearth.api}/secrets/HOOK`, { method: 'DELETE' })).status).toBe(409);
+    const { warnings } = await hearth.register({
+      event_type: 'http|GET|/w',
+      function_name: 'w',
+      function_code: 'def handler(m, c): pass',
+      destinations: { on_success: { function: 'nobody' }, on_failure: { function: 'w' } },
+      invokes: ['none', 'told'],
+    });
+    expect(warnings).toEqual([expect.stringContaining('"nobody"'), expect.stringContaining('"none"')]);
     expect(await hearth.get('/functions/bad')).toMatchObject({
       destinations: { on_success: { url: `http://${host}/never` }, on_failure: { function: 'told' }, callback_secret: null },
       invokes: [],
