@@ -1,4 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { ConfigSchema, loadConfig } from '../../../src/config.ts';
 import { CATALOGUE } from '../../../src/errors.ts';
@@ -16,6 +19,33 @@ describe('docs/errors.md', () => {
     const documented = (await tableRows('errors.md')).map((cells) => cells.slice(0, 4));
     const catalogue = Object.entries(CATALOGUE).map(([code, { status, fault, title }]) => [code, String(status), fault, title]);
     expect(documented.sort()).toEqual(catalogue.sort());
+  });
+});
+
+describe('docs/security.md', () => {
+  const FOLDERS = ['.', 'test/hostile', 'test/integration', 'test/unit', 'src', 'src/sandbox/bubblewrap'];
+  const root = fileURLToPath(new URL('../../..', import.meta.url));
+  const file = (named: string) => FOLDERS.flatMap((folder) => [named, `${named}.test.ts`].map((name) => join(root, folder, name))).find(existsSync);
+
+  it('names in each row tests that there are', async () => {
+    const text = await readFile(join(root, 'docs/security.md'), 'utf8');
+    const rows = text.split('\n').filter((line) => /^\| (?!threat \||--- )/.test(line));
+    expect(rows.length).toBeGreaterThan(40);
+    for (const row of rows) {
+      const tests = [...(row.split(' | ').at(-1) as string).matchAll(/`([^`]+)`/g)].map(([, named]) => named as string);
+      expect(tests, row).not.toEqual([]);
+      // A part of what a named test runs stands behind it in parentheses.
+      expect(
+        tests.filter((named) => named !== 'hardening-suite.ts' && !file(named)),
+        row,
+      ).toEqual([]);
+    }
+  });
+
+  it('is linked from the README, as every page beside it is', async () => {
+    const readme = await readFile(join(root, 'README.md'), 'utf8');
+    const pages = (await readdir(join(root, 'docs'))).filter((name) => name.endsWith('.md'));
+    expect(pages.filter((name) => !readme.includes(`docs/${name}`))).toEqual([]);
   });
 });
 
