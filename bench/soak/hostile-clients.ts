@@ -4,6 +4,8 @@ import { exchange, parseAnswers, RawConnection, whole } from '../../test/hostile
 import type { Random } from '../keep-alive/random.ts';
 
 const MIB = 1024 * 1024;
+/** As long as well-behaved callers wait. Node.js accepts one connection in each turn of its event loop: on a busy machine a crowd of new ones takes its time. */
+const PATIENCE_MS = 60_000;
 
 /** One who calls the gateway in bad faith. Throws when the gateway does not answer as the RFCs and its documentation say. */
 export interface HostileClient {
@@ -33,7 +35,7 @@ export const HOSTILE_CLIENTS: readonly HostileClient[] = [
     async act(gateway, random) {
       const { name, bytes, statuses } = random.pick(CORPUS);
       const refused = (statuses.at(-1) as number) >= 400;
-      const answers = parseAnswers(await exchange(gateway, bytes, refused ? undefined : whole(statuses.length)));
+      const answers = parseAnswers(await exchange(gateway, bytes, refused ? undefined : whole(statuses.length), PATIENCE_MS));
       // Beyond what the target's few instances can take, a request that is well-formed is refused.
       const got = answers.map(({ status }, index) => (status === 429 ? statuses[index] : status));
       if (String(got) !== String(statuses)) throw new Error(`${name}: answered ${answers.map(({ status }) => status)} in place of ${statuses}`);
@@ -43,7 +45,7 @@ export const HOSTILE_CLIENTS: readonly HostileClient[] = [
     name: 'garbage',
     async act(gateway, random) {
       const bytes = Buffer.from(Array.from({ length: 4096 }, () => Math.floor(random.next() * 256)));
-      expectStatuses(await exchange(gateway, bytes), [400, 408, 501, 505, 414, 431]);
+      expectStatuses(await exchange(gateway, bytes, undefined, PATIENCE_MS), [400, 408, 501, 505, 414, 431]);
     },
   },
   {
@@ -51,7 +53,7 @@ export const HOSTILE_CLIENTS: readonly HostileClient[] = [
     async act(gateway, random) {
       using connection = await RawConnection.open(gateway);
       connection.send(get('/target/stream'));
-      await connection.until((text) => text.length > 100 + random.next() * 1_000_000);
+      await connection.until((text) => text.length > 100 + random.next() * 1_000_000, PATIENCE_MS);
       connection.socket.resetAndDestroy();
     },
   },
@@ -70,12 +72,12 @@ export const HOSTILE_CLIENTS: readonly HostileClient[] = [
       using connection = await RawConnection.open(gateway);
       connection.send(get('/target/stream', 'Connection: close\r\n'));
       // From the first byte on: until then the clock is another one.
-      await connection.until((text) => text.length > 0);
+      await connection.until((text) => text.length > 0, PATIENCE_MS);
       connection.socket.pause();
       await sleep(5000);
       connection.socket.resume();
       // It has been given up meanwhile: what was on its way comes, and the end.
-      const { length } = await connection.closed();
+      const { length } = await connection.closed(PATIENCE_MS);
       if (length > STREAM_PIECES * 0x10000) throw new Error(`got the whole stream, ${length} bytes`);
     },
   },
@@ -84,7 +86,7 @@ export const HOSTILE_CLIENTS: readonly HostileClient[] = [
     async act(gateway) {
       using connection = await RawConnection.open(gateway);
       connection.send(get('/half')).finish();
-      expectStatuses(await connection.closed(), [200, 429]);
+      expectStatuses(await connection.closed(PATIENCE_MS), [200, 429]);
     },
   },
   {
@@ -92,7 +94,7 @@ export const HOSTILE_CLIENTS: readonly HostileClient[] = [
     async act(gateway) {
       using connection = await RawConnection.open(gateway);
       connection.send(`${post('/half', 'Content-Length: 1000\r\n')}abc`).finish();
-      expectStatuses(await connection.closed(), [400]);
+      expectStatuses(await connection.closed(PATIENCE_MS), [400]);
     },
   },
   {
@@ -113,7 +115,7 @@ export const HOSTILE_CLIENTS: readonly HostileClient[] = [
         connection.send(piece);
         await sleep(1);
       }
-      expectStatuses(await connection.closed(), [413]);
+      expectStatuses(await connection.closed(PATIENCE_MS), [413]);
     },
   },
   {
@@ -127,12 +129,21 @@ export const HOSTILE_CLIENTS: readonly HostileClient[] = [
         await sleep(1);
       }
       // On a machine that is busy enough the time for a request is over before it is too large.
-      expectStatuses(await connection.closed(), [413, 408]);
+      expectStatuses(await connection.closed(PATIENCE_MS), [413, 408]);
     },
   },
-  { name: 'oversized headers', act: async (gateway) => expectStatuses(await exchange(gateway, get('/x', `X: ${'v'.repeat(200_000)}\r\n`)), [431]) },
-  { name: 'many headers', act: async (gateway) => expectStatuses(await exchange(gateway, get('/x', 'X: v\r\n'.repeat(1000))), [431]) },
-  { name: 'long target', act: async (gateway) => expectStatuses(await exchange(gateway, get(`/${'x'.repeat(200_000)}`)), [414, 431]) },
+  {
+    name: 'oversized headers',
+    act: async (gateway) => expectStatuses(await exchange(gateway, get('/x', `X: ${'v'.repeat(200_000)}\r\n`), undefined, PATIENCE_MS), [431]),
+  },
+  {
+    name: 'many headers',
+    act: async (gateway) => expectStatuses(await exchange(gateway, get('/x', 'X: v\r\n'.repeat(1000)), undefined, PATIENCE_MS), [431]),
+  },
+  {
+    name: 'long target',
+    act: async (gateway) => expectStatuses(await exchange(gateway, get(`/${'x'.repeat(200_000)}`), undefined, PATIENCE_MS), [414, 431]),
+  },
   {
     name: 'pipeline without reading',
     async act(gateway) {
@@ -148,7 +159,7 @@ export const HOSTILE_CLIENTS: readonly HostileClient[] = [
     async act(gateway) {
       using connection = await RawConnection.open(gateway);
       connection.send(`${post('/target/stream', `Content-Length: ${MIB / 2}\r\n`)}${'x'.repeat(MIB / 2)}`);
-      await connection.until((text) => text.includes('\r\n\r\n'));
+      await connection.until((text) => text.includes('\r\n\r\n'), PATIENCE_MS);
     },
   },
 ];
@@ -159,7 +170,7 @@ async function drips(gateway: string, head: string, drop: string): Promise<void>
   connection.send(head);
   const timer = setInterval(() => connection.send(drop), 100);
   try {
-    expectStatuses(await connection.closed(), [408]);
+    expectStatuses(await connection.closed(PATIENCE_MS), [408]);
   } finally {
     clearInterval(timer);
   }

@@ -4,7 +4,7 @@ import { soak } from '../../bench/soak/soak.ts';
 it.each(['nursery', 'bubblewrap'] as const)(
   'a short soak of hostile functions and clients, in sandboxes by %s, fails no well-behaved function and leaves nothing behind',
   async (driver) => {
-    const { problems, isolation, tallies, samples } = await soak({ seconds: 15, seed: 1, driver }, () => undefined);
+    const { problems, isolation, tallies, samples } = await soak({ seconds: 10, seed: 1, driver }, () => undefined);
     expect(problems).toEqual([]);
     expect(isolation).toMatch(`${driver}, `);
     for (const [kind, { calls }] of tallies) expect(calls, kind).toBeGreaterThan(0);

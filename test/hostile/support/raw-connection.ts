@@ -76,11 +76,11 @@ export class RawConnection {
 }
 
 /** Sends bytes on a connection of its own and gives everything that comes until the other side ends it, or until it `enough`. */
-export async function exchange(url: string, bytes: string | Buffer, enough?: (received: string) => boolean): Promise<string> {
+export async function exchange(url: string, bytes: string | Buffer, enough?: (received: string) => boolean, timeoutMs?: number): Promise<string> {
   using connection = await RawConnection.open(url);
   connection.send(bytes);
   // Awaited here: on return the connection is gone.
-  return await (enough ? connection.until(enough) : connection.closed());
+  return await (enough ? connection.until(enough, timeoutMs) : connection.closed(timeoutMs));
 }
 
 /** Whether so many final answers have come whole. */
