@@ -62,6 +62,8 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
     random: Math.random,
     log: { warn() {}, error() {} },
   });
+  // Nor taken, so that what is queued stays so.
+  durable.stop();
   const schedules = new Schedules({
     store,
     invocations: durable.invocations,
