@@ -6,6 +6,9 @@ import type { BodyMemory } from './body-memory.ts';
 import { checkHost } from './check-request.ts';
 import { type Client, isForwardingHeader, isRewritten } from './client-address.ts';
 
+/** What functions are told by the platform, and by no caller. */
+const PLATFORMS_OWN: ReadonlySet<string> = new Set(['x-correlation-id', 'x-hearth-attempt', 'x-hearth-destination']);
+
 /** The request target, taken apart. */
 export interface Target {
   /** Canonical; what routing and the function see. */
@@ -47,8 +50,7 @@ export function passedHeaders(raw: readonly string[], client: Client, host: stri
     // All names of interest begin with x, f or h.
     if (first === 0x78 || first === 0x66) {
       const lower = name.toLowerCase();
-      if (lower === 'x-correlation-id' || lower === 'x-hearth-attempt' || (isForwardingHeader(lower) && (!client.viaProxy || isRewritten(lower))))
-        continue;
+      if (PLATFORMS_OWN.has(lower) || (isForwardingHeader(lower) && (!client.viaProxy || isRewritten(lower)))) continue;
     } else if (host !== null && first === 0x68 && name.toLowerCase() === 'host') continue;
     headers.push(name, raw[index + 1] as string);
   }

@@ -27,7 +27,7 @@ export function payloadOf(version: FunctionVersion, { verb, path, headers = {}, 
     rawPath,
     query: question < 0 ? '' : rawPath.slice(question + 1),
     params: {},
-    headers: list.filter((_, index) => !/^x-(correlation-id|hearth-attempt)$/i.test(list[index - (index % 2)] as string)),
+    headers: list.filter((_, index) => !/^x-(correlation-id|hearth-attempt|hearth-destination)$/i.test(list[index - (index % 2)] as string)),
     body: content?.bytes ?? null,
     requestId: null,
   };

@@ -203,6 +203,19 @@ describe('destinations', () => {
     await until(async () => ((await of('told')).length === before + 2 ? true : undefined));
   });
 
+  it('are named to the function by the platform, and by no caller', async () => {
+    await hearth.define('named', 'def handler(m, c):\n    return {"by": m["headers"].get("X-Hearth-Destination")}\n');
+    await hearth.define('naming', 'def handler(m, c):\n    return 1\n', { destinations: { on_success: { function: 'named' } } });
+    const forged = { 'X-Hearth-Destination': 'on_success; invocation=other' };
+    expect(await (await hearth.call('/named', { headers: forged })).text()).toBe('{"by": null}');
+    const id = await later('naming');
+    const told = await until(async () =>
+      (await of('named')).find((one) => (one as unknown as { trigger: string }).trigger === 'function' && one.state === 'succeeded'),
+    );
+    expect((await record(told.id)).result?.body).toContain(`on_success; invocation=${id}`);
+    expect((await record(await later('named', { headers: forged }))).result?.body).toBe('{"by": null}');
+  });
+
   it('are not told of what was cancelled, nor of what somebody waits for', async () => {
     const id = await later('good', { delay: '1h' });
     await fetch(`${hearth.api}/invocations/${id}`, { method: 'DELETE' });
