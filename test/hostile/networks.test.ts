@@ -44,7 +44,8 @@ onEveryDriver('the network', (arena) => {
   const forbidden = () => {
     const ports = [port, Number(new URL(arena.hearth.gateway).port), Number(new URL(arena.hearth.api).port)];
     const hosts = ['127.0.0.1', '127.1.2.3', '0.0.0.0', '::1', '::ffff:127.0.0.1', '10.0.2.2', ...addresses];
-    return [...hosts.flatMap((host) => ports.map((one) => [host, one])), ['169.254.169.254', 80], ['fd00:ec2::254', 80]];
+    const metadata = ['169.254.169.254', '100.100.100.200', '168.63.129.16', '192.0.0.192', 'fd00:ec2::254'];
+    return [...hosts.flatMap((host) => ports.map((one) => [host, one])), ...metadata.map((host) => [host, 80])];
   };
   const mayOpenTun = () => {
     try {
