@@ -24,6 +24,13 @@ describe('where results may be sent', () => {
     },
   );
 
+  test.for(['http://169.254.169.254/', 'http://168.63.129.16/', 'http://100.100.100.200/', 'http://[fd00:ec2::254]/', 'http://10.1.2.3/'])(
+    '%s is inside',
+    (url) => {
+      expect(() => new CallbackAddresses([]).check(url)).toThrow('inside');
+    },
+  );
+
   test('a name that resolves to an address inside leads nowhere, even if its text was looked at before', async () => {
     await expect(look(new CallbackAddresses([]), 'http://localhost/')).rejects.toThrow('inside');
   });
