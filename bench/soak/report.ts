@@ -42,8 +42,8 @@ export function reportOf(report: SoakReport, command: string, machine: readonly 
     ),
     '',
     ...trends.map(
-      ({ what, bytesPerSecond, grownBytes, boundBytes }) =>
-        `- ${what}: the line through it after the first quarter of ${samples.length} samples rises by ${((bytesPerSecond * 3600) / 2 ** 20).toFixed(1)} MiB an hour, ${mebibytes(grownBytes)} in all; the bound is ${mebibytes(boundBytes)}.`,
+      ({ what, bytesPerSecond, grownBytes, keptBytes, boundBytes }) =>
+        `- ${what}: the line through it after the first quarter of ${samples.length} samples rises by ${((bytesPerSecond * 3600) / 2 ** 20).toFixed(1)} MiB an hour, ${mebibytes(grownBytes)} in all, and at rest there is ${mebibytes(keptBytes)} more than before; the bound is ${mebibytes(boundBytes)}.`,
     ),
     problems.length === 0 ? '- No failure; after SIGTERM no process, cgroup, mount or user id was left.' : '',
     ...problems.map((problem) => `- PROBLEM: ${problem}`),

@@ -11,7 +11,7 @@ import { Ledger, type Tally } from './ledger.ts';
 import { Load } from './load.ts';
 import type { SoakOptions } from './options.ts';
 import { type Sample, takeSample, type UserIds, usersInUse, type Watched } from './samples.ts';
-import { memoryTrends, type Trend } from './trend.ts';
+import { isLeak, memoryTrends, type Trend } from './trend.ts';
 
 const SAMPLE_MS = 10_000;
 /** At least so many samples, however short the load is. */
@@ -149,9 +149,12 @@ async function watch(
   for (const what of ['descriptors', 'users', 'instances', 'stocked'] as const) {
     if (after.sample[what] > before.sample[what]) problems.push(`left after the load: ${what}: ${after.sample[what]}, ${before.sample[what]} before`);
   }
-  const trends = memoryTrends(samples);
-  for (const { what, grownBytes, boundBytes } of trends) {
-    if (grownBytes > boundBytes) problems.push(`${what} grew by ${mebibytes(grownBytes)} along its line; the bound is ${mebibytes(boundBytes)}`);
+  const trends = memoryTrends(samples, before.sample, after.sample);
+  for (const trend of trends.filter(isLeak)) {
+    const { what, grownBytes, keptBytes, boundBytes } = trend;
+    problems.push(
+      `${what} grew by ${mebibytes(grownBytes)} along its line and by ${mebibytes(keptBytes)} at rest; the bound is ${mebibytes(boundBytes)}`,
+    );
   }
   return { isolation: platform.isolation, tallies: ledger.tallies, before: before.sample, after: after.sample, samples, trends };
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../../bench/soak/ledger.ts';
 import { parseOptions } from '../../../bench/soak/options.ts';
 import { type Sample, slope } from '../../../bench/soak/samples.ts';
-import { memoryTrends } from '../../../bench/soak/trend.ts';
+import { isLeak, memoryTrends, type Trend } from '../../../bench/soak/trend.ts';
 
 const MIB = 2 ** 20;
 
@@ -11,10 +11,12 @@ function samples(rssMib: (second: number) => number): Sample[] {
   return Array.from({ length: 180 }, (_, index) => ({ at: index * 10, rssBytes: rssMib(index * 10) * MIB, ...others }));
 }
 
-const rss = (of: (second: number) => number) => {
-  const [trend] = memoryTrends(samples(of));
-  return { leaks: (trend?.grownBytes ?? 0) > (trend?.boundBytes ?? 0), mib: (trend?.grownBytes ?? 0) / MIB };
-};
+/** Of a load of half an hour that began at rest with what its first sample had. */
+function rss(of: (second: number) => number, atRestMib: number): Trend {
+  const all = samples(of);
+  const [first] = all as [Sample];
+  return memoryTrends(all, first, { ...first, rssBytes: atRestMib * MIB })[0] as Trend;
+}
 
 describe('the trend of memory in a soak', () => {
   it('is the line through points by least squares', () => {
@@ -36,9 +38,15 @@ describe('the trend of memory in a soak', () => {
   });
 
   it('tells a leak from a heap that wanders, and from one that only grows in the beginning', () => {
-    expect(rss((second) => 200 + second / 20)).toMatchObject({ leaks: true, mib: expect.closeTo(67, 0) });
-    expect(rss((second) => 250 + 30 * Math.sin(second / 25)).leaks).toBe(false);
-    expect(rss((second) => 150 + Math.min(100, second / 4)).leaks).toBe(false);
+    const leak = rss((second) => 200 + second / 20, 290);
+    expect(isLeak(leak)).toBe(true);
+    expect([leak.grownBytes / MIB, leak.keptBytes / MIB]).toEqual([expect.closeTo(67, 0), 90]);
+    expect(isLeak(rss((second) => 250 + 30 * Math.sin(second / 25), 290))).toBe(false);
+    expect(isLeak(rss((second) => 150 + Math.min(100, second / 4), 250))).toBe(false);
+  });
+
+  it('takes what is given back at rest for no leak', () => {
+    expect(isLeak(rss((second) => 200 + second / 20, 205))).toBe(false);
   });
 });
 
