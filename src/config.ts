@@ -194,6 +194,15 @@ export const ConfigSchema = Type.Object(
       },
       strict,
     ),
+    amqp: Type.Object(
+      {
+        url: Type.String({
+          default: '',
+          description: 'The RabbitMQ whose exchanges may be destinations: `amqp://user:password@host:5672/vhost`, or `amqps`; empty: none.',
+        }),
+      },
+      strict,
+    ),
     metrics: Type.Object(
       {
         max_functions: Type.Integer({

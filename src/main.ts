@@ -1,6 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import { createBroker } from './amqp/create-broker.ts';
 import { decideAccess } from './api/access/access-policy.ts';
 import { createApi } from './api/create-api.ts';
 import { queuedInvocation } from './api/wire/invocations.ts';
@@ -216,6 +217,8 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   });
 
   const queue = await queueOpening;
+  const broker = config.amqp.url === '' ? null : createBroker(config.amqp.url, { random: Math.random, log });
+  undo.defer(() => broker?.close());
   const durable = createDurableInvocations({
     queue,
     runner: scheduler,
@@ -223,6 +226,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     describe: queuedInvocation,
     choose: (name) => directory.choose(name),
     revealSecret: (name) => secrets.reveal(name),
+    ...(broker ? { publish: (message, ending) => broker.publish(message, ending) } : {}),
     settings: {
       maxRunning: config.queue.max_running,
       leaseMarginMs: config.queue.lease_margin_ms,
@@ -269,6 +273,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     }),
     defaults: { ...FUNCTION_DEFAULTS, network },
     networks: driver.networks(),
+    hasBroker: broker !== null,
     bounds: { memoryBytes: config.limits.max_memory_per_instance_bytes, cpu: cgroups?.found.places.cpu ? config.limits.max_cpu : null },
     monitor,
     warmer: scheduler,

@@ -91,6 +91,7 @@ test_packages=(
   'strace|must|command -v strace|makes flushes of the disk fail in tests of the queue'
   'nginx-light|must|has_program nginx|stands in front of the gateway in tests'
   'haproxy|must|has_program haproxy|stands in front of the gateway in tests'
+  'rabbitmq-server|must|has_program rabbitmq-server|is the broker that tests publish to'
 )
 # Some programs stand where an ordinary user's PATH may not lead.
 has_program() { PATH=$PATH:/usr/sbin:/sbin command -v "$1"; }

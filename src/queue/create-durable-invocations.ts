@@ -20,6 +20,8 @@ export interface DurableOptions {
   choose(functionName: string): FunctionVersion | undefined;
   /** The value of a secret; undefined when there is no such secret. @throws HearthError secret_unreadable */
   revealSecret(name: string): string | undefined;
+  /** Publishes to an exchange; left out when there is no broker. */
+  publish?: DeliveryParts['publish'];
   settings: {
     maxRunning: number;
     leaseMarginMs: number;
@@ -59,6 +61,7 @@ export function createDurableInvocations(options: DurableOptions): Durable {
     post: (message, ending) => postWebhook(message, addresses, ending),
     toFunction: (name, delivery, source, body) =>
       deliverToFunction({ choose: options.choose, accept: (request) => invocations.accept(request) }, name, delivery, source, body),
+    ...(options.publish ? { publish: options.publish } : {}),
     random,
     log,
     ...(at ? { at } : {}),

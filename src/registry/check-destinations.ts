@@ -15,6 +15,17 @@ export function destinationsOf({ destinations }: FunctionDefinition): Destinatio
   return onSuccess || onFailure || callbackSecret ? { onSuccess, onFailure, callbackSecret } : null;
 }
 
+/** @throws HearthError invalid_request when an exchange is among them and there is no broker to publish to */
+export function requireBroker(destinations: Destinations | null, hasBroker: boolean): void {
+  if (hasBroker || !destinations) return;
+  const field = destinations.onSuccess?.kind === 'exchange' ? 'on_success' : destinations.onFailure?.kind === 'exchange' ? 'on_failure' : null;
+  if (field === null) return;
+  throw invalid(
+    `destinations.${field}.exchange`,
+    'this platform has no RabbitMQ broker. Start it with HEARTH_AMQP_URL=amqp://user:password@host:5672/vhost (the setting amqp.url), or name a function or a url.',
+  );
+}
+
 /** Names of the secrets that sign what is sent; the function itself is not given them. */
 export function signingSecrets(destinations: Destinations | null): string[] {
   if (!destinations) return [];
@@ -43,10 +54,16 @@ function destinationOf(definition: Definition, field: string): Destination {
   if (secret !== undefined && url === undefined) throw invalid(`${field}.secret`, 'signs what is sent to a url; there is none.');
   if (routingKey !== undefined && exchange === undefined) throw invalid(`${field}.routing_key`, 'belongs to an exchange; there is none.');
   if (exchange !== undefined) {
-    throw invalid(`${field}.exchange`, 'this platform has no RabbitMQ broker, so that nothing can be published. Name a function or a url.');
+    return { kind: 'exchange', exchange: short(exchange, `${field}.exchange`), routingKey: short(routingKey ?? '', `${field}.routing_key`) };
   }
   if (name !== undefined) return { kind: 'function', name };
   return { kind: 'url', url: urlOf(url as string, `${field}.url`), secret: secret ?? null };
+}
+
+/** AMQP 0-9-1 §4.2.5.3: short strings have up to 255 bytes. */
+function short(text: string, field: string): string {
+  if (Buffer.byteLength(text) > 255) throw invalid(field, 'is to have 255 bytes in UTF-8 at most.');
+  return text;
 }
 
 /** Where it leads is looked at when something is sent: by then its name may lead elsewhere. */

@@ -6,7 +6,7 @@ import type { FunctionDefinition, FunctionVersion, RetryPolicy } from '../schema
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 import { checkDefinition, checkLimits, type LimitBounds } from './check-definition.ts';
-import { destinationsOf, sayIfUnknown, signingSecrets } from './check-destinations.ts';
+import { destinationsOf, requireBroker, sayIfUnknown, signingSecrets } from './check-destinations.ts';
 import { policyOf, sayIfOpened } from './check-policy.ts';
 import { sameEventKey } from './check-traffic.ts';
 import type { FunctionDefaults } from './defaults.ts';
@@ -33,6 +33,8 @@ export interface RegistryOptions {
   networks?: readonly NetworkMode[];
   /** What an instance may be given at most; when left out, nothing is refused here. */
   bounds?: LimitBounds;
+  /** Whether exchanges can be destinations; when left out, they can't. */
+  hasBroker?: boolean;
   /** Is told what comes of calls. */
   monitor: TrafficMonitor;
   warmer: Warmer;
@@ -198,7 +200,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     },
     async register(definition) {
       checkDefinition(definition);
-      destinationsOf(definition);
+      requireBroker(destinationsOf(definition), options.hasBroker ?? false);
       if (options.bounds) checkLimits(definition, options.bounds);
       checkSchedule(definition, options.clock());
       if (definition.network !== undefined && networks !== undefined && !networks.includes(definition.network)) {

@@ -8,8 +8,10 @@ const DestinationDefinition = Type.Object(
     function: Type.Optional(FunctionName),
     url: Type.Optional(Type.String({ minLength: 1, maxLength: 2048, description: 'http or https; is sent the outcome by POST.' })),
     secret: Type.Optional({ ...SecretName, description: 'Of `url`: name of the secret (PUT /secrets/{name}) that signs what is sent.' }),
-    exchange: Type.Optional(Type.String({ maxLength: 255, description: 'A RabbitMQ exchange; needs a broker.' })),
-    routing_key: Type.Optional(Type.String({ maxLength: 255, description: 'Of `exchange`.' })),
+    exchange: Type.Optional(
+      Type.String({ maxLength: 255, description: 'A RabbitMQ exchange of the broker that `amqp.url` names; empty: the default one.' }),
+    ),
+    routing_key: Type.Optional(Type.String({ maxLength: 255, description: 'Of `exchange`; empty when left out.' })),
   },
   { additionalProperties: false },
 );
@@ -24,13 +26,19 @@ export const DestinationsDefinition = Type.Object(
 );
 
 /** Where one outcome goes. */
-export type Destination = { readonly kind: 'function'; readonly name: string } | UrlDestination;
+export type Destination = { readonly kind: 'function'; readonly name: string } | UrlDestination | ExchangeDestination;
 
 export interface UrlDestination {
   readonly kind: 'url';
   readonly url: string;
   /** Name of the secret that signs what is sent; null: it is not signed. */
   readonly secret: string | null;
+}
+
+export interface ExchangeDestination {
+  readonly kind: 'exchange';
+  readonly exchange: string;
+  readonly routingKey: string;
 }
 
 export interface Destinations {

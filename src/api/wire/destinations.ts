@@ -8,6 +8,8 @@ const DestinationOnTheWire = Type.Object({
   function: Type.Optional(Type.String()),
   url: Type.Optional(Type.String()),
   secret: Type.Optional(Type.String({ description: 'Name of the secret that signs what is sent.' })),
+  exchange: Type.Optional(Type.String()),
+  routing_key: Type.Optional(Type.String()),
 });
 type DestinationOnTheWire = Static<typeof DestinationOnTheWire>;
 
@@ -61,5 +63,6 @@ export function callbackOf({ callbackUrl, deliveries }: InvocationDetail): { url
 
 function destinationOnTheWire(target: Destination): DestinationOnTheWire {
   if (target.kind === 'function') return { function: target.name };
+  if (target.kind === 'exchange') return { exchange: target.exchange, routing_key: target.routingKey };
   return { url: target.url, ...(target.secret === null ? {} : { secret: target.secret }) };
 }

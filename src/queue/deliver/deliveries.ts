@@ -1,3 +1,4 @@
+import type { ExchangeMessage } from '../../amqp/exchange-publisher.ts';
 import type { Destination } from '../../schemas/destination.ts';
 import { type DueDelivery, type DurableQueue, type InvocationDetail, type InvocationPayload, outcomeName } from '../durable-queue.ts';
 import { backoffMs } from '../retry-policy.ts';
@@ -15,6 +16,8 @@ export interface DeliveryParts {
   post(message: WebhookMessage, ending: AbortSignal): Promise<void>;
   /** @throws Error when it was not accepted; DeliveryRefused when it never will be */
   toFunction(functionName: string, delivery: DueDelivery, source: InvocationPayload, body: Buffer): Promise<void>;
+  /** Left out when the platform has no broker. @throws Error when the broker did not take it, or nobody is there to get it */
+  publish?(message: ExchangeMessage, ending: AbortSignal): Promise<void>;
   random: () => number;
   log: { warn(fields: object, message: string): void };
   /** Called at each named point of a delivery's way: where a test lets the process die. */
@@ -116,14 +119,20 @@ export class Deliveries {
       return;
     }
     const message = {
-      url: target.url,
       id: outcomeName(due),
       sentAt: Date.now(),
       body,
-      secret: target.secret === null ? null : this.#secret(target.secret),
       headers: { 'X-Correlation-Id': id, 'X-Hearth-Attempt': String(due.attempts + 1) },
     };
-    await this.#parts.post(message, this.#ending.signal);
+    if (target.kind === 'url') {
+      const secret = target.secret === null ? null : this.#secret(target.secret);
+      await this.#parts.post({ ...message, url: target.url, secret }, this.#ending.signal);
+      return;
+    }
+    if (!this.#parts.publish) throw new Error('the platform was started without a broker; set amqp.url (HEARTH_AMQP_URL)');
+    const { exchange, routingKey } = target;
+    const type = `invocation.${detail.state === 'succeeded' ? 'succeeded' : 'failed'}`;
+    await this.#parts.publish({ ...message, exchange, routingKey, correlationId: id, type }, this.#ending.signal);
   }
 
   #secret(name: string): string {
@@ -134,5 +143,6 @@ export class Deliveries {
 }
 
 function nameOf(target: Destination): string {
+  if (target.kind === 'exchange') return `exchange ${target.exchange}, routing key ${target.routingKey}`;
   return target.kind === 'function' ? target.name : target.url;
 }

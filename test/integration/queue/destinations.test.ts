@@ -280,7 +280,7 @@ describe('destinations', () => {
       expect(response.status).toBe(422);
       return (await json(response)).detail;
     };
-    expect(await refusal({ on_success: { exchange: 'orders', routing_key: 'x' } })).toContain('no RabbitMQ broker');
+    expect(await refusal({ on_success: { exchange: 'orders', routing_key: 'x' } })).toContain('HEARTH_AMQP_URL');
     expect(await refusal({ on_success: {} })).toContain('one of the members');
     expect(await refusal({ on_success: { function: 'told', url: 'http://a.example/' } })).toContain('one of the members');
     expect(await refusal({ on_success: { function: 'told', secret: 'HOOK' } })).toContain('on_success.secret');

@@ -1,0 +1,158 @@
+import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
+import type { BrokerAddress } from './broker-address.ts';
+
+export interface BrokerConnectionParts {
+  address: BrokerAddress;
+  /** 0 to below 1. */
+  random: () => number;
+  log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
+}
+
+/** From the connection of the socket to the broker's greeting and open vhost. */
+const CONNECT_TIMEOUT_MS = 10_000;
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 30_000;
+/** A peer that is silent for two of these is gone. Seconds. */
+const HEARTBEAT_S = 15;
+
+/**
+ * One long-lived connection to a broker, made when it is first asked for and again whenever it was lost, with waits that grow. While the broker is away whoever
+ * wants a channel is told so at once: deliveries have their own waits, and must not queue up here.
+ */
+export class BrokerConnection {
+  readonly #parts: BrokerConnectionParts;
+  #model: ChannelModel | null = null;
+  #attempt: Promise<void> | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  /** In a row. */
+  #failures = 0;
+  /** Why there is no connection; null: nobody has asked for one. */
+  #reason: string | null = null;
+  #blockedBy: string | null = null;
+  #closed = false;
+
+  constructor(parts: BrokerConnectionParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * A channel of its own for whoever asks, with publisher confirms. Its user listens to `error` and `close`.
+   * @throws Error that says why there is none
+   */
+  async openChannel(): Promise<ConfirmChannel> {
+    if (this.#closed) throw new Error('the platform is stopping');
+    if (this.#model === null && this.#timer === null) this.#connect();
+    // An attempt that is under way is worth waiting for: it ends soon.
+    await this.#attempt;
+    const { shown } = this.#parts.address;
+    if (this.#model === null) throw new Error(`the broker ${shown} can't be reached: ${this.#reason}`);
+    this.requireUnblocked();
+    return this.#model.createConfirmChannel();
+  }
+
+  /** @throws Error while the broker takes no messages, which it says once it has been sent one */
+  requireUnblocked(): void {
+    if (this.#blockedBy !== null) throw new Error(`the broker ${this.#parts.address.shown} takes no messages at present: ${this.#blockedBy}`);
+  }
+
+  /** Ends the connection; there is no other after it. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#timer) clearTimeout(this.#timer);
+    const model = this.#model;
+    this.#model = null;
+    // A broker that hangs or has blocked us doesn't answer.
+    if (model) await within(CLOSE_TIMEOUT_MS, model.close()).catch(() => destroySocket(model));
+    // An attempt that is under way ends what it has made, even after this.
+    await within(CLOSE_TIMEOUT_MS, this.#attempt ?? Promise.resolve()).catch(() => undefined);
+  }
+
+  #connect(): void {
+    this.#attempt = this.#try().finally(() => {
+      this.#attempt = null;
+    });
+  }
+
+  /** Never rejects. */
+  async #try(): Promise<void> {
+    const { address, log } = this.#parts;
+    try {
+      const model = await connect(
+        { ...address, heartbeat: HEARTBEAT_S },
+        { noDelay: true, timeout: CONNECT_TIMEOUT_MS, clientProperties: { connection_name: 'hearth' } },
+      );
+      model.on('error', (error) => {
+        this.#reason = error.message;
+      });
+      model.on('close', (error) => this.#lost(error));
+      model.on('blocked', (why) => {
+        this.#blockedBy = why;
+        log.warn({ broker: address.shown, reason: why }, 'the broker takes no messages at present');
+      });
+      model.on('unblocked', () => {
+        this.#blockedBy = null;
+        log.info({ broker: address.shown }, 'the broker takes messages again');
+      });
+      if (this.#closed) return destroySocket(model);
+      this.#model = model;
+      this.#failures = 0;
+      this.#reason = null;
+      log.info({ broker: address.shown }, 'connected to the broker');
+    } catch (error) {
+      if (this.#closed) return;
+      this.#reason = reasonOf(error);
+      // Once: it may be away for a night.
+      if (this.#failures === 0)
+        log.warn({ broker: address.shown, reason: this.#reason }, "the broker can't be reached; it is tried again until it can");
+      this.#later();
+    }
+  }
+
+  #lost(error: Error | undefined): void {
+    if (this.#closed) return;
+    this.#model = null;
+    this.#blockedBy = null;
+    this.#reason ??= error?.message ?? 'it closed the connection';
+    this.#parts.log.warn({ broker: this.#parts.address.shown, reason: this.#reason }, 'the connection to the broker was lost; it is made again');
+    this.#later();
+  }
+
+  /** Half of a wait that doubles is fixed and half is random, so that many platforms don't come back as one. */
+  #later(): void {
+    if (this.#closed) return;
+    const bound = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#failures);
+    this.#failures++;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = null;
+        this.#connect();
+      },
+      (bound * (1 + this.#parts.random())) / 2,
+    );
+  }
+}
+
+const CLOSE_TIMEOUT_MS = 2000;
+
+async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('no answer')), timeoutMs);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** amqplib has no public way to end a connection without the broker's agreement. */
+function destroySocket(model: ChannelModel): void {
+  (model.connection as unknown as { stream: { destroy(error: Error): void } }).stream.destroy(new Error('ended without the broker'));
+}
+
+/** Node.js puts the failures of several addresses of one name into an error without a message. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map((one: Error) => one.message).join('; ');
+  return (error as Error).message;
+}
