@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { type Dirent, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What a platform holds of its machine. */
@@ -142,10 +142,19 @@ function descriptorsOf(pid: number): string[] {
   return found;
 }
 
-function filesUnder(folder: string): string[] {
-  return (readdirSync(folder, { recursive: true, withFileTypes: true }) as { parentPath: string; name: string }[]).map((entry) =>
-    join(entry.parentPath, entry.name).slice(folder.length + 1),
-  );
+/** Paths below the folder. What goes away meanwhile is left out: a recursive readdir would fail for it. */
+function filesUnder(folder: string, below = ''): string[] {
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(join(folder, below), { withFileTypes: true });
+  } catch (error) {
+    if (below !== '' && (error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  return entries.flatMap((entry) => {
+    const path = join(below, entry.name);
+    return entry.isDirectory() ? [path, ...filesUnder(folder, path)] : [path];
+  });
 }
 
 function cgroupsWith(mark: string): string[] {
