@@ -63,6 +63,8 @@ export interface Sandbox {
   /** Paths, inside the sandbox, of the spec's layers, in its order. */
   readonly layerPaths: readonly string[];
   readonly streamListen: StreamListen;
+  /** Whether it has the libraries of its layers in memory, where it could have. */
+  readonly preloaded: boolean;
   /** What the sandbox itself writes to descriptors 1 and 2. Called from the next tick after creation on. */
   onOutput(listener: (stream: 'stdout' | 'stderr', chunk: Buffer) => void): void;
   /** Resolves once when every process of the tree is gone and what the driver set up for it on the host is cleared. Never rejects. */

@@ -30,6 +30,8 @@ const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 30_000;
 const GUESSED_BOOT_MS = 30;
 const HEADROOM = 2;
+/** Takes per millisecond below which there is time for a sandbox to import libraries before it is asked for, which takes as long as dozens of boots. */
+const CALM_RATE = 0.05 / 1000;
 
 interface Shelf {
   kind: SandboxKind;
@@ -162,32 +164,42 @@ export class SandboxPool {
           break;
         }
         if (this.#booting >= this.#settings.refills) return;
-        this.#boot(shelf);
+        this.#boot(shelf, false);
       }
       while (shelf.stocked.length > Math.max(target, this.#settings.minimum) + 1) {
         // The rate has fallen: more are kept than will be needed.
         shelf.stocked.shift()?.kill();
         stocked--;
       }
+      this.#tradeUp(shelf);
     }
     if (Number.isFinite(earliest)) this.#refillSoon(earliest);
     else if (this.#shelves.size > 0) this.#refillSoon(RATE_WINDOW_MS);
+  }
+
+  #isCalm(shelf: Shelf): boolean {
+    return rateAt(shelf, performance.now()) < CALM_RATE;
+  }
+
+  /** In calm, one that has no libraries in memory makes way for one that has; it stays until that is there. */
+  #tradeUp(shelf: Shelf): void {
+    if (shelf.booting > 0 || shelf.failures > 0 || this.#booting >= this.#settings.refills || !this.#isCalm(shelf)) return;
+    if (shelf.stocked.some(({ preloaded }) => !preloaded)) this.#boot(shelf, true);
   }
 
   #target(shelf: Shelf, now: number): number {
     return Math.max(this.#settings.minimum, Math.ceil(rateAt(shelf, now) * shelf.bootMs * HEADROOM));
   }
 
-  #boot(shelf: Shelf): void {
+  #boot(shelf: Shelf, preload: boolean): void {
     shelf.booting++;
     this.#booting++;
     const started = performance.now();
     const boot = this.#driver
-      // One that did not come up may have broken over what it was to import.
-      .create({ ...shelf.kind, id: randomUUID(), preload: shelf.failures === 0 })
+      .create({ ...shelf.kind, id: randomUUID(), preload })
       .then(
         (sandbox) => {
-          shelf.bootMs += 0.2 * (performance.now() - started - shelf.bootMs);
+          if (!preload) shelf.bootMs += 0.2 * (performance.now() - started - shelf.bootMs);
           this.#shelve(shelf, sandbox);
         },
         (error: unknown) => {
@@ -209,6 +221,10 @@ export class SandboxPool {
     if (this.#closed || ![...this.#shelves.values()].includes(shelf)) {
       sandbox.kill();
       return;
+    }
+    if (sandbox.preloaded) {
+      const plain = shelf.stocked.findIndex(({ preloaded }) => !preloaded);
+      if (plain >= 0 && this.#isCalm(shelf)) shelf.stocked.splice(plain, 1)[0]?.kill();
     }
     shelf.stocked.push(sandbox);
     // One that dies on the shelf must not be given out.

@@ -22,6 +22,7 @@ export class BubblewrapSandbox implements Sandbox {
   readonly channel: Duplex;
   readonly layerPaths: readonly string[];
   readonly streamListen: StreamListen;
+  readonly preloaded: boolean;
   readonly exited: Promise<SandboxExit>;
   readonly #launch: Launch;
   readonly #init: NamespaceInit;
@@ -33,6 +34,7 @@ export class BubblewrapSandbox implements Sandbox {
     this.channel = launch.channel;
     this.layerPaths = spec.layers.map((_, index) => layerPath(index));
     this.streamListen = streamListen;
+    this.preloaded = spec.preload === true || spec.layers.length === 0;
     this.exited = exited;
     this.#launch = launch;
     this.#init = init;

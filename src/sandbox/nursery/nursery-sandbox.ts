@@ -25,6 +25,7 @@ export class NurserySandbox implements Sandbox {
   readonly channel: Duplex;
   readonly layerPaths: readonly string[];
   readonly streamListen = PRIVATE_STREAM_LISTEN;
+  readonly preloaded = true;
   readonly exited: Promise<SandboxExit>;
   readonly #zygote: Zygote;
   readonly #newborn: Newborn;

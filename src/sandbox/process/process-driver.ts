@@ -111,6 +111,7 @@ class ProcessDriver implements SandboxDriver {
       channel,
       layerPaths,
       streamListen,
+      preloaded: true,
       exited,
       kill,
       onOutput: (listener) => output.listen(listener),

@@ -33,6 +33,7 @@ class Runtime {
       channel: ours,
       layerPaths: [],
       streamListen: { host: '127.0.0.1', port: 5672, name: 'message_queue' },
+      preloaded: true,
       onOutput: () => undefined,
       exited: this.#exit.promise,
       stats: async () => ({ pssBytes: 0, processes: 1 }),
