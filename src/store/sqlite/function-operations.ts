@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FunctionVersion } from '../../schemas/function.ts';
 import type { Database } from './database.ts';
 import type { BlockingStore } from './requests.ts';
-import { VERSION_INSERT, VERSION_SELECT, versionFromRow, versionValues } from './rows.ts';
+import { CommonTexts, type Row, VERSION_INSERT, VERSION_SELECT, versionFromRow, versionValues } from './rows.ts';
 
 export type FunctionOperations = Pick<BlockingStore, 'currentVersions' | 'putVersion' | 'versions' | 'version' | 'makeCurrent' | 'deleteFunction'>;
 
@@ -10,17 +10,19 @@ const CURRENT = `${VERSION_SELECT} JOIN functions f ON f.name = v.function_name 
 
 /** The registry's tables. Every write is on the disk before it is acknowledged. */
 export function functionOperations(db: Database): FunctionOperations {
+  const common = new CommonTexts();
+  const read = (row: Row) => versionFromRow(row, common);
   return {
     currentVersions: (page) =>
       db
         .statement(`${CURRENT} WHERE f.name > ? ORDER BY f.name LIMIT ?`)
         .all(page?.after ?? '', page?.limit ?? -1)
-        .map(versionFromRow),
+        .map(read),
 
     putVersion: (draft) =>
       db.transaction('full', () => {
         const current = db.statement(`${CURRENT} WHERE f.name = ?`).get(draft.functionName);
-        if (current !== undefined && current.hash === draft.hash) return { version: versionFromRow(current), created: false };
+        if (current !== undefined && current.hash === draft.hash) return { version: read(current), created: false };
 
         const last = db.statement('SELECT max(number) AS number FROM function_versions WHERE function_name = ?').get(draft.functionName);
         const version: FunctionVersion = { ...draft, number: Number(last?.number ?? 0) + 1, createdAt: Date.now() };
@@ -34,12 +36,11 @@ export function functionOperations(db: Database): FunctionOperations {
         return { version, created: true };
       }),
 
-    versions: (functionName) =>
-      db.statement(`${VERSION_SELECT} WHERE v.function_name = ? ORDER BY v.number DESC`).all(functionName).map(versionFromRow),
+    versions: (functionName) => db.statement(`${VERSION_SELECT} WHERE v.function_name = ? ORDER BY v.number DESC`).all(functionName).map(read),
 
     version: (functionName, number) => {
       const row = db.statement(`${VERSION_SELECT} WHERE v.function_name = ? AND v.number = ?`).get(functionName, number);
-      return row === undefined ? undefined : versionFromRow(row);
+      return row === undefined ? undefined : read(row);
     },
 
     makeCurrent: (functionName, number) =>
@@ -48,7 +49,7 @@ export function functionOperations(db: Database): FunctionOperations {
         if (row === undefined) return undefined;
         if (db.statement('UPDATE functions SET current_number = ? WHERE name = ?').run(number, functionName).changes === 0) return undefined;
         db.statement('DELETE FROM traffic_splits WHERE function_name = ?').run(functionName);
-        return versionFromRow(row);
+        return read(row);
       }),
 
     deleteFunction: (functionName) =>

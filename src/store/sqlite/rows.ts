@@ -116,13 +116,32 @@ export function versionValues(version: FunctionVersion, codeHash: string): SQLIn
   ];
 }
 
+const MAX_COMMON_TEXTS = 256;
+
 /** Without a copy of the bytes. */
 function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString('utf8');
 }
 
-/** From a row of VERSION_SELECT. Strict tables and our own INSERT vouch for the types. */
-export function versionFromRow(row: Row): FunctionVersion {
+/** Texts that many versions have in common, such as the default retries. */
+export class CommonTexts {
+  readonly #values = new Map<string, unknown>();
+
+  /** What the JSON says; the same object for the same text, so it is not to be changed. */
+  parse(text: string): unknown {
+    const known = this.#values.get(text);
+    if (known !== undefined) return known;
+    const value: unknown = JSON.parse(text);
+    if (this.#values.size < MAX_COMMON_TEXTS) this.#values.set(text, value);
+    return value;
+  }
+}
+
+/**
+ * From a row of VERSION_SELECT. Strict tables and our own INSERT vouch for the types. What versions have in common passes between threads once for all that are
+ * sent together.
+ */
+export function versionFromRow(row: Row, common: CommonTexts): FunctionVersion {
   return {
     functionName: row.function_name as string,
     number: row.number as number,
@@ -133,9 +152,9 @@ export function versionFromRow(row: Row): FunctionVersion {
     code: textOf(row.code as Uint8Array),
     timeoutMs: row.timeout_ms as number,
     network: row.network as FunctionVersion['network'],
-    layers: JSON.parse(row.layers as string) as string[],
+    layers: common.parse(row.layers as string) as string[],
     requirements: row.requirements as string | null,
-    environment: JSON.parse(row.environment as string) as Record<string, string>,
+    environment: common.parse(row.environment as string) as Record<string, string>,
     concurrency: row.concurrency as number,
     maxInstances: row.max_instances as number,
     maxQueue: row.max_queue as number,
@@ -144,13 +163,13 @@ export function versionFromRow(row: Row): FunctionVersion {
     maxIdleMs: row.max_idle_ms as number | null,
     memoryBytes: row.memory_bytes as number | null,
     cpu: row.cpu as number | null,
-    secrets: JSON.parse(row.secrets as string) as string[],
+    secrets: common.parse(row.secrets as string) as string[],
     asyncMode: row.async_mode as FunctionVersion['asyncMode'],
-    retry: JSON.parse(row.retry as string) as FunctionVersion['retry'],
-    policy: JSON.parse((row.policy as string | null) ?? 'null') as FunctionVersion['policy'],
-    schedule: JSON.parse((row.schedule as string | null) ?? 'null') as FunctionVersion['schedule'],
-    destinations: JSON.parse((row.destinations as string | null) ?? 'null') as FunctionVersion['destinations'],
-    invokes: JSON.parse((row.invokes as string | null) ?? '[]') as string[],
+    retry: common.parse(row.retry as string) as FunctionVersion['retry'],
+    policy: (row.policy === null ? null : common.parse(row.policy as string)) as FunctionVersion['policy'],
+    schedule: (row.schedule === null ? null : common.parse(row.schedule as string)) as FunctionVersion['schedule'],
+    destinations: (row.destinations === null ? null : common.parse(row.destinations as string)) as FunctionVersion['destinations'],
+    invokes: common.parse((row.invokes as string | null) ?? '[]') as string[],
     createdAt: row.created_at as number,
   };
 }
