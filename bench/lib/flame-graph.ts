@@ -27,6 +27,7 @@ export function flameGraph(title: string, folded: Folded): string {
   draw(root, 0, 0);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="monospace" font-size="11">`,
+    `<title>${escapeXml(title)}</title>`,
     '<style>.k{fill:#f2a65a}.j{fill:#8fc98b}.p{fill:#8db4e2}.n{fill:#e9d780}g:hover rect{stroke:#333}</style>',
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
     `<text x="8" y="16" font-size="14">${escapeXml(title)}</text>`,
