@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../errors.ts';
+import type { WireError } from '../../store/sqlite/wire-error.ts';
 import type { DurableQueue, LaneKey, Lease } from '../durable-queue.ts';
 
 /** What passes between the queue's client on the main thread and its worker. */
@@ -18,14 +18,6 @@ export interface QueueRequest {
   id: number;
   method: QueueMethod | 'close';
   args: readonly unknown[];
-}
-
-/** A HearthError that survives the way between threads. */
-export interface WireError {
-  code: ErrorCode;
-  message: string;
-  /** The original's stack or text, for logs. */
-  cause: string;
 }
 
 export type QueueResponse = { id: number; value: unknown } | { id: number; error: WireError };

@@ -1,9 +1,9 @@
 import type { Worker } from 'node:worker_threads';
 import { HearthError } from '../../errors.ts';
+import { fromWire } from '../../store/sqlite/wire-error.ts';
 import type { DurableQueue, NewInvocation } from '../durable-queue.ts';
 import type { BlockingQueue, FromWorker, QueueMethod, QueueRequest } from './messages.ts';
 import { monotonicMs } from './monotonic.ts';
-import { fromWire } from './queue-errors.ts';
 
 /** Bodies that wait to be written, at most. Bytes. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;

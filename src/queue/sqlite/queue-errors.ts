@@ -1,6 +1,5 @@
 import { HearthError } from '../../errors.ts';
 import { toStoreError } from '../../store/sqlite/sqlite-errors.ts';
-import type { WireError } from './messages.ts';
 
 const IOERR = 10;
 const FULL = 13;
@@ -27,16 +26,4 @@ function isFull(error: unknown): boolean {
 export function isDiskFailure(error: unknown): boolean {
   const { errcode, code } = error as { errcode?: unknown; code?: unknown };
   return (typeof errcode === 'number' && (errcode & 0xff) === IOERR) || code === 'EIO';
-}
-
-export function toWire(error: HearthError): WireError {
-  const cause = error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : String(error.cause ?? '');
-  return { code: error.code, message: error.message, cause };
-}
-
-export function fromWire(error: WireError): HearthError {
-  return new HearthError(error.code, error.message, {
-    ...(error.cause === '' ? {} : { cause: new Error(error.cause) }),
-    ...(error.code === 'storage_full' ? { retryAfter: 30 } : {}),
-  });
 }

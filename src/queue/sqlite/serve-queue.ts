@@ -1,5 +1,6 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { HearthError } from '../../errors.ts';
+import { toWire } from '../../store/sqlite/wire-error.ts';
 import type { Lease } from '../durable-queue.ts';
 import { acceptOperations } from './accept-operations.ts';
 import { deliveryOperations } from './delivery-operations.ts';
@@ -8,7 +9,7 @@ import { leaseOperations } from './lease-operations.ts';
 import type { BlockingQueue, FromWorker, QueueMethod, QueueRequest, QueueResponse } from './messages.ts';
 import { openQueueDatabase } from './open-database.ts';
 import type { Session } from './operations.ts';
-import { isDiskFailure, toQueueError, toWire } from './queue-errors.ts';
+import { isDiskFailure, toQueueError } from './queue-errors.ts';
 import { recordOperations } from './record-operations.ts';
 
 /** Requests in one transaction. */

@@ -1,7 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { toWire } from '../../store/sqlite/wire-error.ts';
 import type { FromWorker, QueueWorkerData } from './messages.ts';
 import { monotonicMs } from './monotonic.ts';
-import { toQueueError, toWire } from './queue-errors.ts';
+import { toQueueError } from './queue-errors.ts';
 import { serveQueue } from './serve-queue.ts';
 
 /** The thread in which the queue's database may block. */

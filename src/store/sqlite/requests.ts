@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../../errors.ts';
 import type { Store } from '../store.ts';
+import type { WireError } from './wire-error.ts';
 
 /** What passes between the store's client on the main thread and its worker. */
 
@@ -10,14 +10,6 @@ export interface StoreRequest {
   id: number;
   method: keyof Store;
   args: readonly unknown[];
-}
-
-/** A HearthError that survives the way between threads. */
-export interface WireError {
-  code: ErrorCode;
-  message: string;
-  /** The original's stack or text, for logs. */
-  cause: string;
 }
 
 export type StoreResponse = { id: number; value: unknown } | { id: number; error: WireError };

@@ -1,7 +1,8 @@
 import type { Worker } from 'node:worker_threads';
 import { HearthError } from '../../errors.ts';
 import type { Store } from '../store.ts';
-import type { StoreOpening, StoreRequest, StoreResponse, WireError } from './requests.ts';
+import type { StoreOpening, StoreRequest, StoreResponse } from './requests.ts';
+import { fromWire } from './wire-error.ts';
 
 export interface StoreLog {
   error(fields: object, message: string): void;
@@ -147,8 +148,4 @@ async function inChunks(deleteChunk: () => Promise<number>): Promise<number> {
     total += deleted;
     if (deleted === 0) return total;
   }
-}
-
-function fromWire(error: WireError): HearthError {
-  return new HearthError(error.code, error.message, error.cause === '' ? {} : { cause: new Error(error.cause) });
 }

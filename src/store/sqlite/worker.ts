@@ -1,26 +1,21 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { HearthError } from '../../errors.ts';
 import { accessOperations } from './access-operations.ts';
 import { type Database, openDatabase } from './database.ts';
 import { functionOperations } from './function-operations.ts';
 import { keyOperations } from './key-operations.ts';
 import { recordOperations } from './record-operations.ts';
-import type { BlockingStore, StoreOpening, StoreRequest, StoreResponse, StoreWorkerData, WireError } from './requests.ts';
+import type { BlockingStore, StoreOpening, StoreRequest, StoreResponse, StoreWorkerData } from './requests.ts';
 import { scheduleOperations } from './schedule-operations.ts';
 import { secretOperations } from './secret-operations.ts';
 import { toStoreError } from './sqlite-errors.ts';
 import { trafficOperations } from './traffic-operations.ts';
+import { toWire } from './wire-error.ts';
 
 /** The thread in which SQLite may block. Answers requests one after another, in the order in which they came. */
 
 if (parentPort === null) throw new Error('worker.ts is run as a worker by open-sqlite-store.ts');
 const port = parentPort;
 const { file } = workerData as StoreWorkerData;
-
-function wireError(error: HearthError): WireError {
-  const cause = error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : String(error.cause ?? '');
-  return { code: error.code, message: error.message, cause };
-}
 
 function serve(db: Database): void {
   const store: BlockingStore = {
@@ -39,7 +34,7 @@ function serve(db: Database): void {
       const operation = store[method] as (...args: readonly unknown[]) => unknown;
       response = { id, value: operation(...args) };
     } catch (error) {
-      response = { id, error: wireError(toStoreError(error, file)) };
+      response = { id, error: toWire(toStoreError(error, file)) };
     }
     port.postMessage(response);
     if (method === 'close') port.close();
@@ -50,5 +45,5 @@ function serve(db: Database): void {
 try {
   serve(openDatabase(file));
 } catch (error) {
-  port.postMessage({ opened: false, error: wireError(toStoreError(error, file)) } satisfies StoreOpening);
+  port.postMessage({ opened: false, error: toWire(toStoreError(error, file)) } satisfies StoreOpening);
 }
