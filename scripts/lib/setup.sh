@@ -92,6 +92,7 @@ test_packages=(
   'nginx-light|must|has_program nginx|stands in front of the gateway in tests'
   'haproxy|must|has_program haproxy|stands in front of the gateway in tests'
   'rabbitmq-server|must|has_program rabbitmq-server|is the broker that tests publish to'
+  'docker-compose|must|command -v docker-compose|reads the compose files in tests'
 )
 # Some programs stand where an ordinary user's PATH may not lead.
 has_program() { PATH=$PATH:/usr/sbin:/sbin command -v "$1"; }

@@ -102,9 +102,9 @@ export class RabbitMq {
     while (isThere(-node.pid)) await sleep(10);
   }
 
-  /** Runs a command of rabbitmqctl. */
-  async control(...command: string[]): Promise<void> {
-    await promisify(execFile)(join(SCRIPTS, 'rabbitmqctl'), command, { env: this.#environment });
+  /** Runs a command of rabbitmqctl. @returns what it printed */
+  async control(...command: string[]): Promise<string> {
+    return (await promisify(execFile)(join(SCRIPTS, 'rabbitmqctl'), command, { env: this.#environment })).stdout;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
