@@ -1,5 +1,6 @@
 import { HearthError } from '../errors.ts';
 import type { FunctionDefinition } from '../schemas/function.ts';
+import type { RuntimeName } from '../schemas/runtime-name.ts';
 import { policyOf } from './check-policy.ts';
 
 /** Segments of the control plane's own URLs under /functions, which a function of that name would never be reached at. */
@@ -58,6 +59,15 @@ export function checkLimits({ memory_mb: memory, cpu }: FunctionDefinition, boun
     throw invalid('cpu', 'CPU time can not be bounded on this machine; leave it out. `hearth doctor` (check `limits cpu`) says why.');
   }
   if (cpu > bounds.cpu) throw invalid('cpu', `an instance may have ${bounds.cpu} cores at most here; the platform's limits.max_cpu says so.`);
+}
+
+/** @throws HearthError invalid_request */
+export function checkRuntime({ runtime }: FunctionDefinition, runtimes: readonly RuntimeName[]): void {
+  if (runtime === undefined || runtimes.includes(runtime)) return;
+  throw invalid(
+    'runtime',
+    `the platform has no "${runtime}"; it has ${runtimes.join(', ')}. Its setting sandbox.node says which versions of Node.js.`,
+  );
 }
 
 function invalid(field: string, message: string): HearthError {

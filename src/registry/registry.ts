@@ -3,9 +3,10 @@ import type { BuiltLayer, Layers } from '../layers/layers.ts';
 import type { NetworkMode } from '../sandbox/driver.ts';
 import { checkSchedule, sayIfNobodyIsTold, schedulePolicyOf } from '../schedules/schedule-policy.ts';
 import type { FunctionDefinition, FunctionVersion, RetryPolicy } from '../schemas/function.ts';
+import type { RuntimeName } from '../schemas/runtime-name.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
-import { checkDefinition, checkLimits, type LimitBounds } from './check-definition.ts';
+import { checkDefinition, checkLimits, checkRuntime, type LimitBounds } from './check-definition.ts';
 import { destinationsOf, requireBroker, sayIfUnknown, signingSecrets } from './check-destinations.ts';
 import { policyOf, sayIfOpened } from './check-policy.ts';
 import { sameEventKey } from './check-traffic.ts';
@@ -31,6 +32,8 @@ export interface RegistryOptions {
   defaults: FunctionDefaults;
   /** Networks that can be had on this machine: others are refused. When left out, none is refused here. */
   networks?: readonly NetworkMode[];
+  /** Runtimes that are there; when left out, Python alone. */
+  runtimes?: readonly RuntimeName[];
   /** What an instance may be given at most; when left out, nothing is refused here. */
   bounds?: LimitBounds;
   /** Whether exchanges can be destinations; when left out, they can't. */
@@ -201,6 +204,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     async register(definition) {
       checkDefinition(definition);
       requireBroker(destinationsOf(definition), options.hasBroker ?? false);
+      checkRuntime(definition, options.runtimes ?? ['python']);
       if (options.bounds) checkLimits(definition, options.bounds);
       checkSchedule(definition, options.clock());
       if (definition.network !== undefined && networks !== undefined && !networks.includes(definition.network)) {

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { RuntimeName } from '../schemas/runtime-name.ts';
 
 /**
  * Words: a **sandbox** is an isolated process tree with one channel to the platform; a **driver** makes sandboxes of one kind.
@@ -6,8 +7,6 @@ import type { Duplex } from 'node:stream';
  */
 
 export type NetworkMode = 'none' | 'egress' | 'host';
-
-export type RuntimeName = 'python';
 
 export interface SandboxSpec {
   /** Unique in the life of the platform; names the sandbox in logs, records and on the host. */
@@ -93,7 +92,9 @@ export interface Probe {
 /** A command that runs once, in isolation, with one writable folder: how layers are built. */
 export interface BuildSpec {
   id: string;
-  /** argv inside the sandbox; `argv[0]` is absolute or `python`, the driver's interpreter with its standard library and pip. */
+  /** Whose interpreter and installer the build finds. Default: python. */
+  runtime?: RuntimeName;
+  /** argv inside the sandbox; `argv[0]` is absolute, or `python` with its standard library and pip, or `node` when `runtime` is one of Node.js. */
   argv: readonly string[];
   environment: Readonly<Record<string, string>>;
   /** Folder on the host that appears writable as /build; the driver prepares it (made, empty, owned as it needs). */

@@ -1,5 +1,6 @@
 import type { Cgroups } from './cgroup/cgroups.ts';
 import type { NetworkMode } from './driver.ts';
+import type { RuntimeDescription } from './runtimes.ts';
 
 /** The part of a structured logger (pino's shape) that drivers use. */
 export interface DriverLog {
@@ -10,10 +11,12 @@ export interface DriverLog {
 export interface DriverOptions {
   /** The Python interpreter: an absolute path, or a name that is looked up on `path`. */
   python: string;
-  /** Folder on the host that holds the runtime's agent; appears as /runtime. */
+  /** Folder on the host that holds Python's agent; appears as /runtime. */
   agentFolder: string;
   /** The agent's entry, relative to `agentFolder`. */
   agentEntry: string;
+  /** What runs functions besides Python. */
+  runtimes?: readonly RuntimeDescription[];
   /** Value of PATH, on which bwrap, slirp4netns, ip, nsenter and the rest are found. */
   path: string;
   log: DriverLog;

@@ -10,6 +10,7 @@ import type { Sandbox, SandboxDriver, SandboxExit, SandboxStats } from '../sandb
 import type { SandboxKind, SandboxPool } from '../sandbox/pool.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { InstanceRecord, InstanceState } from '../schemas/records.ts';
+import { runtimeFamily } from '../schemas/runtime-name.ts';
 import type { Mask } from '../secrets/mask.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -240,7 +241,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
   onHello(message: HelloMessage): void {
     this.bootMs = performance.now() - this.#startTick;
     const { version } = this;
-    if (message.runtime !== version.runtime) {
+    if (message.runtime !== runtimeFamily(version.runtime)) {
       this.#failStart(errors.wrongRuntime(message.runtime, version.runtime));
       return;
     }

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox';
 import { type Destinations, DestinationsDefinition } from './destination.ts';
 import { FunctionName } from './function-name.ts';
 import { AccessDefinition, CorsDefinition, type GatewayPolicy, RateLimitDefinition } from './policy.ts';
+import { RUNTIME_NAME, type RuntimeName } from './runtime-name.ts';
 import { ScheduleDefinition, type SchedulePolicy } from './schedule.ts';
 import { SecretName } from './secret.ts';
 
@@ -47,7 +48,14 @@ export const FunctionDefinition = Type.Object(
     event_type: EventKey,
     function_code: Type.String({ minLength: 1, maxLength: MAX_CODE_CHARS, description: 'The source text.' }),
     function_name: FunctionName,
-    runtime: Type.Optional(Type.Union([Type.Literal('python')], { default: 'python' })),
+    runtime: Type.Optional(
+      Type.Unsafe<RuntimeName>(
+        Type.String({
+          pattern: RUNTIME_NAME,
+          description: '`python` (default), `nodejs`, or a major version of Node.js that the platform has, such as `nodejs26`.',
+        }),
+      ),
+    ),
     style: Type.Optional(
       Type.Union([Type.Literal('script'), Type.Literal('handler')], {
         description: 'Found out from the code when left out: a top-level `handler` makes it a handler, anything else a script.',
@@ -145,7 +153,7 @@ export interface FunctionVersion {
   /** SHA-256, hex, over everything below but createdAt. */
   readonly hash: string;
   readonly eventKey: string;
-  readonly runtime: 'python';
+  readonly runtime: RuntimeName;
   readonly style: 'script' | 'handler';
   readonly code: string;
   readonly timeoutMs: number;

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { EventKey, type FunctionVersion } from '../../schemas/function.ts';
 import { FunctionName } from '../../schemas/function-name.ts';
+import type { RuntimeName } from '../../schemas/runtime-name.ts';
 import { Instant, Nullable, OneOf, Warnings } from './common.ts';
 import { destinationMembers, destinationsOnTheWire } from './destinations.ts';
 import { policyMembers, policyOnTheWire } from './policy.ts';
@@ -11,7 +12,7 @@ const members = {
   function_name: FunctionName,
   version: Type.Integer({ description: 'Counts up from 1.', examples: [1] }),
   hash: Type.String({ description: 'SHA-256 of everything that decides what the version does.' }),
-  runtime: OneOf(['python']),
+  runtime: Type.Unsafe<RuntimeName>(Type.String({ examples: ['python', 'nodejs'] })),
   style: OneOf(['script', 'handler']),
   timeout_ms: Type.Integer({ examples: [60_000] }),
   network: OneOf(['none', 'egress', 'host']),

@@ -10,6 +10,7 @@ import { inheritedDescriptors } from '../inherited-descriptors.ts';
 import { type Interpreter, inspectInterpreter } from '../interpreter.ts';
 import { LoopbackAddresses } from '../loopback-addresses.ts';
 import { DEFAULT_BOOT_TIMEOUT_MS, DEFAULT_UID_BASE, type DriverOptions, PRIVATE_STREAM_LISTEN } from '../options.ts';
+import { type InterpreterFiles, requireRuntime } from '../runtimes.ts';
 import { NOT_STARTED, superviseBuild } from '../supervise-build.ts';
 import { BubblewrapSandbox, layerPath } from './bubblewrap-sandbox.ts';
 import { buildPlan, prepareOutputFolder, removeTemporary } from './build.ts';
@@ -28,6 +29,7 @@ const NAME = 'bubblewrap';
 const OUT_OF_MEMORY = '\nThe build needed more memory than it may use (limits.max_memory_per_instance_bytes), and was killed.\n';
 
 interface Start {
+  /** Python's, which the network's helper needs. */
   interpreter: Interpreter;
   plan: () => Plan;
   uid: number | undefined;
@@ -35,6 +37,13 @@ interface Start {
   giveBack: () => void;
   kind: GroupKind;
   onOutput?: (chunk: Buffer) => void;
+}
+
+interface Boot {
+  files: InterpreterFiles;
+  agentFolder: string;
+  argv: readonly string[];
+  environment: Readonly<Record<string, string>>;
 }
 
 /** Sandboxes out of Linux namespaces and a system call filter. See docs/sandbox.md. Touches nothing until it is used. */
@@ -196,28 +205,33 @@ class BubblewrapDriver implements SandboxDriver {
     return oomKills ? { ...exit, oomKills } : exit;
   }
 
-  #sandboxPlan(spec: SandboxSpec, interpreter: Interpreter, streamListen: StreamListen): Plan {
-    const { agentFolder, agentEntry, extraBinds = [] } = this.#options;
+  #sandboxPlan(spec: SandboxSpec, python: Interpreter, streamListen: StreamListen): Plan {
+    const { extraBinds = [] } = this.#options;
+    const { files, agentFolder, argv, environment } = this.#boot(spec, python);
     return {
       network: spec.network,
       workingFolder: '/tmp',
-      command: [
-        interpreter.executable,
-        '-I',
-        '-S',
-        '-B',
-        `/runtime/${agentEntry}`,
-        ...(spec.preload ? spec.layers.map((_, index) => layerPath(index)) : []),
-      ],
-      environment: { PATH: dirname(interpreter.executable), HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8' },
+      command: [files.executable, ...argv],
+      environment: { PATH: dirname(files.executable), HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8', ...environment },
       steps: [
-        ...interpreterSteps(interpreter, extraBinds),
+        ...interpreterSteps(files, extraBinds),
         ...etcSteps(nameFiles(spec.network, streamListen.host)),
         readOnly(realpathSync(agentFolder), '/runtime'),
         ...spec.layers.map((layer, index) => readOnly(realpathSync(layer), layerPath(index))),
         ...closingSteps(spec.tmpBytes),
       ],
     };
+  }
+
+  /** What runs in it at first. @throws HearthError sandbox_unavailable */
+  #boot(spec: SandboxSpec, python: Interpreter): Boot {
+    if (spec.runtime !== 'python') {
+      const { files, agentFolder, arguments: argv, environment } = requireRuntime(this.#options.runtimes, spec.runtime);
+      return { files, agentFolder, argv: argv.map((argument) => argument.replaceAll('{runtime}', '/runtime')), environment };
+    }
+    const { agentFolder, agentEntry } = this.#options;
+    const preloaded = spec.preload ? spec.layers.map((_, index) => layerPath(index)) : [];
+    return { files: python, agentFolder, argv: ['-I', '-S', '-B', `/runtime/${agentEntry}`, ...preloaded], environment: {} };
   }
 
   #streamListen(network: NetworkMode): StreamListen {

@@ -34,7 +34,7 @@ export class BubblewrapSandbox implements Sandbox {
     this.channel = launch.channel;
     this.layerPaths = spec.layers.map((_, index) => layerPath(index));
     this.streamListen = streamListen;
-    this.preloaded = spec.preload === true || spec.layers.length === 0;
+    this.preloaded = spec.preload === true || spec.layers.length === 0 || spec.runtime !== 'python';
     this.exited = exited;
     this.#launch = launch;
     this.#init = init;

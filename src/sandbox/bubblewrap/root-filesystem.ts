@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Interpreter } from '../interpreter.ts';
+import type { InterpreterFiles } from '../runtimes.ts';
 import type { Step } from './plan.ts';
 
 const MIB = 1024 * 1024;
@@ -26,7 +26,7 @@ const SYSTEM_PREFIXES = new Set(['/', '/usr', '/usr/local']);
  * The read-only part of every sandbox: the interpreter, its standard library and shared objects, and a few files of /etc.
  * No shell, no packages of the host.
  */
-export function interpreterSteps(interpreter: Interpreter, extraBinds: readonly string[]): Step[] {
+export function interpreterSteps(interpreter: InterpreterFiles, extraBinds: readonly string[]): Step[] {
   const { basePrefix, executable, loader } = interpreter;
   const shown: string[] = [];
   const steps: Step[] = [];

@@ -82,6 +82,8 @@ class NurseryDriver implements Nursery {
   }
 
   async create(spec: SandboxSpec): Promise<Sandbox> {
+    // Zygotes are of Python only.
+    if (spec.runtime !== 'python') return this.#bubblewrap.create(spec);
     if (spec.network === 'host') return this.#fallBack(spec);
     const zygote = this.#zygotes.take(spec.layers);
     const tools = spec.network === 'egress' && zygote !== undefined ? await this.#egressTools() : undefined;

@@ -11,6 +11,7 @@ import { type Interpreter, inspectInterpreter, unsupportedVersion } from '../int
 import { LoopbackAddresses } from '../loopback-addresses.ts';
 import { DEFAULT_BOOT_TIMEOUT_MS, type DriverOptions, NETWORK_MODES, PRIVATE_STREAM_LISTEN } from '../options.ts';
 import { treeStats } from '../process-tree.ts';
+import { requireRuntime } from '../runtimes.ts';
 import { NOT_STARTED, superviseBuild } from '../supervise-build.ts';
 import { makePrivateFolder, sweepPrivateFolders } from './private-folders.ts';
 import { type ProcessStart, type RunningProcess, startProcess } from './start-process.ts';
@@ -72,15 +73,14 @@ class ProcessDriver implements SandboxDriver {
   }
 
   async create(spec: SandboxSpec): Promise<Sandbox> {
-    const { agentFolder, agentEntry } = this.#options;
-    const interpreter = await this.#inspect();
+    const { executable, argv, environment } = await this.#boot(spec);
     const streamListen = await this.#streamListen();
     let running: RunningProcess;
     try {
       const privateFolder = await this.#privateFolder();
       running = await this.#start({
-        command: [interpreter.executable, '-I', '-S', '-B', resolve(agentFolder, agentEntry)],
-        environment: { PATH: `${dirname(interpreter.executable)}:${this.#options.path}`, HOME: privateFolder, LANG: 'C.UTF-8' },
+        command: [executable, ...argv],
+        environment: { PATH: `${dirname(executable)}:${this.#options.path}`, HOME: privateFolder, LANG: 'C.UTF-8', ...environment },
         workingFolder: privateFolder,
         privateFolder,
       });
@@ -152,6 +152,17 @@ class ProcessDriver implements SandboxDriver {
     });
     running.output.listen((_, chunk) => spec.onOutput(chunk));
     return superviseBuild(running, spec);
+  }
+
+  /** What runs in it at first. @throws HearthError sandbox_unavailable */
+  async #boot({ runtime }: SandboxSpec): Promise<{ executable: string; argv: string[]; environment: Readonly<Record<string, string>> }> {
+    if (runtime !== 'python') {
+      const { files, agentFolder, arguments: argv, environment } = requireRuntime(this.#options.runtimes, runtime);
+      return { executable: files.executable, argv: argv.map((argument) => argument.replaceAll('{runtime}', resolve(agentFolder))), environment };
+    }
+    const { agentFolder, agentEntry } = this.#options;
+    const { executable } = await this.#inspect();
+    return { executable, argv: ['-I', '-S', '-B', resolve(agentFolder, agentEntry)], environment: {} };
   }
 
   async close(): Promise<void> {
