@@ -1,12 +1,13 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createBroker } from './amqp/create-broker.ts';
 import { decideAccess } from './api/access/access-policy.ts';
 import { createApi } from './api/create-api.ts';
 import { queuedInvocation } from './api/wire/invocations.ts';
+import { createBackups } from './backup/create-backups.ts';
 import { createChains } from './chains/create-chains.ts';
-import { AGENT_FOLDER, readAdminToken, readInspector, readRequirements, ZYGOTE_FOLDER } from './composition/files.ts';
+import { AGENT_FOLDER, readAdminToken, readInspector, readRequirements, readVersion, secretsKeyFile, ZYGOTE_FOLDER } from './composition/files.ts';
 import { gatewaySettings } from './composition/gateway-settings.ts';
 import { openLimits, tellLimits } from './composition/limits.ts';
 import { buildNetwork, defaultNetwork, driverOptions, pythonOf } from './composition/machine.ts';
@@ -110,7 +111,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   const secrets = await openVault({
     store,
     keys: {
-      file: config.secrets.key_file === '' ? join(config.data_dir, 'secrets.key') : resolve(config.secrets.key_file),
+      file: secretsKeyFile(config) ?? '',
       key: config.secrets.key,
       previousKey: config.secrets.previous_key,
     },
@@ -342,7 +343,18 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     }),
   ]);
 
+  const backups = await createBackups({
+    store,
+    queue,
+    keyFile: secretsKeyFile(config),
+    folder: join(config.data_dir, 'backup.partial'),
+    version: await readVersion(),
+    clock: Date.now,
+    log,
+  });
+
   const api = await createApi({
+    backups,
     registry,
     apiKeys,
     store: { ...store, ...readThrough(store, recorder) },

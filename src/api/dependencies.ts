@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify';
+import type { Backups } from '../backup/create-backups.ts';
 import type { Layers } from '../layers/layers.ts';
 import type { DurableInvocations } from '../queue/durable-invocations.ts';
 import type { ApiKeys } from '../registry/api-keys.ts';
@@ -65,6 +66,7 @@ export interface ApiDependencies {
   /** Ends such a one. @returns whether there was one */
   cancelLive(id: string): boolean;
   metrics: Metrics;
+  backups: Backups;
   /** Those in memory, newest first. */
   liveInstances(): readonly InstanceRecord[];
   /** What a live instance printed so far, bounded; undefined when there is no live instance of that id. */

@@ -13,11 +13,24 @@ export interface Target {
 
 /** One request to the control plane; the CLI knows nothing else of a running platform. @throws HearthError what the platform answered, or that it didn't */
 export async function request(target: Target, method: string, path: string, body?: unknown): Promise<unknown> {
+  const response = await send(target, method, path, body);
+  const value = await bodyOf(response);
+  if (response.ok && value !== undefined) return value;
+  throw refusal(target, response, value);
+}
+
+/** One whose answer may be large. @throws HearthError as `request` */
+export async function download(target: Target, method: string, path: string, body?: unknown): Promise<ReadableStream<Uint8Array>> {
+  const response = await send(target, method, path, body);
+  if (response.ok && response.body !== null) return response.body;
+  throw refusal(target, response, await bodyOf(response));
+}
+
+async function send(target: Target, method: string, path: string, body: unknown): Promise<Response> {
   const { api } = target;
   const token = await tokenOf(target);
-  let response: Response;
   try {
-    response = await fetch(new URL(path, api), {
+    return await fetch(new URL(path, api), {
       method,
       headers: {
         ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
@@ -28,11 +41,15 @@ export async function request(target: Target, method: string, path: string, body
   } catch (cause) {
     throw new HearthError('internal', `No platform answers at ${api}. Start one with \`hearth up\`, or name its address with --api.`, { cause });
   }
-  const text = await response.text();
-  const value = parse(text, response.headers.get('content-type'));
-  if (response.ok && value !== undefined) return value;
+}
+
+async function bodyOf(response: Response): Promise<unknown> {
+  return parse(await response.text(), response.headers.get('content-type'));
+}
+
+function refusal({ api }: Target, response: Response, value: unknown): HearthError {
   const { code, detail, title, ...extra } = (value ?? {}) as { code?: string; detail?: string; title?: string };
-  throw new HearthError(
+  return new HearthError(
     code !== undefined && code in CATALOGUE ? (code as ErrorCode) : 'internal',
     detail ?? title ?? `${api} answered ${response.status}, and not as a control plane of Hearth does. Is --api its address?`,
     { extra },

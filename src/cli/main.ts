@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { HearthError } from '../errors.ts';
 import { printable } from '../printable.ts';
+import { backup, restore } from './backup.ts';
 import { doctor } from './doctor.ts';
 import { keysCreate, keysList, keysRevoke } from './keys.ts';
 import { layersBuild, layersList, layersRemove } from './layers.ts';
@@ -90,6 +91,17 @@ onPlatform(schedules.command('show <function>'))
 onPlatform(schedules.command('pause <function>')).description('fire no more until it is resumed').action(schedulesPause);
 onPlatform(schedules.command('resume <function>')).description('fire again, from the next instant on').action(schedulesResume);
 onPlatform(schedules.command('run <function>')).description('fire now, and print the id of the invocation').action(schedulesRun);
+
+onPlatform(program.command('backup <file>'))
+  .description('write everything that a running platform keeps to a new file: functions, records, schedules, secrets, the queue')
+  .option('--with-key', "include the file of the secrets' key: whoever has the backup can read the secrets then")
+  .action(backup);
+
+program
+  .command('restore <file>')
+  .description('put a backup into the data folder of a platform that does not run, which must be empty (HEARTH_DATA_DIR)')
+  .option('--check', 'only look whether the backup is whole and undamaged')
+  .action((file: string, options: { check?: boolean }) => restore(file, options, process.env));
 
 const keys = program.command('keys').description('API keys of a function, on a running platform');
 onPlatform(keys.command('create <function> <name>'))

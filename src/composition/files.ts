@@ -9,6 +9,17 @@ const PACKAGE_FOLDER = fileURLToPath(new URL('../..', import.meta.url));
 export const AGENT_FOLDER = join(PACKAGE_FOLDER, 'runtimes/python/agent');
 export const ZYGOTE_FOLDER = join(PACKAGE_FOLDER, 'runtimes/python/zygote');
 
+/** Of this package, as its package.json says. */
+export async function readVersion(): Promise<string> {
+  return (JSON.parse(await readFile(join(PACKAGE_FOLDER, 'package.json'), 'utf8')) as { version: string }).version;
+}
+
+/** Where the key of the secrets is or will be; null when a setting has it. */
+export function secretsKeyFile({ secrets, data_dir }: Config): string | null {
+  if (secrets.key !== '') return null;
+  return secrets.key_file === '' ? join(data_dir, 'secrets.key') : resolve(secrets.key_file);
+}
+
 /** The program that looks into a function's code, to be run in a sandbox. */
 export function readInspector(): Promise<string> {
   return readFile(join(PACKAGE_FOLDER, 'runtimes/python/inspect_code.py'), 'utf8');

@@ -76,6 +76,8 @@ export interface DurableQueue {
   prune(endedBefore: number, deadBefore: number): Promise<number>;
   /** Now, by the queue's clock. */
   now(): number;
+  /** Copies everything as it is at the end of the copying into a file that is not there yet, while others go on. */
+  snapshot(file: string): Promise<void>;
   close(): Promise<void>;
 }
 

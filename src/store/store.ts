@@ -109,6 +109,9 @@ export interface Store {
   /** Deletes entries made before that instant. Returns how many. */
   pruneAudit(before: number): Promise<number>;
 
+  /** Copies everything as it is at the end of the copying into a file that is not there yet, while others go on reading and writing. */
+  snapshot(file: string): Promise<void>;
+
   close(): Promise<void>;
 }
 

@@ -4,7 +4,7 @@ import type { DurableQueue, LaneKey, Lease } from '../durable-queue.ts';
 /** What passes between the queue's client on the main thread and its worker. */
 
 export type BlockingQueue = {
-  [M in Exclude<keyof DurableQueue, 'onVoided' | 'now' | 'close' | 'prune'>]: (
+  [M in Exclude<keyof DurableQueue, 'onVoided' | 'now' | 'close' | 'prune' | 'snapshot'>]: (
     ...args: Parameters<DurableQueue[M]>
   ) => Awaited<ReturnType<DurableQueue[M]>>;
 } & {
@@ -16,7 +16,7 @@ export type QueueMethod = keyof BlockingQueue;
 
 export interface QueueRequest {
   id: number;
-  method: QueueMethod | 'close';
+  method: QueueMethod | 'snapshot' | 'close';
   args: readonly unknown[];
 }
 

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { HearthError } from '../../errors.ts';
 import { checkSchema, migrate } from '../../store/sqlite/migrations.ts';
+import { snapshotDatabase } from '../../store/sqlite/snapshot.ts';
 import { inTransaction } from '../../store/sqlite/transaction.ts';
 import { CommitMark, readMark } from './commit-mark.ts';
 import { QUEUE_MIGRATIONS } from './queue-schema.ts';
@@ -21,6 +22,8 @@ export interface QueueDatabase {
   transaction<T>(acknowledged: boolean, now: number, work: () => T): T;
   /** When the last acknowledged commit was made; 0 for none. */
   committedAt: number;
+  /** See snapshotDatabase. */
+  snapshot(file: string): Promise<void>;
   close(): void;
 }
 
@@ -88,6 +91,7 @@ export function openQueueDatabase(file: string): QueueDatabase {
       }
       return result;
     },
+    snapshot: (copy) => snapshotDatabase(db, copy),
     close() {
       statements.clear();
       db.close();

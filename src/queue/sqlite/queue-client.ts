@@ -86,7 +86,7 @@ export async function createQueueClient(worker: Worker, file: string, log: Queue
     worker.postMessage(batch);
   }
 
-  function call<M extends QueueMethod | 'close'>(
+  function call<M extends QueueMethod | 'snapshot' | 'close'>(
     method: M,
     ...args: readonly unknown[]
   ): Promise<M extends QueueMethod ? ReturnType<BlockingQueue[M]> : void> {
@@ -162,6 +162,7 @@ export async function createQueueClient(worker: Worker, file: string, log: Queue
         if (deleted === 0) return total;
       }
     },
+    snapshot: (copy) => call('snapshot', copy),
     now: () => opening.epochOfTick + monotonicMs(),
     close() {
       closing ??= close();

@@ -137,10 +137,21 @@ export function serveQueue(port: MessagePort, file: string, hooks: QueueHooks): 
       waiting.push(...more.message);
     }
     const closing = waiting.findIndex(({ method }) => method === 'close');
-    const answers = together(closing < 0 ? waiting : waiting.slice(0, closing));
+    const asked = closing < 0 ? waiting : waiting.slice(0, closing);
+    const answers = together(asked.filter(({ method }) => method !== 'snapshot'));
+    for (const request of asked) if (request.method === 'snapshot') void copy(request);
     if (closing >= 0) answers.push(end(waiting[closing] as QueueRequest));
     send({ kind: 'answers', answers });
     if (closing >= 0) port.close();
+  }
+
+  /** Answered when it is done; others need not wait for it. */
+  async function copy({ id, args }: QueueRequest): Promise<void> {
+    const answer = await db.snapshot(args[0] as string).then(
+      (): QueueResponse => ({ id, value: undefined }),
+      (error: unknown): QueueResponse => ({ id, error: toWire(toQueueError(error, file)) }),
+    );
+    send({ kind: 'answers', answers: [answer] });
   }
 
   function end({ id }: QueueRequest): QueueResponse {

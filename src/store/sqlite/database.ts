@@ -2,6 +2,7 @@ import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { checkSchema, MIGRATIONS, type Migration, migrate } from './migrations.ts';
+import { snapshotDatabase } from './snapshot.ts';
 import { inTransaction } from './transaction.ts';
 
 const BUSY_TIMEOUT_MS = 5_000;
@@ -11,10 +12,12 @@ const JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024;
 /** `full`: on the disk before it is acknowledged, even through a power cut. `normal`: a power cut may take the last few transactions, never the consistency. */
 export type Durability = 'full' | 'normal';
 
-/** One open connection with its statements, compiled once. Everything here blocks: it lives in the store's worker only. */
+/** One open connection with its statements, compiled once. Everything here but `snapshot` blocks: it lives in the store's worker only. */
 export interface Database {
   statement(sql: string): StatementSync;
   transaction<T>(durability: Durability, work: () => T): T;
+  /** See snapshotDatabase. */
+  snapshot(file: string): Promise<void>;
   close(): void;
 }
 
@@ -54,6 +57,7 @@ export function openDatabase(file: string, migrations: readonly Migration[] = MI
       }
       return inTransaction(db, work);
     },
+    snapshot: (copy) => snapshotDatabase(db, copy),
     close() {
       statements.clear();
       db.close();

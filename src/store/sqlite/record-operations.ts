@@ -17,6 +17,7 @@ type RecordOperations = Omit<
   | keyof TrafficOperations
   | keyof SecretOperations
   | keyof ScheduleOperations
+  | 'snapshot'
   | 'close'
 >;
 

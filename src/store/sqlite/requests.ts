@@ -3,8 +3,11 @@ import type { WireError } from './wire-error.ts';
 
 /** What passes between the store's client on the main thread and its worker. */
 
-/** The store without its promises: what the worker runs. */
-export type BlockingStore = { [M in keyof Store]: (...args: Parameters<Store[M]>) => Awaited<ReturnType<Store[M]>> };
+/** The store without its promises, save the one that other requests need not wait for: what the worker runs. */
+export type BlockingStore = { [M in Exclude<keyof Store, 'snapshot'>]: (...args: Parameters<Store[M]>) => Awaited<ReturnType<Store[M]>> } & Pick<
+  Store,
+  'snapshot'
+>;
 
 export interface StoreRequest {
   id: number;

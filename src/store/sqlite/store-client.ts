@@ -133,6 +133,7 @@ export async function createStoreClient(worker: Worker, file: string, log: Store
     endAudit: (id, status, version) => call('endAudit', id, status, version),
     audit: (filter) => call('audit', filter),
     pruneAudit: (before) => inChunks(() => call('pruneAudit', before)),
+    snapshot: (copy) => call('snapshot', copy),
     close() {
       closing ??= close();
       return closing;

@@ -11,7 +11,7 @@ import { toStoreError } from './sqlite-errors.ts';
 import { trafficOperations } from './traffic-operations.ts';
 import { toWire } from './wire-error.ts';
 
-/** The thread in which SQLite may block. Answers requests one after another, in the order in which they came. */
+/** The thread in which SQLite may block. Answers requests one after another, in the order in which they came; a snapshot when it is done. */
 
 if (parentPort === null) throw new Error('worker.ts is run as a worker by open-sqlite-store.ts');
 const port = parentPort;
@@ -26,15 +26,25 @@ function serve(db: Database): void {
     ...secretOperations(db),
     ...scheduleOperations(db),
     ...accessOperations(db),
+    snapshot: (copy) => db.snapshot(copy),
     close: () => db.close(),
   };
+  const failed = (id: number, error: unknown): StoreResponse => ({ id, error: toWire(toStoreError(error, file)) });
   port.on('message', ({ id, method, args }: StoreRequest) => {
     let response: StoreResponse;
     try {
       const operation = store[method] as (...args: readonly unknown[]) => unknown;
-      response = { id, value: operation(...args) };
+      const value = operation(...args);
+      if (value instanceof Promise) {
+        void value.then(
+          () => port.postMessage({ id, value: undefined } satisfies StoreResponse),
+          (error: unknown) => port.postMessage(failed(id, error)),
+        );
+        return;
+      }
+      response = { id, value };
     } catch (error) {
-      response = { id, error: toWire(toStoreError(error, file)) };
+      response = failed(id, error);
     }
     port.postMessage(response);
     if (method === 'close') port.close();

@@ -35,6 +35,7 @@ describe('the control plane as an HTTP server', () => {
     expect(operations.map(([name]) => name).sort()).toEqual(
       [
         'get /',
+        'post /backup',
         'get /health',
         'get /metrics',
         'get /openapi.json',

@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { pino } from 'pino';
 import { type ApiOptions, createApi } from '../../../src/api/create-api.ts';
@@ -89,6 +90,7 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
       liveInvocation: () => undefined,
       cancelLive: () => false,
       metrics: createMetrics([]),
+      backups: { make: async () => Readable.from([]) },
       trigger: async () => ({ correlationId: 'c', instanceIds: [] }),
       liveInstances: () => [],
       instanceLogs: () => undefined,

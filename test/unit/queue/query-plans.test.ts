@@ -22,6 +22,7 @@ describe('the statements of the queue', () => {
       },
       transaction: (_acknowledged, _now, work) => work(),
       committedAt: 0,
+      snapshot: async () => undefined,
       close: () => db.close(),
     };
     const leases = new LeaseBook(() => 0);

@@ -1,0 +1,57 @@
+import { createWriteStream } from 'node:fs';
+import { lstat, rename, rm } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { checkBackup, restoreBackup } from '../backup/restore-backup.ts';
+import { secretsKeyFile } from '../composition/files.ts';
+import { loadConfig } from '../config.ts';
+import { HearthError } from '../errors.ts';
+import { download, type Target } from './api-client.ts';
+
+const KEY = {
+  included: "the secrets' key is in it: keep it as you keep the key",
+  left_out: "the secrets' key is not in it: without it the secrets can't be read (docs/secrets.md)",
+  configured: "the secrets' key is a setting, and not in it",
+} as const;
+
+/** `hearth backup`: never overwrites a file, and leaves none that isn't whole. */
+export async function backup(file: string, options: Target & { withKey?: boolean }): Promise<void> {
+  if (await isThere(file)) throw new HearthError('conflict', `${file} is there already, and is not overwritten.`);
+  const partial = `${file}.partial-${process.pid}`;
+  try {
+    const archive = await download(options, 'POST', '/backup', { include_key: options.withKey === true });
+    await pipeline(Readable.fromWeb(archive as never), createWriteStream(partial, { flags: 'wx', mode: 0o600, flush: true })).catch(
+      (cause: Error) => {
+        throw new HearthError('internal', `The backup could not be written to ${file}: ${cause.message}.`, { cause });
+      },
+    );
+    const { files, secrets_key: key } = await checkBackup(partial);
+    await rename(partial, file);
+    const bytes = files.reduce((sum, { bytes }) => sum + bytes, 0);
+    process.stdout.write(`${file}: a backup of ${bytes} bytes of databases, read back and checked; ${KEY[key]}.\n`);
+  } finally {
+    await rm(partial, { force: true });
+  }
+}
+
+/** `hearth restore` */
+export async function restore(file: string, { check }: { check?: boolean }, environment: NodeJS.ProcessEnv): Promise<void> {
+  if (check) {
+    const { hearth, created_at: at, secrets_key: key } = await checkBackup(file);
+    process.stdout.write(`${file} is whole and undamaged: made by Hearth ${hearth} at ${at}; ${KEY[key]}.\n`);
+    return;
+  }
+  const config = loadConfig(environment, process.cwd());
+  const { hearth, created_at: at, secrets_key: key } = await restoreBackup(file, { dataFolder: config.data_dir, keyFile: secretsKeyFile(config) });
+  process.stdout.write(
+    `${config.data_dir} is as it was at ${at}, under Hearth ${hearth}; ${KEY[key]}. The first start builds the layers again. ` +
+      'Asynchronous invocations that were queued or running then run now, also if they have run since.\n',
+  );
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return lstat(file).then(
+    () => true,
+    () => false,
+  );
+}
