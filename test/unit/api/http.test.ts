@@ -91,7 +91,7 @@ describe('the control plane as an HTTP server', () => {
         if (status === '302') continue;
         const types = Object.keys(response.content ?? {});
         expect(types, `${name} ${status}`).toEqual([
-          status >= '400' ? 'application/problem+json' : expect.stringMatching(/^(application\/json|text\/plain)$/),
+          status >= '400' ? 'application/problem+json' : expect.stringMatching(/^(application\/(json|gzip)|text\/plain)$/),
         ]);
       }
       expect(
