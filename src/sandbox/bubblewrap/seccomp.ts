@@ -1,4 +1,17 @@
 import { ABSENT, ALLOWED, NEEDLESS } from './allowed-calls.ts';
+import {
+  CLONE_NAMESPACES,
+  DEVICE,
+  FORBIDDEN_IOCTLS,
+  INTERNET_FAMILIES,
+  INTERNET_PROTOCOLS,
+  LOCAL_FAMILY,
+  NETLINK_FAMILY,
+  NETLINK_ROUTE,
+  PERSONALITIES,
+  SOCKET_TYPE,
+  SOCKET_TYPES,
+} from './argument-limits.ts';
 import { decide, encode, type Instruction, load, loadArgument, mask, OFFSET_ARCH, OFFSET_NR, oneOf, type Range, verdict, when } from './bpf.ts';
 import { ARCHITECTURES, type Architecture } from './syscalls.ts';
 
@@ -21,22 +34,6 @@ const EAFNOSUPPORT = errno(97);
 
 const NO_CALL = 0xffffffff;
 
-/** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. (NEWTIME isn't a flag of clone.) */
-const CLONE_NAMESPACES = 0x7e020000;
-const TIOCSTI = 0x5412;
-const TIOCLINUX = 0x541c;
-/** PER_LINUX and PER_LINUX32, with and without UNAME26, and the question for the current one; not ADDR_NO_RANDOMIZE and its like. */
-const PERSONALITIES = [0, 8, 0x20000, 0x20008, 0xffffffff];
-
-const [AF_UNIX, AF_INET, AF_INET6, AF_NETLINK] = [1, 2, 10, 16];
-const SOCKET_TYPE = 0xf;
-const SOCKET_TYPES = [1, 2, 3]; // STREAM, DGRAM, RAW (which the kernel refuses without CAP_NET_RAW)
-/** 0, ICMP, TCP, UDP, ICMPv6. Others (SCTP, DCCP, L2TP…) make the kernel load modules that few have looked at. */
-const INTERNET_PROTOCOLS = [0, 1, 6, 17, 58];
-const NETLINK_ROUTE = 0;
-/** In a mode, set for character and block devices and for nothing else that mknod makes. */
-const DEVICE = 0x2000;
-
 const internet = [
   loadArgument(1),
   mask(SOCKET_TYPE),
@@ -52,16 +49,16 @@ const without = (argument: number, bits: number): Instruction[] => [loadArgument
 /** Allowed with some arguments only. */
 const BY_ARGUMENT: Readonly<Record<string, readonly Instruction[]>> = {
   clone: without(0, CLONE_NAMESPACES),
-  ioctl: [loadArgument(1), ...when(TIOCSTI, [verdict(EPERM)]), ...when(TIOCLINUX, [verdict(EPERM)]), verdict(ALLOW)],
+  ioctl: [loadArgument(1), ...FORBIDDEN_IOCTLS.flatMap((request) => when(request, [verdict(EPERM)])), verdict(ALLOW)],
   personality: [loadArgument(0), ...oneOf(PERSONALITIES, EPERM), verdict(ALLOW)],
   mknod: without(1, DEVICE),
   mknodat: without(2, DEVICE),
-  socketpair: [loadArgument(0), ...oneOf([AF_UNIX], EAFNOSUPPORT), verdict(ALLOW)],
+  socketpair: [loadArgument(0), ...oneOf([LOCAL_FAMILY], EAFNOSUPPORT), verdict(ALLOW)],
   socket: [
     loadArgument(0),
-    ...when(AF_UNIX, [verdict(ALLOW)]),
-    ...when(AF_NETLINK, [loadArgument(2), ...oneOf([NETLINK_ROUTE], EPROTONOSUPPORT), verdict(ALLOW)]),
-    ...oneOf([AF_INET, AF_INET6], EAFNOSUPPORT),
+    ...when(LOCAL_FAMILY, [verdict(ALLOW)]),
+    ...when(NETLINK_FAMILY, [loadArgument(2), ...oneOf([NETLINK_ROUTE], EPROTONOSUPPORT), verdict(ALLOW)]),
+    ...oneOf(INTERNET_FAMILIES, EAFNOSUPPORT),
     ...internet,
   ],
 };

@@ -8,7 +8,7 @@ import { ARCHITECTURES } from './syscalls.ts';
  */
 
 /** What the script prints, as JSON. */
-interface Report {
+export interface Report {
   namespaces: Record<string, string>;
   /** Lines of /proc/self/status. */
   status: Record<string, string>;
@@ -22,11 +22,22 @@ interface Report {
 
 const NAMESPACES = ['user', 'pid', 'net', 'ipc', 'uts', 'cgroup', 'mnt'];
 /** One of each kind that the filter refuses with EPERM. With no arguments they do nothing where they are allowed. */
-const REFUSED = ['unshare', 'mount', 'ptrace', 'process_vm_readv', 'keyctl', 'bpf', 'perf_event_open', 'io_uring_setup', 'userfaultfd', 'setns'];
-const CAPABILITY_SETS = ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'];
-const DEVICES = new Set(['null', 'zero', 'full', 'random', 'urandom', 'tty']);
+export const REFUSED = [
+  'unshare',
+  'mount',
+  'ptrace',
+  'process_vm_readv',
+  'keyctl',
+  'bpf',
+  'perf_event_open',
+  'io_uring_setup',
+  'userfaultfd',
+  'setns',
+];
+export const CAPABILITY_SETS = ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'];
+export const DEVICES = new Set(['null', 'zero', 'full', 'random', 'urandom', 'tty']);
 const WRITABLE = new Set(['/tmp', '/dev/shm']);
-const EPERM = 1;
+export const EPERM = 1;
 
 /** Python, for an interpreter that runs in a sandbox; prints a report, and fails when what functions commonly import isn't there. */
 export function selfExamination(arch: string): string {
@@ -69,21 +80,21 @@ export function judge(said: string): Probe[] {
   return [namespaces(report), privileges(report), systemCalls(report), files(report)];
 }
 
-function probe(name: string, wrong: readonly string[], right: string): Probe {
+export function verdictOf(name: string, wrong: readonly string[], right: string): Probe {
   return { name, ok: wrong.length === 0, detail: wrong.length === 0 ? right : wrong.join('; ') };
 }
 
 function namespaces({ namespaces: inside }: Report): Probe {
   const shared = NAMESPACES.filter((kind) => inside[kind] === readlinkSync(`/proc/self/ns/${kind}`));
   const wrong = shared.map((kind) => `the ${kind} namespace is the platform's own`);
-  return probe('namespaces', wrong, `${NAMESPACES.join(', ')}: the sandbox's own`);
+  return verdictOf('namespaces', wrong, `${NAMESPACES.join(', ')}: the sandbox's own`);
 }
 
 function privileges({ status }: Report): Probe {
   const wrong = CAPABILITY_SETS.filter((set) => !/^0+$/.test(status[set] ?? '')).map((set) => `${set} is ${status[set] ?? 'not told'}, not empty`);
   if (status.NoNewPrivs !== '1') wrong.push('no_new_privs is not set');
   if (!/^65534\t65534\t65534\t65534$/.test(status.Uid ?? '')) wrong.push(`the user ids are ${status.Uid ?? 'not told'}`);
-  return probe('privileges', wrong, 'nobody, no_new_privs, all five capability sets empty');
+  return verdictOf('privileges', wrong, 'nobody, no_new_privs, all five capability sets empty');
 }
 
 function systemCalls({ status, calls }: Report): Probe {
@@ -91,7 +102,7 @@ function systemCalls({ status, calls }: Report): Probe {
     (name) => `${name} is answered with ${calls[name] === 0 ? 'success' : `error ${calls[name]}`}, not with EPERM`,
   );
   if (status.Seccomp !== '2') wrong.push('no filter is loaded (does the kernel have CONFIG_SECCOMP_FILTER?)');
-  return probe('seccomp', wrong, `an allow-list is loaded; ${REFUSED.join(', ')} are refused`);
+  return verdictOf('seccomp', wrong, `an allow-list is loaded; ${REFUSED.join(', ')} are refused`);
 }
 
 function files({ mounts, devices, descriptors }: Report): Probe {
@@ -103,7 +114,7 @@ function files({ mounts, devices, descriptors }: Report): Probe {
   wrong.push(...devices.filter((name) => !DEVICES.has(name)).map((name) => `/dev/${name} is there`));
   // Standard output, error and the channel.
   if (descriptors.length > 3) wrong.push(`more descriptors are open than it was given: ${descriptors.join(', ')}`);
-  return probe('files', wrong, 'root and /proc read-only, /tmp and /dev/shm bounded, no setuid, six devices, no descriptors of others');
+  return verdictOf('files', wrong, 'root and /proc read-only, /tmp and /dev/shm bounded, no setuid, six devices, no descriptors of others');
 }
 
 /** A cover of /proc is the null device. */

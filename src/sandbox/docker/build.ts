@@ -1,0 +1,78 @@
+import { chownSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { HearthError } from '../../errors.ts';
+import type { BuildSpec } from '../driver.ts';
+import type { ContainerPlan } from './container-settings.ts';
+
+const TMP_BYTES = 256 * 1024 * 1024;
+/** Big temporary files (unpacked wheels) lie on disk beside the output, not in memory. */
+const TEMPORARY = '.tmp';
+const PIP_CONFIG = '/etc/pip.conf';
+const PIP_CONFIG_COPY = '.pip.conf';
+
+/**
+ * Makes the folders of a build and writes its inputs.
+ * @param uid whom the output is to belong to, if we may say so; undefined: its container's users aren't ours
+ * @returns the user id that the build is to run under
+ * @throws HearthError sandbox_unavailable
+ */
+export async function prepareFolders(spec: BuildSpec, inputFolder: string, uid: number | undefined): Promise<number> {
+  const isRoot = process.getuid?.() === 0;
+  const owner = uid !== undefined && isRoot ? uid : (process.getuid?.() ?? 0);
+  try {
+    for (const [name, content] of Object.entries(spec.inputs)) {
+      if (name !== basename(name) || name === '' || name === '.' || name === '..' || name === PIP_CONFIG_COPY)
+        throw new Error(`'${name}' is no file name`);
+      await writeFile(join(inputFolder, name), content, { mode: 0o444 });
+    }
+    await writeFile(join(inputFolder, PIP_CONFIG_COPY), readOrEmpty(PIP_CONFIG), { mode: 0o444 });
+    const { outputFolder } = spec;
+    mkdirSync(outputFolder, { recursive: true, mode: 0o755 });
+    if (!lstatSync(outputFolder).isDirectory()) throw new Error(`${outputFolder} is a symbolic link`);
+    if (readdirSync(outputFolder).length > 0) throw new Error(`${outputFolder} is not empty`);
+    mkdirSync(join(outputFolder, TEMPORARY), { mode: 0o700 });
+    if (isRoot) for (const folder of [join(outputFolder, TEMPORARY), outputFolder]) chownSync(folder, owner, owner);
+    return owner;
+  } catch (error) {
+    throw new HearthError('sandbox_unavailable', `The build's folders can not be used: ${error instanceof Error ? error.message : error}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Only once the build is gone: nobody can change the folders under our feet any more. */
+export async function removeTemporary(outputFolder: string, inputFolder: string): Promise<void> {
+  await rm(join(outputFolder, TEMPORARY), { recursive: true, force: true });
+  await rm(inputFolder, { recursive: true, force: true });
+}
+
+/** The folders are given as the engine sees them. */
+export function buildPlan(
+  spec: BuildSpec,
+  outputFolder: string,
+  inputFolder: string,
+): Pick<ContainerPlan, 'id' | 'command' | 'mounts' | 'hosts' | 'tmpBytes' | 'workingFolder' | 'environment'> {
+  const [program = '', ...argv] = spec.argv;
+  return {
+    id: spec.id,
+    command: [program === 'python' ? 'python3' : program, ...argv],
+    mounts: [
+      { source: outputFolder, target: '/build', writable: true },
+      { source: inputFolder, target: '/input' },
+      { source: join(inputFolder, PIP_CONFIG_COPY), target: PIP_CONFIG },
+    ],
+    hosts: {},
+    tmpBytes: TMP_BYTES,
+    workingFolder: '/build',
+    environment: { HOME: '/tmp', TMPDIR: `/build/${TEMPORARY}`, LANG: 'C.UTF-8', ...spec.environment },
+  };
+}
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

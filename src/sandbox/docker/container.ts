@@ -1,0 +1,134 @@
+import type { Duplex } from 'node:stream';
+import { exitOf } from '../bubblewrap/launch.ts';
+import type { SandboxExit } from '../driver.ts';
+import { OutputRelay } from '../output-relay.ts';
+import { demultiplex } from './attached-output.ts';
+import type { ContainerSettings, Engine } from './engine.ts';
+import { EngineRefusal } from './engine-client.ts';
+import { type HostView, hostView, readOomKills } from './host-view.ts';
+import type { Leftovers } from './leftovers.ts';
+
+/**
+ * A container's life: created → attached → started → (killed) → not running → removed. `exited` follows the last step; or, when the engine is gone, the end of the
+ * connection to its output, upon which the container is left to Leftovers.
+ */
+export class Container {
+  readonly id: string;
+  readonly output: OutputRelay;
+  /** Resolves once it is removed, or is dead and its removal noted for when the engine is back. Never rejects. */
+  readonly exited: Promise<SandboxExit>;
+  readonly #engine: Engine;
+  readonly #leftovers: Leftovers;
+  readonly #connection: Duplex;
+  #view: HostView | undefined;
+  #oomKills = 0;
+  #ended = false;
+  #killing: Promise<void> | undefined;
+
+  private constructor(engine: Engine, leftovers: Leftovers, id: string, connection: Duplex) {
+    this.id = id;
+    this.#engine = engine;
+    this.#leftovers = leftovers;
+    this.#connection = connection;
+    const { stdout, stderr } = demultiplex(connection);
+    this.output = new OutputRelay(stdout, stderr);
+    this.exited = this.#untilGone();
+  }
+
+  /** @throws EngineRefusal, HearthError sandbox_unavailable; nothing is left of it then */
+  static async start(engine: Engine, leftovers: Leftovers, name: string, settings: ContainerSettings): Promise<Container> {
+    const id = await engine.create(name, settings);
+    try {
+      const connection = await engine.attach(id);
+      try {
+        await engine.start(id);
+      } catch (error) {
+        connection.destroy();
+        throw error;
+      }
+      const container = new Container(engine, leftovers, id, connection);
+      await container.#look();
+      return container;
+    } catch (error) {
+      await engine.remove(id).catch(() => leftovers.add(id));
+      throw error;
+    }
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Where we see its processes. */
+  get view(): HostView | undefined {
+    return this.#view;
+  }
+
+  /** Never rejects. */
+  async oomKills(): Promise<number> {
+    const file = this.#view?.oomFile;
+    const counted = file === undefined ? undefined : await readOomKills(file);
+    if (counted === undefined && !this.#ended) {
+      const state = await this.#engine.state(this.id).catch(() => undefined);
+      if (state?.OOMKilled) this.#oomKills = Math.max(1, this.#oomKills);
+    } else this.#oomKills = Math.max(counted ?? 0, this.#oomKills);
+    return this.#oomKills;
+  }
+
+  kill(): void {
+    if (this.#ended) return;
+    this.#killing ??= this.#engine.remove(this.id).catch(() => {
+      // The engine is gone. Its containers may outlive it; where we see this one's first process, we end it ourselves.
+      this.#leftovers.add(this.id);
+      this.#killBySignal();
+    });
+  }
+
+  #killBySignal(): void {
+    const view = this.#view;
+    if (view === undefined) return;
+    void hostView(view.pid, this.id).then((still) => {
+      if (still === undefined) return;
+      try {
+        process.kill(still.pid, 'SIGKILL');
+      } catch {
+        // Gone, or not ours to kill.
+      }
+    });
+  }
+
+  async #look(): Promise<void> {
+    const { Pid } = await this.#engine.state(this.id);
+    if (Pid > 0) this.#view = await hostView(Pid, this.id);
+  }
+
+  async #untilGone(): Promise<SandboxExit> {
+    const status = await this.#engine.wait(this.id).catch((error: unknown) => this.#outlive(error));
+    await this.oomKills();
+    this.#ended = true;
+    await (this.#killing ?? this.#engine.remove(this.id).catch(() => this.#leftovers.add(this.id)));
+    // What it wrote last may still be on its way, unless the engine went before it could send it.
+    if (status === undefined) this.#connection.destroy();
+    const exit = status === undefined ? { code: null, signal: 'SIGKILL' } : exitOf(status, null);
+    return this.#oomKills > 0 ? { ...exit, oomKills: this.#oomKills } : exit;
+  }
+
+  /** Nobody tells any more when it ends. @returns its exit code, if somebody does in the end */
+  async #outlive(error: unknown): Promise<number | undefined> {
+    if (error instanceof EngineRefusal) return undefined;
+    for (;;) {
+      // Killed meanwhile: the kill itself sees to the removal.
+      if (this.#killing !== undefined) {
+        await this.#killing;
+        return undefined;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1000).unref());
+      try {
+        return await this.#engine.wait(this.id);
+      } catch (again) {
+        if (again instanceof EngineRefusal) return undefined;
+      }
+      if (this.#view !== undefined && (await hostView(this.#view.pid, this.id)) === undefined) return undefined;
+    }
+  }
+}

@@ -1,0 +1,309 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HearthError } from '../../errors.ts';
+import { layerPath } from '../bubblewrap/bubblewrap-sandbox.ts';
+import { UidAllocator } from '../bubblewrap/uid-allocator.ts';
+import type { BuildResult, BuildSpec, NetworkMode, Probe, Sandbox, SandboxDriver, SandboxSpec, StreamListen } from '../driver.ts';
+import { firstByte } from '../first-byte.ts';
+import { LoopbackAddresses } from '../loopback-addresses.ts';
+import { DEFAULT_BOOT_TIMEOUT_MS, DEFAULT_UID_BASE, PRIVATE_STREAM_LISTEN } from '../options.ts';
+import { NOT_STARTED, superviseBuild } from '../supervise-build.ts';
+import { buildPlan, prepareFolders, removeTemporary } from './build.ts';
+import { type ChannelDoor, openChannelDoor } from './channel-door.ts';
+import { CONNECT, HOLD } from './connect-program.ts';
+import { Container } from './container.ts';
+import { CHANNEL_FOLDER, type ContainerPlan, containerSettings, networkName } from './container-settings.ts';
+import type { DockerOptions } from './docker-options.ts';
+import { DockerSandbox } from './docker-sandbox.ts';
+import { type EgressGuard, egressGuard } from './egress-guard.ts';
+import { Engine, PLATFORM_LABEL } from './engine.ts';
+import { explainRefusal } from './explain-refusal.ts';
+import { Leftovers } from './leftovers.ts';
+import { engineView } from './path-mapping.ts';
+import { probeEngine } from './probe.ts';
+import { seccompProfile } from './seccomp-profile.ts';
+
+const NAME = 'docker';
+/** Inside the data folder; none but the platform may enter it. */
+const DOORS = 'docker';
+/** Where the kernel's user ids are mapped for containers, no other than this is sure to be mapped. */
+const NOBODY = 65_534;
+const OUT_OF_MEMORY = '\nThe build needed more memory than it may use (limits.max_memory_per_instance_bytes), and was killed.\n';
+
+export interface DockerSandboxes extends SandboxDriver {
+  /** Version of the interpreter in the image; known after a `probe` that could ask it. */
+  readonly python: readonly [number, number, number] | undefined;
+}
+
+/** Sandboxes are containers of a Docker Engine, asked for by its API. See docs/sandbox.md. Touches nothing until it is used. */
+export function createDockerDriver(options: DockerOptions): DockerSandboxes {
+  return new DockerDriver(options);
+}
+
+class DockerDriver implements DockerSandboxes {
+  python: DockerSandboxes['python'];
+  readonly name = NAME;
+  readonly warnings: readonly string[] = [
+    "Functions with network mode host have the machine's whole network, its loopback and abstract sockets included.",
+    'Functions with network mode egress reach one another and whatever else is on their network, if it listens on more than its loopback.',
+  ];
+  readonly #options: DockerOptions;
+  readonly #engine: Engine;
+  readonly #leftovers: Leftovers;
+  readonly #uids: UidAllocator;
+  readonly #addresses = new LoopbackAddresses();
+  readonly #running = new Set<Container>();
+  readonly #guard: EgressGuard;
+  #networks: readonly NetworkMode[] = [];
+  #mapsUsers = false;
+  #prepared: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: DockerOptions) {
+    this.#options = options;
+    this.#engine = new Engine(options.docker.socket);
+    this.#leftovers = new Leftovers(this.#engine, options.log);
+    this.#uids = new UidAllocator(options.uidBase ?? DEFAULT_UID_BASE);
+    this.#guard = egressGuard(options.path);
+  }
+
+  async probe(): Promise<Probe[]> {
+    const { probes, networks, python } = await probeEngine({
+      engine: this.#engine,
+      settings: this.#options.docker,
+      guard: this.#guard,
+      run: (network, program) => this.#examine(network, program),
+      onInfo: ({ SecurityOptions }) => {
+        this.#mapsUsers = SecurityOptions.some((option) => /name=(userns|rootless)/.test(option));
+      },
+    });
+    this.#networks = networks;
+    this.python = python;
+    return probes;
+  }
+
+  networks(): readonly NetworkMode[] {
+    return this.#networks;
+  }
+
+  async create(spec: SandboxSpec): Promise<Sandbox> {
+    const { agentFolder, agentEntry, docker, bootTimeoutMs = DEFAULT_BOOT_TIMEOUT_MS } = this.#options;
+    const streamListen = this.#streamListen(spec.network);
+    const layers = spec.layers.map((layer, index) => ({ source: this.#engineView(layer), target: layerPath(index) }));
+    const preload = spec.preload ? layers.map(({ target }) => target) : [];
+    const { container, door, giveBack } = await this.#start({
+      id: spec.id,
+      network: spec.network,
+      command: ['python3', '-I', '-S', '-B', '-c', CONNECT, `/runtime/${agentEntry}`, ...preload],
+      mounts: [{ source: this.#engineView(agentFolder), target: '/runtime' }, ...layers],
+      hosts: { [streamListen.name]: streamListen.host },
+      tmpBytes: spec.tmpBytes,
+      workingFolder: '/tmp',
+      environment: {},
+      limits: docker.limits,
+    });
+    void container.exited.then(() => {
+      giveBack();
+      if (spec.network === 'host') this.#addresses.giveBack(streamListen.host);
+    });
+    try {
+      const channel = await connected(door, container, bootTimeoutMs);
+      await firstByte({ channel, output: container.output, exited: container.exited, limitMs: bootTimeoutMs });
+      setImmediate(() => container.output.release());
+      // As child processes' streams: what nobody reads is dropped at the end, or its descriptor would stay open.
+      void container.exited.then(() => {
+        if (channel.listenerCount('readable') + channel.listenerCount('data') === 0) channel.resume();
+      });
+      // Without a channel it is of no use to anybody, and its engine may be too far gone to say that it has ended.
+      channel.on('close', () => container.kill());
+      return new DockerSandbox({ spec, driver: NAME, engine: this.#engine, container, channel, streamListen });
+    } catch (error) {
+      container.kill();
+      await container.exited;
+      throw error;
+    }
+  }
+
+  async build(spec: BuildSpec): Promise<BuildResult> {
+    if (spec.signal?.aborted) return NOT_STARTED;
+    const uid = this.#mapsUsers ? NOBODY : (this.#options.uidBase ?? DEFAULT_UID_BASE) - 1;
+    const inputFolder = await this.#folder(`inputs-${spec.id}`);
+    const owner = await prepareFolders(spec, inputFolder, this.#mapsUsers ? undefined : uid);
+    try {
+      const plan = buildPlan(spec, this.#engineView(spec.outputFolder), this.#engineView(inputFolder));
+      const { container, door, giveBack } = await this.#start({
+        ...plan,
+        command: held(plan.command),
+        network: spec.network,
+        limits: { memoryBytes: this.#options.docker.buildMemoryBytes, cpu: null, processes: this.#options.docker.limits.processes },
+        uid: owner,
+      });
+      container.output.listen((_, chunk) => spec.onOutput(chunk));
+      await this.#release(door, container);
+      const result = await superviseBuild({ output: container.output, exited: container.exited, kill: () => container.kill() }, spec);
+      giveBack();
+      if ((await container.exited).oomKills) spec.onOutput(Buffer.from(OUT_OF_MEMORY));
+      return result;
+    } finally {
+      await removeTemporary(spec.outputFolder, inputFolder);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const container of this.#running) container.kill();
+    await Promise.all([...this.#running].map(({ exited }) => exited));
+    await this.#leftovers.close();
+    this.#engine.close();
+  }
+
+  /** @throws HearthError; nothing of it is left then */
+  async #start(
+    plan: Omit<ContainerPlan, 'image' | 'runtime' | 'platformId' | 'seccomp' | 'uid' | 'network'> & { network: NetworkMode; uid?: number },
+  ) {
+    const { docker } = this.#options;
+    if (this.#closed) throw new HearthError('draining', 'The sandbox driver is closed.');
+    const profile = seccompProfile(process.arch);
+    if (profile === undefined) throw new HearthError('sandbox_unavailable', `There is no system call filter for ${process.arch} yet.`);
+    await this.#prepare();
+    const uid = plan.uid ?? (this.#mapsUsers ? NOBODY : this.#uids.take());
+    const giveBack = () => {
+      if (plan.uid === undefined && !this.#mapsUsers) this.#uids.giveBack(uid);
+    };
+    let door: ChannelDoor | undefined;
+    try {
+      if (plan.network === 'egress') await this.#engine.ensureNetwork(docker.network, { [PLATFORM_LABEL]: docker.platformId });
+      door = await openChannelDoor(await this.#folder('doors'), {
+        passwd: `function:x:${uid}:${uid}:function:/tmp:/nonexistent\n`,
+        group: `function:x:${uid}:\n`,
+      });
+      const folder = this.#engineView(door.folder);
+      const settings = containerSettings({
+        ...plan,
+        uid,
+        image: docker.image,
+        network: networkName(plan.network, docker.network),
+        runtime: docker.runtime,
+        platformId: docker.platformId,
+        seccomp: JSON.stringify(profile),
+        mounts: [
+          ...plan.mounts,
+          { source: folder, target: CHANNEL_FOLDER },
+          { source: join(folder, 'passwd'), target: '/etc/passwd' },
+          { source: join(folder, 'group'), target: '/etc/group' },
+          ...(this.#options.extraBinds ?? []).map((path) => ({ source: path, target: path })),
+        ],
+      });
+      const container = await Container.start(this.#engine, this.#leftovers, `hearth-${plan.id}`, settings);
+      this.#running.add(container);
+      void container.exited.then(() => {
+        this.#running.delete(container);
+        void door?.shut();
+      });
+      if (this.#closed) container.kill();
+      try {
+        if (plan.network === 'egress' && !docker.openEgress) await this.#guard.shut(container.view);
+      } catch (error) {
+        container.kill();
+        await container.exited;
+        throw error;
+      }
+      return { container, door, giveBack };
+    } catch (error) {
+      await door?.shut();
+      giveBack();
+      throw explainRefusal(error, docker);
+    }
+  }
+
+  /** Lets a held command run. @throws HearthError; the container is gone then */
+  async #release(door: ChannelDoor, container: Container): Promise<void> {
+    try {
+      (await connected(door, container, this.#options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS)).destroy();
+    } catch (error) {
+      container.kill();
+      await container.exited;
+      throw error;
+    }
+  }
+
+  /** Once, and again after it failed: what platforms before us left behind. */
+  #prepare(): Promise<void> {
+    this.#prepared ??= this.#leftovers.sweep(this.#options.docker.platformId).catch((error: unknown) => {
+      this.#prepared = undefined;
+      throw error;
+    });
+    return this.#prepared;
+  }
+
+  async #folder(name: string): Promise<string> {
+    const parent = join(this.#options.docker.dataFolder, DOORS);
+    await mkdir(parent, { recursive: true, mode: 0o700 });
+    const folder = join(parent, name);
+    await mkdir(folder, { recursive: true, mode: 0o755 });
+    return folder;
+  }
+
+  #engineView(path: string): string {
+    return engineView(path, this.#options.docker);
+  }
+
+  #streamListen(network: NetworkMode): StreamListen {
+    return network === 'host' ? { ...PRIVATE_STREAM_LISTEN, host: this.#addresses.take() } : PRIVATE_STREAM_LISTEN;
+  }
+
+  /** What a program printed that ran in a container like a sandbox's. @throws HearthError */
+  async #examine(network: NetworkMode, program: string): Promise<string> {
+    const { docker } = this.#options;
+    const { container, door, giveBack } = await this.#start({
+      id: `probe-${randomUUID()}`,
+      network,
+      command: held(['python3', '-I', '-S', '-B', '-c', program]),
+      mounts: [],
+      hosts: {},
+      tmpBytes: 1024 * 1024,
+      workingFolder: '/tmp',
+      environment: {},
+      limits: docker.limits,
+    });
+    let said = '';
+    container.output.listen((stream, chunk) => {
+      if (stream === 'stdout') said += chunk.toString();
+    });
+    await this.#release(door, container);
+    const { code, signal } = await container.exited;
+    await container.output.drained;
+    giveBack();
+    if (code !== 0) throw new HearthError('sandbox_unavailable', container.output.stderrHead || `it ended with ${signal ?? `exit code ${code}`}`);
+    return said;
+  }
+}
+
+/** The command, run once `#release` lets it. */
+function held(command: readonly string[]): string[] {
+  return ['python3', '-I', '-S', '-B', '-c', HOLD, ...command];
+}
+
+/** The channel, or why it did not come. */
+async function connected(door: ChannelDoor, container: Container, limitMs: number) {
+  let timer: NodeJS.Timeout | undefined;
+  const failure = (what: string) => {
+    const said = container.output.stderrHead;
+    return new HearthError('sandbox_unavailable', `The runtime ${what}${said === '' ? '' : `: ${said}`}`);
+  };
+  try {
+    return await Promise.race([
+      door.connection,
+      container.exited.then(async ({ code, signal }) => {
+        await container.output.drained;
+        throw failure(`ended before it said Hello (${signal ?? `exit code ${code}`})`);
+      }),
+      new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(failure(`did not say Hello within ${limitMs} ms`)), limitMs);
+      }),
+    ]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

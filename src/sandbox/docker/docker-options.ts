@@ -1,0 +1,30 @@
+import type { SandboxLimits } from '../driver.ts';
+import type { DriverOptions } from '../options.ts';
+
+export interface DockerOptions extends DriverOptions {
+  docker: DockerSettings;
+}
+
+/** What the docker driver needs beyond what every driver does. */
+export interface DockerSettings {
+  /** Path of the engine's unix socket. */
+  socket: string;
+  /** Name of the image that holds the Python runtime. */
+  image: string;
+  /** Of the bridge network of mode egress. */
+  network: string;
+  /** OCI runtime, such as runsc; empty: the engine's default. */
+  runtime: string;
+  /** Tells our containers from those of other platforms: see groupPrefix. */
+  platformId: string;
+  /** The platform's data folder as an absolute path: every folder that containers see lies below it. */
+  dataFolder: string;
+  /** The same folder as the engine sees it. */
+  engineDataFolder: string;
+  /** Whether sandboxes of mode egress may be made where the host's own addresses can't be shut to them. */
+  openEgress: boolean;
+  /** Of each sandbox, unless `limit` says otherwise. */
+  limits: SandboxLimits & { processes: number };
+  /** Bytes of memory of a build. */
+  buildMemoryBytes: number;
+}
