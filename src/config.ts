@@ -80,7 +80,7 @@ export const ConfigSchema = Type.Object(
     data_dir: Type.String({ minLength: 1, default: 'data', description: 'Everything that survives a restart.' }),
     sandbox: Type.Object(
       {
-        driver: Type.Union([Type.Literal('auto'), Type.Literal('bubblewrap'), Type.Literal('process')], { default: 'auto' }),
+        driver: Type.Union([Type.Literal('auto'), Type.Literal('bubblewrap'), Type.Literal('docker'), Type.Literal('process')], { default: 'auto' }),
         python: Type.String({
           default: 'auto',
           description: 'The interpreter inside sandboxes: a path, or a name on PATH. auto: /usr/bin/python3 where there is one, else python3.',
@@ -113,6 +113,28 @@ export const ConfigSchema = Type.Object(
           description: 'First of the user ids that sandboxes run as when the platform is root; it takes them from the 20 millions from there on.',
         }),
         extra_binds: Type.Array(Type.String(), { default: [], description: 'Host paths that every sandbox sees read-only at the same place.' }),
+      },
+      strict,
+    ),
+    docker: Type.Object(
+      {
+        socket: Type.String({ minLength: 1, default: '/var/run/docker.sock', description: "Path of the Docker Engine's unix socket." }),
+        image: Type.String({ default: '', description: 'Image that Python functions run in; empty: the one that `hearth images build` makes.' }),
+        network: Type.String({
+          pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]*$',
+          default: 'cloud_net',
+          description: "The engine's bridge network that the mode egress is; made when missing.",
+        }),
+        runtime: Type.String({ default: '', description: "OCI runtime of the engine, runsc for example; empty: the engine's default." }),
+        host_data_dir: Type.String({
+          pattern: '^(/.*)?$',
+          default: '',
+          description: 'Where the engine finds `data_dir`, when the platform itself runs in a container; empty: at the same path.',
+        }),
+        open_egress: Type.Boolean({
+          default: false,
+          description: "Allow the mode egress although functions then reach the host's own addresses; needed where the platform can't shut those.",
+        }),
       },
       strict,
     ),
@@ -321,6 +343,7 @@ function applyEnvironment(target: Record<string, unknown>, environment: Readonly
 function parseText(text: string, schema: SchemaNode): unknown {
   if (schema.type === 'integer' && /^-?\d+$/.test(text)) return Number(text);
   if (schema.type === 'number' && /^\d+(\.\d+)?$/.test(text)) return Number(text);
+  if (schema.type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
   if (schema.type === 'array') return text.split(',').filter((item) => item !== '');
   return text;
 }

@@ -7,10 +7,11 @@ import { createApi } from './api/create-api.ts';
 import { queuedInvocation } from './api/wire/invocations.ts';
 import { createBackups } from './backup/create-backups.ts';
 import { createChains } from './chains/create-chains.ts';
-import { AGENT_FOLDER, readAdminToken, readInspector, readRequirements, readVersion, secretsKeyFile, ZYGOTE_FOLDER } from './composition/files.ts';
+import { readAdminToken, readInspector, readRequirements, readVersion, secretsKeyFile } from './composition/files.ts';
 import { gatewaySettings } from './composition/gateway-settings.ts';
-import { openLimits, tellLimits } from './composition/limits.ts';
-import { buildNetwork, defaultNetwork, driverOptions, pythonOf } from './composition/machine.ts';
+import { openLimits } from './composition/limits.ts';
+import { buildNetwork, defaultNetwork } from './composition/machine.ts';
+import { openDriver } from './composition/open-driver.ts';
 import type { Config } from './config.ts';
 import { HearthError } from './errors.ts';
 import { Gateway } from './gateway/gateway.ts';
@@ -30,12 +31,8 @@ import { chooseVersions, VERSION_HEADER } from './router/choose-versions.ts';
 import { FunctionDirectory } from './router/function-directory.ts';
 import { Router } from './router/router.ts';
 import { groupPrefix } from './sandbox/cgroup/group-prefix.ts';
-import { compileAgent } from './sandbox/compile-agent.ts';
-import type { NetworkMode, SandboxDriver } from './sandbox/driver.ts';
-import { inspectInterpreter } from './sandbox/interpreter.ts';
-import { createNursery } from './sandbox/nursery/nursery-driver.ts';
+import type { NetworkMode } from './sandbox/driver.ts';
 import { SandboxPool } from './sandbox/pool.ts';
-import { selectDriver } from './sandbox/select-driver.ts';
 import { CpuGauge } from './scheduler/cpu-gauge.ts';
 import { createHostReader } from './scheduler/host-memory.ts';
 import { InstanceRoom } from './scheduler/instance-room.ts';
@@ -120,15 +117,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     log,
   });
 
-  const python = await inspectInterpreter(pythonOf(config), config.toolPath);
-  const agentFolder = await compileAgent(AGENT_FOLDER, join(config.data_dir, 'runtime'), python);
-  const cgroups = await cgroupsOpening;
-  tellLimits(config, cgroups, log);
-  const options = driverOptions(config, agentFolder, log, cgroups);
-  const selected = await selectDriver(config.sandbox.driver, options);
-  const nursery =
-    selected.name === 'bubblewrap' && config.sandbox.nursery === 'auto' ? createNursery({ ...options, zygoteFolder: ZYGOTE_FOLDER }, selected) : null;
-  const driver: SandboxDriver = nursery ?? selected;
+  const { driver, nursery, pythonVersion, bounds } = await openDriver(config, cgroupsOpening, log);
   undo.defer(() => driver.close());
   for (const warning of driver.warnings) log.warn({ driver: driver.name }, warning);
   const network = defaultNetwork(config, driver, log);
@@ -141,7 +130,10 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     builder: driver,
     folder: join(config.data_dir, 'layers'),
     defaultRequirements: await readRequirements(config),
-    interpreter: { version: python.version.join('.'), abi: `cpython-${python.version[0]}${python.version[1]}-${process.platform}-${process.arch}` },
+    interpreter: {
+      version: pythonVersion.join('.'),
+      abi: `cpython-${pythonVersion[0]}${pythonVersion[1]}-${process.platform}-${process.arch}`,
+    },
     pipEnvironment: config.pipEnvironment,
     network: buildNetwork(driver),
     timeoutMs: config.layers.build_timeout_ms,
@@ -210,7 +202,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       queueTargetMs: config.limits.queue_target_ms,
       limits: {
         memoryBytes: config.limits.memory_per_instance_bytes,
-        boundsMemory: cgroups?.found.places.memory !== undefined,
+        boundsMemory: bounds.memory,
         rlimits: { openFiles: config.limits.open_files, fileBytes: config.limits.file_bytes, processes: config.limits.processes },
       },
     },
@@ -275,7 +267,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     defaults: { ...FUNCTION_DEFAULTS, network },
     networks: driver.networks(),
     hasBroker: broker !== null,
-    bounds: { memoryBytes: config.limits.max_memory_per_instance_bytes, cpu: cgroups?.found.places.cpu ? config.limits.max_cpu : null },
+    bounds: { memoryBytes: config.limits.max_memory_per_instance_bytes, cpu: bounds.cpu ? config.limits.max_cpu : null },
     monitor,
     warmer: scheduler,
     secrets,

@@ -4,6 +4,7 @@ import { HearthError } from '../errors.ts';
 import { printable } from '../printable.ts';
 import { backup, restore } from './backup.ts';
 import { doctor } from './doctor.ts';
+import { imagesBuild } from './images.ts';
 import { keysCreate, keysList, keysRevoke } from './keys.ts';
 import { layersBuild, layersList, layersRemove } from './layers.ts';
 import { schedulesList, schedulesPause, schedulesResume, schedulesRun, schedulesShow } from './schedules.ts';
@@ -31,6 +32,13 @@ program
   .description('check what this machine can do for the platform')
   .option('--json', 'print a JSON document')
   .action((options: { json?: boolean }) => doctor(options, process.env));
+
+const images = program.command('images').description('images that functions run in with the docker driver');
+images
+  .command('build', { isDefault: true })
+  .description('have the Docker Engine build the image of Python functions, and print its name')
+  .option('--base <image>', 'image to build on, with Python 3.9 to 3.14, or with apt to install it; without this, python:3.13-slim-bookworm')
+  .action((options: { base?: string }) => imagesBuild(options, process.env));
 
 const layers = program.command('layers').description('list and build layers of libraries, on a running platform');
 /** For commands that talk to a running platform. */

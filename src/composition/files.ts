@@ -8,6 +8,7 @@ import { HearthError } from '../errors.ts';
 const PACKAGE_FOLDER = fileURLToPath(new URL('../..', import.meta.url));
 export const AGENT_FOLDER = join(PACKAGE_FOLDER, 'runtimes/python/agent');
 export const ZYGOTE_FOLDER = join(PACKAGE_FOLDER, 'runtimes/python/zygote');
+export const IMAGE_FOLDER = join(PACKAGE_FOLDER, 'runtimes/images');
 
 /** Of this package, as its package.json says. */
 export async function readVersion(): Promise<string> {

@@ -1,22 +1,21 @@
 import { HearthError } from '../errors.ts';
 import { createBubblewrapDriver } from './bubblewrap/bubblewrap-driver.ts';
 import type { Probe, SandboxDriver } from './driver.ts';
-import type { DriverOptions } from './options.ts';
+import type { DriverLog, DriverOptions } from './options.ts';
 import { createProcessDriver } from './process/process-driver.ts';
 
-export type DriverName = 'auto' | 'bubblewrap' | 'process';
-
 /** Checks that a platform can do without: some functions then can't be served, or no layers be built, and that is said where it is asked for. */
-const OPTIONAL_PROBES = new Set(['network egress', 'pip']);
+const OPTIONAL_PROBES = new Set(['network egress', 'pip', 'limits cpu', 'limits memory', 'limits pids']);
 
-/**
- * The probed driver of that name. `auto` is bubblewrap; never silently something that isolates less.
- * @throws HearthError sandbox_unavailable with the checks that failed and what to do
- */
-export async function selectDriver(name: DriverName, options: DriverOptions): Promise<SandboxDriver> {
-  const driver = name === 'process' ? createProcessDriver(options) : createBubblewrapDriver(options);
+/** The probed driver of that name. @throws HearthError sandbox_unavailable with the checks that failed and what to do */
+export function selectDriver(name: 'bubblewrap' | 'process', options: DriverOptions): Promise<SandboxDriver> {
+  return requireProbes(name === 'process' ? createProcessDriver(options) : createBubblewrapDriver(options), options.log);
+}
+
+/** The driver, if it works here; otherwise it is closed. @throws HearthError sandbox_unavailable with the checks that failed and what to do */
+export async function requireProbes<T extends SandboxDriver>(driver: T, log: DriverLog): Promise<T> {
   const failed = (await driver.probe()).filter(({ ok }) => !ok);
-  for (const probe of failed) options.log.warn({ driver: driver.name, check: probe.name }, `Check '${probe.name}' failed: ${probe.detail}`);
+  for (const probe of failed) log.warn({ driver: driver.name, check: probe.name }, `Check '${probe.name}' failed: ${probe.detail}`);
   if (failed.every((probe) => OPTIONAL_PROBES.has(probe.name))) return driver;
   await driver.close();
   throw new HearthError('sandbox_unavailable', refusal(driver.name, failed), { extra: { failed } });

@@ -89,6 +89,8 @@ class DockerDriver implements DockerSandboxes {
 
   async create(spec: SandboxSpec): Promise<Sandbox> {
     const { agentFolder, agentEntry, docker, bootTimeoutMs = DEFAULT_BOOT_TIMEOUT_MS } = this.#options;
+    if (spec.runtime !== 'python')
+      throw new HearthError('sandbox_unavailable', `The docker driver has no image for the runtime ${spec.runtime} yet.`);
     const streamListen = this.#streamListen(spec.network);
     const layers = spec.layers.map((layer, index) => ({ source: this.#engineView(layer), target: layerPath(index) }));
     const preload = spec.preload ? layers.map(({ target }) => target) : [];

@@ -29,7 +29,7 @@ const LONGEST_MESSAGE = 16 * 1024 * 1024;
 /** The newest version that this client was written for; older engines are asked by theirs. */
 const NEWEST_API = [1, 51] as const;
 /** Docker 20.10: CgroupnsMode, `wait` that can't miss an end. */
-export const OLDEST_API = [1, 41] as const;
+const OLDEST_API = [1, 41] as const;
 
 /**
  * HTTP to a Docker Engine over its unix socket (https://docs.docker.com/reference/api/engine/). Where the engine is gone, everything rejects with

@@ -76,6 +76,8 @@ interface EngineStats {
 /** Labels by which we know our own. */
 export const PLATFORM_LABEL = 'hearth.platform';
 export const SANDBOX_LABEL = 'hearth.sandbox';
+/** Of images that we have built: their name. */
+export const IMAGE_LABEL = 'hearth.image';
 
 /** The endpoints that we use. Everything throws EngineRefusal, or HearthError sandbox_unavailable when the engine is gone. */
 export class Engine {

@@ -63,11 +63,18 @@ function systemCalls({ status, calls }: Report): Probe {
 }
 
 function files({ mounts, devices, descriptors }: Report): Probe {
-  const wrong = mounts
+  const wrong = visible(mounts)
     .filter(({ target, options }) => !options.includes('ro') && !WRITABLE.has(target) && !/^\/proc\/[a-z_-]+$/.test(target))
     .map(({ target }) => `${target} is writable`);
   wrong.push(...devices.filter((name) => !DEVICES.has(name)).map((name) => `/dev/${name} is there`));
   // Standard output and error.
   if (descriptors.length > 3) wrong.push(`more descriptors are open than it was given: ${descriptors.join(', ')}`);
   return verdictOf('files', wrong, 'root and /proc read-only, /tmp and /dev/shm bounded, six devices, no descriptors of others');
+}
+
+/** Without what later mounts have covered. */
+function visible(mounts: Report['mounts']): Report['mounts'] {
+  return mounts.filter(
+    ({ target }, index) => !mounts.slice(index + 1).some((later) => target === later.target || target.startsWith(`${later.target}/`)),
+  );
 }

@@ -21,8 +21,8 @@ function pathWith(script: string, mode: number): string {
   return `${folder}:/usr/sbin:/usr/bin:/sbin:/bin`;
 }
 
-it('takes bubblewrap by itself where it works', async () => {
-  const driver = await selectDriver('auto', driverOptions());
+it('takes bubblewrap where it works', async () => {
+  const driver = await selectDriver('bubblewrap', driverOptions());
   expect(driver.name).toBe('bubblewrap');
   expect(driver.warnings.join(' ')).not.toMatch(/NO ISOLATION/);
   expect(driver.networks()).toContain('none');
@@ -38,7 +38,7 @@ it('takes the process driver by name only', async () => {
 
 it('refuses a bwrap that is setuid, and says how to mend it', async () => {
   const path = pathWith('#!/bin/sh\necho bubblewrap 0.8.0\n', 0o4755);
-  await expect(selectDriver('auto', driverOptions({ path }))).rejects.toMatchObject({
+  await expect(selectDriver('bubblewrap', driverOptions({ path }))).rejects.toMatchObject({
     code: 'sandbox_unavailable',
     message: expect.stringMatching(/setuid.*chmod u-s/),
   });
@@ -46,13 +46,13 @@ it('refuses a bwrap that is setuid, and says how to mend it', async () => {
 
 it('refuses a bwrap that is too old', async () => {
   const path = pathWith('#!/bin/sh\necho bubblewrap 0.3.3\n', 0o755);
-  await expect(selectDriver('auto', driverOptions({ path }))).rejects.toMatchObject({ message: expect.stringContaining('0.4.0 or later') });
+  await expect(selectDriver('bubblewrap', driverOptions({ path }))).rejects.toMatchObject({ message: expect.stringContaining('0.4.0 or later') });
 });
 
 it('refuses where namespaces are forbidden, with what bwrap says and the other way', async () => {
   const script =
     '#!/bin/sh\nif [ "$1" = --version ]; then echo bubblewrap 0.8.0; else echo "bwrap: No permissions to create new namespace" >&2; exit 1; fi\n';
-  await expect(selectDriver('auto', driverOptions({ path: pathWith(script, 0o755) }))).rejects.toMatchObject({
+  await expect(selectDriver('bubblewrap', driverOptions({ path: pathWith(script, 0o755) }))).rejects.toMatchObject({
     code: 'sandbox_unavailable',
     message: expect.stringMatching(/No permissions to create new namespace.*driver `process` by name/),
     extra: { failed: [expect.objectContaining({ name: 'sandbox', ok: false })] },
@@ -60,7 +60,7 @@ it('refuses where namespaces are forbidden, with what bwrap says and the other w
 });
 
 it('refuses a Python that is missing', async () => {
-  await expect(selectDriver('auto', driverOptions({ python: 'python-none' }))).rejects.toMatchObject({
+  await expect(selectDriver('bubblewrap', driverOptions({ python: 'python-none' }))).rejects.toMatchObject({
     message: expect.stringContaining('python-none'),
   });
 });
