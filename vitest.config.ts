@@ -29,7 +29,8 @@ export default defineConfig({
           include: ['test/hostile/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
+          // They wait for deadlines more than they compute.
+          maxWorkers: 2,
         },
       },
     ],

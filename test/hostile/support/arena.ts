@@ -96,8 +96,8 @@ export class Arena {
     const { pid } = this.#hearth.child;
     this.#footprint = new Footprint(pid as number, this.#folder, `${groupPrefix(this.#folder)}-`);
     await until(async () => {
-      // A second instance of it, for calls that had to wait, would be nobody's leftover.
-      await this.hearth.define('neighbour', NEIGHBOUR, { max_instances: 1 });
+      // A second instance of it, for calls that had to wait, would be nobody's leftover; nor would another one be, in place of one given up in want of memory.
+      await this.hearth.define('neighbour', NEIGHBOUR, { max_instances: 1, reserved: 1 });
       const response = await this.hearth.call('/neighbour?n=0');
       // The zygote is on its way while the first sandboxes are made without it.
       if (response.status === 200 && (await this.driverOf(response)) === this.driver) return true;
