@@ -93,6 +93,7 @@ test_packages=(
   'haproxy|must|has_program haproxy|stands in front of the gateway in tests'
   'rabbitmq-server|must|has_program rabbitmq-server|is the broker that tests publish to'
   'docker-compose|must|command -v docker-compose|reads the compose files in tests'
+  'systemd|must|command -v systemd-analyze|checks the unit of the service in tests'
 )
 # Some programs stand where an ordinary user's PATH may not lead.
 has_program() { PATH=$PATH:/usr/sbin:/sbin command -v "$1"; }

@@ -5,6 +5,7 @@ import { printable } from '../printable.ts';
 import { backup, restore } from './backup.ts';
 import { doctor } from './doctor.ts';
 import { imagesBuild } from './images.ts';
+import { install, uninstall } from './install/install.ts';
 import { keysCreate, keysList, keysRevoke } from './keys.ts';
 import { layersBuild, layersList, layersRemove } from './layers.ts';
 import { schedulesList, schedulesPause, schedulesResume, schedulesRun, schedulesShow } from './schedules.ts';
@@ -39,6 +40,21 @@ images
   .description('have the Docker Engine build the image of Python functions, and print its name')
   .option('--base <image>', 'image to build on, with Python 3.9 to 3.14, or with apt to install it; without this, python:3.13-slim-bookworm')
   .action((options: { base?: string }) => imagesBuild(options, process.env));
+
+program
+  .command('install')
+  .description('make a systemd service of this installation: user, /etc/hearth, /var/lib/hearth, unit; again, it is the upgrade')
+  .option('--dry-run', 'print every step, and do none')
+  .option('--root <folder>', 'below a folder instead of /, and nothing but files')
+  .action((options: { dryRun?: boolean; root?: string }) => install(options, { node: process.execPath, script: process.argv[1] as string }));
+
+program
+  .command('uninstall')
+  .description('take the service away; data and settings are kept')
+  .option('--purge', 'delete data, settings and user, too')
+  .option('--dry-run', 'print every step, and do none')
+  .option('--root <folder>', 'below a folder instead of /, and nothing but files')
+  .action(uninstall);
 
 const layers = program.command('layers').description('list and build layers of libraries, on a running platform');
 /** For commands that talk to a running platform. */

@@ -15,6 +15,12 @@ export async function readVersion(): Promise<string> {
   return (JSON.parse(await readFile(join(PACKAGE_FOLDER, 'package.json'), 'utf8')) as { version: string }).version;
 }
 
+/** What `hearth install` makes a service of. */
+export async function readServiceFiles(): Promise<{ unit: string; settings: string }> {
+  const [unit, settings] = await Promise.all(['hearth.service', 'hearth.env'].map((name) => readFile(join(PACKAGE_FOLDER, 'deploy', name), 'utf8')));
+  return { unit: unit as string, settings: settings as string };
+}
+
 /** Where the key of the secrets is or will be; null when a setting has it. */
 export function secretsKeyFile({ secrets, data_dir }: Config): string | null {
   if (secrets.key !== '') return null;

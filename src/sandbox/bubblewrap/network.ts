@@ -191,8 +191,9 @@ os.execv(sys.argv[1], sys.argv[1:])
 export function closingBatch(shut: readonly Destination[]): string {
   const lines = [
     // Some versions of libslirp forward any port of the resolver's address to the host's resolver, which may be on the host's loopback.
-    `rule add pref 100 to ${RESOLVER} ipproto udp dport 53 lookup main`,
-    `rule add pref 101 to ${RESOLVER} ipproto tcp dport 53 lookup main`,
+    // UDP and TCP by their numbers: their names stand in /etc/protocols, which a minimal system lacks.
+    `rule add pref 100 to ${RESOLVER} ipproto 17 dport 53 lookup main`,
+    `rule add pref 101 to ${RESOLVER} ipproto 6 dport 53 lookup main`,
     `rule add pref 102 to ${RESOLVER} unreachable`,
     ...shut.map(({ address, prefix }) => `route add unreachable ${address}/${prefix}`),
   ];
