@@ -225,6 +225,11 @@ export const ConfigSchema = Type.Object(
       },
       strict,
     ),
+    services: Type.Record(Type.String(), Type.String(), {
+      default: {},
+      description:
+        'What functions reach by a name, whatever network they have: names with `host:port` each. In the environment `name=host:port`, separated by commas.',
+    }),
     metrics: Type.Object(
       {
         max_functions: Type.Integer({
@@ -344,7 +349,9 @@ function parseText(text: string, schema: SchemaNode): unknown {
   if (schema.type === 'integer' && /^-?\d+$/.test(text)) return Number(text);
   if (schema.type === 'number' && /^\d+(\.\d+)?$/.test(text)) return Number(text);
   if (schema.type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
-  if (schema.type === 'array') return text.split(',').filter((item) => item !== '');
+  const items = () => text.split(',').filter((item) => item !== '');
+  if (schema.type === 'array') return items();
+  if (schema.type === 'object') return Object.fromEntries(items().map((item) => item.split(/=(.*)/s, 2)));
   return text;
 }
 

@@ -12,6 +12,7 @@ import { gatewaySettings } from './composition/gateway-settings.ts';
 import { openLimits } from './composition/limits.ts';
 import { buildNetwork, defaultNetwork } from './composition/machine.ts';
 import { openDriver } from './composition/open-driver.ts';
+import { readServices } from './composition/services.ts';
 import type { Config } from './config.ts';
 import { HearthError } from './errors.ts';
 import { Gateway } from './gateway/gateway.ts';
@@ -42,6 +43,7 @@ import { headerOfLines, trigger } from './scheduler/trigger.ts';
 import { Schedules } from './schedules/schedules.ts';
 import { setTimer } from './schedules/waits.ts';
 import { openVault } from './secrets/vault.ts';
+import { Services } from './services/services.ts';
 import { lockFolder } from './store/lock-folder.ts';
 import { readThrough } from './store/read-through.ts';
 import { readVersions } from './store/read-versions.ts';
@@ -175,6 +177,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     cpu,
     pool,
     replyEndpoint,
+    services: new Services(readServices(config), log),
     layers,
     secrets,
     // Made below: it needs the queue.

@@ -12,6 +12,7 @@ import type { DriverOptions } from '../sandbox/options.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
 import { AGENT_FOLDER, ZYGOTE_FOLDER } from './files.ts';
 import { openLimits } from './limits.ts';
+import { readServices } from './services.ts';
 
 /** What `hearth doctor` tells. */
 export interface Examination {
@@ -48,6 +49,7 @@ export function driverOptions(config: Config, agentFolder: string, log: Logger, 
     path: config.toolPath,
     uidBase: config.sandbox.uid_base,
     extraBinds: config.sandbox.extra_binds,
+    services: readServices(config),
     log,
   };
 }

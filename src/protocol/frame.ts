@@ -6,6 +6,8 @@
 export const PROTOCOL_VERSION = 1;
 const FRAME_HEADER_BYTES = 9;
 export const MAX_PAYLOAD_BYTES = 1024 * 1024;
+/** What a sender may have on the way on one connection to a service before it is credited for it. */
+export const STREAM_WINDOW_BYTES = 256 * 1024;
 
 /** What the platform sends. */
 export const ToRuntime = {
@@ -20,6 +22,8 @@ export const ToRuntime = {
   CallReply: 0x09,
   CallReplyBody: 0x0a,
   CallFailed: 0x0b,
+  StreamEnd: 0x0c,
+  StreamCredit: 0x0d,
 } as const;
 
 /** What a runtime sends. */
@@ -39,6 +43,8 @@ export const FromRuntime = {
   StreamClose: 0x8d,
   Call: 0x8e,
   CallBody: 0x8f,
+  StreamEnd: 0x90,
+  StreamCredit: 0x91,
 } as const;
 
 /** The payload is a view into the bytes received, or a buffer of its own: copy it to keep it past the handler's return. */

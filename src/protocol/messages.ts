@@ -15,6 +15,8 @@ export interface LoadMessage {
   secrets?: Readonly<Record<string, string>>;
   concurrency: number;
   streamListen: { host: string; port: number; name: string } | null;
+  /** Services that the function may connect to, each at an address of its own; left out when there are none. */
+  services?: readonly { host: string; port: number; name: string }[];
   /** It may invoke other functions; left out when it may not. */
   calls?: boolean;
   limits: { openFiles?: number; fileBytes?: number; processes?: number; memoryBytes?: number };

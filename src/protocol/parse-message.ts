@@ -54,6 +54,17 @@ export function parseCall(payload: Buffer): CallMessage {
   return { invocation: integer(message, 'invocation', 'Call'), function: name, mode, timeoutMs, contentType, bodyLength };
 }
 
+/** @returns which of Load's `services` it came by; undefined: by `streamListen` */
+export function parseStreamOpen(payload: Buffer): string | undefined {
+  return payload.length === 0 ? undefined : text(parseObject(payload, 'StreamOpen'), 'service', 'StreamOpen');
+}
+
+/** @returns bytes */
+export function parseStreamCredit(payload: Buffer): number {
+  if (payload.length !== 4) throw new ProtocolError('StreamCredit: the payload is no number of four bytes');
+  return payload.readUInt32BE(0);
+}
+
 function parseObject(payload: Buffer, what: string): Record<string, unknown> {
   let value: unknown;
   try {

@@ -13,7 +13,16 @@ import type {
   RuntimeErrorMessage,
   Style,
 } from './messages.ts';
-import { parseCall, parseExited, parseHello, parseReady, parseReplyHead, parseRuntimeError } from './parse-message.ts';
+import {
+  parseCall,
+  parseExited,
+  parseHello,
+  parseReady,
+  parseReplyHead,
+  parseRuntimeError,
+  parseStreamCredit,
+  parseStreamOpen,
+} from './parse-message.ts';
 
 /** Up to here a request body is copied beside its head, which is cheaper than two buffers in one write. */
 const SMALL_BODY_BYTES = 16 * 1024;
@@ -33,9 +42,14 @@ export interface RuntimeListener {
   onReplyEnd(invocation: number): void;
   onFailed(invocation: number, error: RuntimeErrorMessage): void;
   onExited(invocation: number, exit: ExitedMessage): void;
-  onStreamOpen(stream: number): void;
+  /** @param service one that Load named; undefined: the connection is for the reply endpoint */
+  onStreamOpen(stream: number, service: string | undefined): void;
   onStreamData(stream: number, chunk: Buffer): void;
   onStreamClose(stream: number): void;
+  /** The inner end sends no more. */
+  onStreamEnd(stream: number): void;
+  /** So many bytes have been delivered inside. */
+  onStreamCredit(stream: number, bytes: number): void;
   /** Of an invocation that was; it may be over. */
   onCall(call: number, message: CallMessage): void;
   onCallBody(call: number, chunk: Buffer): void;
@@ -55,6 +69,7 @@ export class RuntimeChannel {
   #helloSeen = false;
   /** What was loaded; null before. */
   #style: Style | null = null;
+  #services: ReadonlySet<string> | null = null;
   #loadAnswered = false;
   #broken = false;
   #heldBack = false;
@@ -88,6 +103,7 @@ export class RuntimeChannel {
 
   load(message: Omit<LoadMessage, 'codeLength'>, code: Buffer): void {
     this.#style = message.style;
+    if (message.services) this.#services = new Set(message.services.map(({ name }) => name));
     this.#write(encodeFrame(ToRuntime.Load, 0, JSON.stringify({ ...message, codeLength: code.length })));
     for (const frame of encodeBody(ToRuntime.LoadCode, 0, code)) this.#write(frame);
   }
@@ -122,6 +138,19 @@ export class RuntimeChannel {
 
   streamClose(stream: number): void {
     this.#write(encodeFrame(ToRuntime.StreamClose, stream));
+    this.#holdBack();
+  }
+
+  /** Nothing more comes from our side; what the inner end still sends is heard. */
+  streamEnd(stream: number): void {
+    this.#write(encodeFrame(ToRuntime.StreamEnd, stream));
+  }
+
+  /** So many bytes have been delivered to the service. */
+  streamCredit(stream: number, bytes: number): void {
+    const payload = Buffer.allocUnsafe(4);
+    payload.writeUInt32BE(bytes, 0);
+    this.#write(encodeFrame(ToRuntime.StreamCredit, stream, payload));
     this.#holdBack();
   }
 
@@ -210,13 +239,16 @@ export class RuntimeChannel {
         listener.onStreamData(this.#knownStream(id), payload);
         break;
       case FromRuntime.StreamOpen:
-        this.#only('script', type);
-        if (id <= this.#lastStream) throw new ProtocolError(`stream ${id} was opened before`);
-        this.#lastStream = id;
-        listener.onStreamOpen(id);
+        this.#streamOpen(id, parseStreamOpen(payload));
         break;
       case FromRuntime.StreamClose:
         listener.onStreamClose(this.#knownStream(id));
+        break;
+      case FromRuntime.StreamEnd:
+        listener.onStreamEnd(this.#knownStream(id));
+        break;
+      case FromRuntime.StreamCredit:
+        listener.onStreamCredit(this.#knownStream(id), parseStreamCredit(payload));
         break;
       case FromRuntime.Call: {
         if (id <= this.#lastCall) throw new ProtocolError(`call ${id} was made before`);
@@ -252,6 +284,14 @@ export class RuntimeChannel {
       throw new ProtocolError(`the runtime speaks protocol ${message.protocol}, the platform ${PROTOCOL_VERSION}`);
     this.#helloSeen = true;
     this.#listener.onHello(message);
+  }
+
+  #streamOpen(id: number, service: string | undefined): void {
+    if (service === undefined) this.#only('script', FromRuntime.StreamOpen);
+    else if (!this.#services?.has(service)) throw new ProtocolError('a connection to a service that Load did not name');
+    if (id <= this.#lastStream) throw new ProtocolError(`stream ${id} was opened before`);
+    this.#lastStream = id;
+    this.#listener.onStreamOpen(id, service);
   }
 
   /** Ready or LoadFailed come once, after Load. */

@@ -62,6 +62,8 @@ export interface Sandbox {
   /** Paths, inside the sandbox, of the spec's layers, in its order. */
   readonly layerPaths: readonly string[];
   readonly streamListen: StreamListen;
+  /** The runtime's addresses for connections to services, in the order in which the driver was told of them; `message_queue` may be one. */
+  readonly services: readonly StreamListen[];
   /** Whether it has the libraries of its layers in memory, where it could have. */
   readonly preloaded: boolean;
   /** What the sandbox itself writes to descriptors 1 and 2. Called from the next tick after creation on. */

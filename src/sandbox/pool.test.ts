@@ -32,6 +32,7 @@ class PlainDriver {
       channel: new PassThrough(),
       layerPaths: [],
       streamListen: { host: '127.0.0.1', port: 5672, name: 'message_queue' },
+      services: [],
       preloaded: spec.preload === true || !this.imports,
       onOutput: () => undefined,
       exited,

@@ -13,12 +13,14 @@ import type { InstanceRecord, InstanceState } from '../schemas/records.ts';
 import { runtimeFamily } from '../schemas/runtime-name.ts';
 import type { Mask } from '../secrets/mask.ts';
 import type { Secrets } from '../secrets/secrets.ts';
+import type { Services } from '../services/services.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Chains } from './chains.ts';
 import { type GivenSecrets, giveSecrets, maskError } from './function-secrets.ts';
 import { InstanceCalls } from './instance-calls.ts';
 import * as errors from './instance-errors.ts';
 import { InstanceLimits, type LimitSettings } from './instance-limits.ts';
+import { InstanceServices } from './instance-services.ts';
 import type { Invocation } from './invocation.ts';
 import { TailBuffer } from './tail-buffer.ts';
 import { WorkInHand, type WorkSettings } from './work-in-hand.ts';
@@ -46,6 +48,7 @@ export interface InstanceParts {
   layers: Pick<Layers, 'byId'>;
   secrets: Pick<Secrets, 'reveal'>;
   chains: Chains;
+  services: Services;
   log: Logger;
   settings: InstanceSettings;
 }
@@ -91,6 +94,8 @@ export class Instance implements RuntimeListener, ReplyInbox {
   #channel: RuntimeChannel | null = null;
   /** Null until it invokes a function. */
   #calls: InstanceCalls | null = null;
+  /** Null until it connects to a service. */
+  #services: InstanceServices | null = null;
   #loaded = false;
   #mask: Mask | undefined;
   #readyAt: number | null = null;
@@ -271,7 +276,9 @@ export class Instance implements RuntimeListener, ReplyInbox {
         environment: version.environment,
         ...(version.secrets.length > 0 ? { secrets: given.values } : {}),
         concurrency: version.concurrency,
-        streamListen: version.style === 'script' ? sandbox.streamListen : null,
+        streamListen:
+          version.style === 'script' && !sandbox.services.some(({ name }) => name === sandbox.streamListen.name) ? sandbox.streamListen : null,
+        ...(sandbox.services.length > 0 ? { services: sandbox.services } : {}),
         ...(version.invokes.length > 0 ? { calls: true } : {}),
         limits: this.#limits.rlimits,
       },
@@ -319,18 +326,33 @@ export class Instance implements RuntimeListener, ReplyInbox {
     this.#work.onExited(id, exit);
   }
 
-  onStreamOpen(stream: number): void {
+  onStreamOpen(stream: number, service: string | undefined): void {
+    if (service !== undefined) {
+      this.#services ??= new InstanceServices(this.#parts.services, this.#channel as RuntimeChannel);
+      this.#services.open(stream, service);
+      return;
+    }
     const tunnel = new StreamTunnel(this.#channel as RuntimeChannel, stream, () => this.#tunnels.delete(stream));
     this.#tunnels.set(stream, tunnel);
     this.#parts.replyEndpoint.accept(tunnel, this);
   }
 
   onStreamData(stream: number, chunk: Buffer): void {
+    if (this.#services?.receive(stream, chunk)) return;
     this.#tunnels.get(stream)?.receive(chunk);
   }
 
   onStreamClose(stream: number): void {
+    if (this.#services?.receiveClose(stream)) return;
     this.#tunnels.get(stream)?.receiveClose();
+  }
+
+  onStreamEnd(stream: number): void {
+    this.#services?.receiveEnd(stream);
+  }
+
+  onStreamCredit(stream: number, bytes: number): void {
+    this.#services?.receiveCredit(stream, bytes);
   }
 
   onCall(call: number, message: CallMessage): void {
@@ -408,6 +430,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
     this.#clearStartTimer();
     this.#stopReason ??= `the sandbox ${errors.howEnded(exit)}`;
     for (const tunnel of this.#tunnels.values()) tunnel.destroy();
+    this.#services?.close();
     this.#calls?.close();
     // Before whatever we made of its symptoms, such as a channel that was closed.
     const outOfMemory = this.#limits.ofExit(exit);

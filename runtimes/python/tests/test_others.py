@@ -80,15 +80,18 @@ class Hosts(unittest.TestCase):
         with tempfile.NamedTemporaryFile("w") as file:
             file.write(text)
             file.flush()
-            return resolve._in_hosts("message_queue", "127.0.0.9", file.name)
+            return resolve._hosts(file.name).get("message_queue") == "127.0.0.9"
 
     def test_a_name_in_the_hosts_file_is_found(self):
         self.assertTrue(self.known("127.0.0.1 localhost\n127.0.0.9\tother message_queue # x\n"))
 
+    def test_the_first_address_of_a_name_holds(self):
+        self.assertFalse(self.known("127.0.0.8 message_queue\n127.0.0.9 message_queue\n"))
+
     def test_a_comment_or_another_address_is_not(self):
         self.assertFalse(self.known("# 127.0.0.9 message_queue\n"))
         self.assertFalse(self.known("127.0.0.8 message_queue\n"))
-        self.assertFalse(resolve._in_hosts("message_queue", "127.0.0.9", "/no/such/file"))
+        self.assertEqual(resolve._hosts("/no/such/file"), {})
 
 
 class Children(unittest.TestCase):

@@ -8,8 +8,8 @@ import type { BuildResult, BuildSpec, NetworkMode, Probe, Sandbox, SandboxDriver
 import { firstByte } from '../first-byte.ts';
 import { inheritedDescriptors } from '../inherited-descriptors.ts';
 import { type Interpreter, inspectInterpreter } from '../interpreter.ts';
-import { LoopbackAddresses } from '../loopback-addresses.ts';
-import { DEFAULT_BOOT_TIMEOUT_MS, DEFAULT_UID_BASE, type DriverOptions, PRIVATE_STREAM_LISTEN } from '../options.ts';
+import { type Listens, LoopbackAddresses } from '../loopback-addresses.ts';
+import { DEFAULT_BOOT_TIMEOUT_MS, DEFAULT_UID_BASE, type DriverOptions, PRIVATE_STREAM_LISTEN, privateServices } from '../options.ts';
 import { type InterpreterFiles, requireRuntime } from '../runtimes.ts';
 import { NOT_STARTED, superviseBuild } from '../supervise-build.ts';
 import { BubblewrapSandbox, layerPath } from './bubblewrap-sandbox.ts';
@@ -100,13 +100,13 @@ class BubblewrapDriver implements SandboxDriver {
 
   async create(spec: SandboxSpec): Promise<Sandbox> {
     const interpreter = await this.#inspect();
-    const streamListen = this.#streamListen(spec.network);
+    const { streamListen, services, addresses } = this.#listens(spec.network);
     const uid = this.#isRoot ? this.#uids.take() : undefined;
     const giveBack = () => {
       if (uid !== undefined) this.#uids.giveBack(uid);
-      if (spec.network === 'host') this.#addresses.giveBack(streamListen.host);
+      for (const address of addresses) this.#addresses.giveBack(address);
     };
-    const plan = () => this.#sandboxPlan(spec, interpreter, streamListen);
+    const plan = () => this.#sandboxPlan(spec, interpreter, [streamListen, ...services]);
     const { running, init, exited, group } = await this.#start({ interpreter, plan, uid, giveBack, kind: 'sandbox' });
     try {
       await firstByte({ ...running, exited, limitMs: this.#options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS });
@@ -116,7 +116,7 @@ class BubblewrapDriver implements SandboxDriver {
       throw error;
     }
     setImmediate(() => running.output.release());
-    return new BubblewrapSandbox({ spec, driver: NAME, launch: running, init, streamListen, exited, group });
+    return new BubblewrapSandbox({ spec, driver: NAME, launch: running, init, streamListen, services, exited, group });
   }
 
   async build(spec: BuildSpec): Promise<BuildResult> {
@@ -205,7 +205,7 @@ class BubblewrapDriver implements SandboxDriver {
     return oomKills ? { ...exit, oomKills } : exit;
   }
 
-  #sandboxPlan(spec: SandboxSpec, python: Interpreter, streamListen: StreamListen): Plan {
+  #sandboxPlan(spec: SandboxSpec, python: Interpreter, names: readonly StreamListen[]): Plan {
     const { extraBinds = [] } = this.#options;
     const { files, agentFolder, argv, environment } = this.#boot(spec, python);
     return {
@@ -215,7 +215,7 @@ class BubblewrapDriver implements SandboxDriver {
       environment: { PATH: dirname(files.executable), HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8', ...environment },
       steps: [
         ...interpreterSteps(files, extraBinds),
-        ...etcSteps(nameFiles(spec.network, streamListen.host)),
+        ...etcSteps(nameFiles(spec.network, names)),
         readOnly(realpathSync(agentFolder), '/runtime'),
         ...spec.layers.map((layer, index) => readOnly(realpathSync(layer), layerPath(index))),
         ...closingSteps(spec.tmpBytes),
@@ -234,8 +234,10 @@ class BubblewrapDriver implements SandboxDriver {
     return { files: python, agentFolder, argv: ['-I', '-S', '-B', `/runtime/${agentEntry}`, ...preloaded], environment: {} };
   }
 
-  #streamListen(network: NetworkMode): StreamListen {
-    return network === 'host' ? { ...PRIVATE_STREAM_LISTEN, host: this.#addresses.take() } : PRIVATE_STREAM_LISTEN;
+  #listens(network: NetworkMode): Listens {
+    const { services } = this.#options;
+    if (network === 'host') return this.#addresses.listens(services);
+    return { streamListen: PRIVATE_STREAM_LISTEN, services: privateServices(services), addresses: [] };
   }
 
   #inspect(): Promise<Interpreter> {
@@ -268,7 +270,7 @@ class BubblewrapDriver implements SandboxDriver {
       environment: {},
       steps: [
         ...interpreterSteps(interpreter, this.#options.extraBinds ?? []),
-        ...etcSteps(nameFiles(network, '127.0.0.1')),
+        ...etcSteps(nameFiles(network, [PRIVATE_STREAM_LISTEN])),
         ...closingSteps(1024 * 1024),
       ],
     });

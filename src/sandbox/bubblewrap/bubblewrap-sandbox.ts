@@ -12,6 +12,7 @@ export interface SandboxParts {
   launch: Launch;
   init: NamespaceInit;
   streamListen: StreamListen;
+  services: readonly StreamListen[];
   exited: Promise<SandboxExit>;
   group: CgroupHandle | undefined;
 }
@@ -22,18 +23,20 @@ export class BubblewrapSandbox implements Sandbox {
   readonly channel: Duplex;
   readonly layerPaths: readonly string[];
   readonly streamListen: StreamListen;
+  readonly services: readonly StreamListen[];
   readonly preloaded: boolean;
   readonly exited: Promise<SandboxExit>;
   readonly #launch: Launch;
   readonly #init: NamespaceInit;
   readonly #group: CgroupHandle | undefined;
 
-  constructor({ spec, driver, launch, init, streamListen, exited, group }: SandboxParts) {
+  constructor({ spec, driver, launch, init, streamListen, services, exited, group }: SandboxParts) {
     this.id = spec.id;
     this.driver = driver;
     this.channel = launch.channel;
     this.layerPaths = spec.layers.map((_, index) => layerPath(index));
     this.streamListen = streamListen;
+    this.services = services;
     this.preloaded = spec.preload === true || spec.layers.length === 0 || spec.runtime !== 'python';
     this.exited = exited;
     this.#launch = launch;

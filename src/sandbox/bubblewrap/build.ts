@@ -59,7 +59,7 @@ export function buildPlan(spec: BuildSpec, interpreter: Interpreter, extraBinds:
     },
     steps: [
       ...interpreterSteps(interpreter, extraBinds),
-      ...etcSteps(nameFiles(spec.network, '127.0.0.1')),
+      ...etcSteps(nameFiles(spec.network, [])),
       ...(pipConfig ? [readOnly('/etc/pip.conf', '/etc/pip.conf')] : []),
       ...(pip === null ? [] : [readOnly(pip.path, pipTarget)]),
       { kind: 'folder', target: '/input' },

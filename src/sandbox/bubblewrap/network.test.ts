@@ -23,15 +23,18 @@ describe('closingBatch', () => {
 
 describe('nameFiles', () => {
   it("gives a sandbox without a network names of its own and nothing of the host's", () => {
-    expect(nameFiles('none', '127.0.0.1')).toEqual({ hosts: '127.0.0.1 localhost\n127.0.0.1 fn\n127.0.0.1 message_queue\n', resolvConf: '' });
+    expect(nameFiles('none', [{ name: 'message_queue', host: '127.0.0.1' }])).toEqual({
+      hosts: '127.0.0.1 localhost\n127.0.0.1 fn\n127.0.0.1 message_queue\n',
+      resolvConf: '',
+    });
   });
 
   it("asks the egress network's resolver", () => {
-    expect(nameFiles('egress', '127.0.0.1').resolvConf).toBe('nameserver 10.0.2.3\n');
+    expect(nameFiles('egress', []).resolvConf).toBe('nameserver 10.0.2.3\n');
   });
 
   it("adds the reply endpoint to the host's own names", () => {
-    const { hosts } = nameFiles('host', '127.70.1.2');
+    const { hosts } = nameFiles('host', [{ name: 'message_queue', host: '127.70.1.2' }]);
     expect(hosts).toContain('127.70.1.2 message_queue\n');
     expect(hosts).toContain('localhost');
   });

@@ -5,7 +5,7 @@ import { networkInterfaces } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HearthError } from '../../errors.ts';
-import type { NetworkMode } from '../driver.ts';
+import type { NetworkMode, StreamListen } from '../driver.ts';
 import { runCommand } from '../run-command.ts';
 import type { NamespaceInit } from './launch.ts';
 import type { EtcFiles } from './root-filesystem.ts';
@@ -215,11 +215,11 @@ export function hostAddresses(): string[] {
   return [...new Set(addresses)];
 }
 
-/** The sandbox's /etc/hosts and /etc/resolv.conf. `listenHost`: where the name `message_queue` leads. */
-export function nameFiles(network: NetworkMode, listenHost: string): EtcFiles {
-  const own = `${listenHost} message_queue\n`;
+/** The sandbox's /etc/hosts and /etc/resolv.conf. `names`: what it has of its own; they win over the host's. */
+export function nameFiles(network: NetworkMode, names: readonly Pick<StreamListen, 'name' | 'host'>[]): EtcFiles {
+  const own = [...new Set(names.map(({ name, host }) => `${host} ${name}\n`))].join('');
   const local = '127.0.0.1 localhost\n127.0.0.1 fn\n';
-  if (network === 'host') return { hosts: `${readOrEmpty('/etc/hosts')}\n${own}`, resolvConf: readOrEmpty('/etc/resolv.conf') };
+  if (network === 'host') return { hosts: `${own}${readOrEmpty('/etc/hosts')}`, resolvConf: readOrEmpty('/etc/resolv.conf') };
   return { hosts: local + own, resolvConf: network === 'egress' ? `nameserver ${RESOLVER}\n` : '' };
 }
 

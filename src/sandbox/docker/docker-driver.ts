@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { HearthError } from '../../errors.ts';
 import { layerPath } from '../bubblewrap/bubblewrap-sandbox.ts';
 import { UidAllocator } from '../bubblewrap/uid-allocator.ts';
-import type { BuildResult, BuildSpec, NetworkMode, Probe, Sandbox, SandboxDriver, SandboxSpec, StreamListen } from '../driver.ts';
+import type { BuildResult, BuildSpec, NetworkMode, Probe, Sandbox, SandboxDriver, SandboxSpec } from '../driver.ts';
 import { firstByte } from '../first-byte.ts';
-import { LoopbackAddresses } from '../loopback-addresses.ts';
-import { DEFAULT_BOOT_TIMEOUT_MS, DEFAULT_UID_BASE, PRIVATE_STREAM_LISTEN } from '../options.ts';
+import { type Listens, LoopbackAddresses } from '../loopback-addresses.ts';
+import { DEFAULT_BOOT_TIMEOUT_MS, DEFAULT_UID_BASE, PRIVATE_STREAM_LISTEN, privateServices } from '../options.ts';
 import { NOT_STARTED, superviseBuild } from '../supervise-build.ts';
 import { buildPlan, prepareFolders, removeTemporary } from './build.ts';
 import { type ChannelDoor, openChannelDoor } from './channel-door.ts';
@@ -91,7 +91,7 @@ class DockerDriver implements DockerSandboxes {
     const { agentFolder, agentEntry, docker, bootTimeoutMs = DEFAULT_BOOT_TIMEOUT_MS } = this.#options;
     if (spec.runtime !== 'python')
       throw new HearthError('sandbox_unavailable', `The docker driver has no image for the runtime ${spec.runtime} yet.`);
-    const streamListen = this.#streamListen(spec.network);
+    const { streamListen, services, addresses } = this.#listens(spec.network);
     const layers = spec.layers.map((layer, index) => ({ source: this.#engineView(layer), target: layerPath(index) }));
     const preload = spec.preload ? layers.map(({ target }) => target) : [];
     const { container, door, giveBack } = await this.#start({
@@ -99,7 +99,7 @@ class DockerDriver implements DockerSandboxes {
       network: spec.network,
       command: ['python3', '-I', '-S', '-B', '-c', CONNECT, `/runtime/${agentEntry}`, ...preload],
       mounts: [{ source: this.#engineView(agentFolder), target: '/runtime' }, ...layers],
-      hosts: { [streamListen.name]: streamListen.host },
+      hosts: Object.fromEntries([streamListen, ...services].map(({ name, host }) => [name, host])),
       tmpBytes: spec.tmpBytes,
       workingFolder: '/tmp',
       environment: {},
@@ -107,7 +107,7 @@ class DockerDriver implements DockerSandboxes {
     });
     void container.exited.then(() => {
       giveBack();
-      if (spec.network === 'host') this.#addresses.giveBack(streamListen.host);
+      for (const address of addresses) this.#addresses.giveBack(address);
     });
     try {
       const channel = await connected(door, container, bootTimeoutMs);
@@ -119,7 +119,7 @@ class DockerDriver implements DockerSandboxes {
       });
       // Without a channel it is of no use to anybody, and its engine may be too far gone to say that it has ended.
       channel.on('close', () => container.kill());
-      return new DockerSandbox({ spec, driver: NAME, engine: this.#engine, container, channel, streamListen });
+      return new DockerSandbox({ spec, driver: NAME, engine: this.#engine, container, channel, streamListen, services });
     } catch (error) {
       container.kill();
       await container.exited;
@@ -251,8 +251,10 @@ class DockerDriver implements DockerSandboxes {
     return engineView(path, this.#options.docker);
   }
 
-  #streamListen(network: NetworkMode): StreamListen {
-    return network === 'host' ? { ...PRIVATE_STREAM_LISTEN, host: this.#addresses.take() } : PRIVATE_STREAM_LISTEN;
+  #listens(network: NetworkMode): Listens {
+    const { services } = this.#options;
+    if (network === 'host') return this.#addresses.listens(services);
+    return { streamListen: PRIVATE_STREAM_LISTEN, services: privateServices(services), addresses: [] };
   }
 
   /** What a program printed that ran in a container like a sandbox's. @throws HearthError */

@@ -15,6 +15,7 @@ export interface DockerSandboxParts {
   container: Container;
   channel: Duplex;
   streamListen: StreamListen;
+  services: readonly StreamListen[];
 }
 
 export class DockerSandbox implements Sandbox {
@@ -23,17 +24,19 @@ export class DockerSandbox implements Sandbox {
   readonly channel: Duplex;
   readonly layerPaths: readonly string[];
   readonly streamListen: StreamListen;
+  readonly services: readonly StreamListen[];
   readonly preloaded: boolean;
   readonly exited: Promise<SandboxExit>;
   readonly #engine: Engine;
   readonly #container: Container;
 
-  constructor({ spec, driver, engine, container, channel, streamListen }: DockerSandboxParts) {
+  constructor({ spec, driver, engine, container, channel, streamListen, services }: DockerSandboxParts) {
     this.id = spec.id;
     this.driver = driver;
     this.channel = channel;
     this.layerPaths = spec.layers.map((_, index) => layerPath(index));
     this.streamListen = streamListen;
+    this.services = services;
     this.preloaded = spec.preload === true || spec.layers.length === 0;
     this.exited = container.exited;
     this.#engine = engine;

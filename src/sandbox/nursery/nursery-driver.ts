@@ -3,9 +3,9 @@ import { HearthError } from '../../errors.ts';
 import { type Egress, type EgressTools, hostAddresses, shutDestinations, startEgress } from '../bubblewrap/network.ts';
 import { egressTools, findTools } from '../bubblewrap/tools.ts';
 import type { CgroupHandle } from '../cgroup/cgroups.ts';
-import type { BuildResult, BuildSpec, NetworkMode, Probe, Sandbox, SandboxDriver, SandboxExit, SandboxSpec } from '../driver.ts';
+import type { BuildResult, BuildSpec, NetworkMode, Probe, Sandbox, SandboxDriver, SandboxExit, SandboxSpec, StreamListen } from '../driver.ts';
 import { firstByte } from '../first-byte.ts';
-import { DEFAULT_BOOT_TIMEOUT_MS, type DriverOptions } from '../options.ts';
+import { DEFAULT_BOOT_TIMEOUT_MS, type DriverOptions, privateServices } from '../options.ts';
 import { OutputRelay } from '../output-relay.ts';
 import { startTime } from '../process-tree.ts';
 import { NurserySandbox } from './nursery-sandbox.ts';
@@ -49,11 +49,13 @@ class NurseryDriver implements Nursery {
   readonly #options: NurseryOptions;
   readonly #bubblewrap: SandboxDriver;
   readonly #zygotes: Zygotes;
+  readonly #services: readonly StreamListen[];
   readonly #isRoot = process.getuid?.() === 0;
 
   constructor(options: NurseryOptions, bubblewrap: SandboxDriver) {
     this.#options = options;
     this.#bubblewrap = bubblewrap;
+    this.#services = privateServices(options.services);
     this.warnings = bubblewrap.warnings;
     this.#zygotes = new Zygotes({ ...options, temporaryFolder: options.temporaryFolder ?? tmpdir() });
   }
@@ -137,7 +139,7 @@ class NurseryDriver implements Nursery {
     void exited.then(() => {
       if (channel.listenerCount('readable') + channel.listenerCount('data') === 0) channel.resume();
     });
-    return new NurserySandbox({ spec, driver: NAME, zygote, newborn, output, exited, group });
+    return new NurserySandbox({ spec, driver: NAME, zygote, newborn, output, services: this.#services, exited, group });
   }
 
   /** Or why there are none. */

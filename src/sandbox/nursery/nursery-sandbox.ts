@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { HearthError } from '../../errors.ts';
 import { layerPath } from '../bubblewrap/bubblewrap-sandbox.ts';
 import type { CgroupHandle } from '../cgroup/cgroups.ts';
-import type { Sandbox, SandboxExit, SandboxLimits, SandboxSpec, SandboxStats } from '../driver.ts';
+import type { Sandbox, SandboxExit, SandboxLimits, SandboxSpec, SandboxStats, StreamListen } from '../driver.ts';
 import { PRIVATE_STREAM_LISTEN } from '../options.ts';
 import type { OutputListener, OutputRelay } from '../output-relay.ts';
 import { treeStats } from '../process-tree.ts';
@@ -15,6 +15,7 @@ export interface NurserySandboxParts {
   zygote: Zygote;
   newborn: Newborn;
   output: OutputRelay;
+  services: readonly StreamListen[];
   exited: Promise<SandboxExit>;
   group: CgroupHandle | undefined;
 }
@@ -25,6 +26,7 @@ export class NurserySandbox implements Sandbox {
   readonly channel: Duplex;
   readonly layerPaths: readonly string[];
   readonly streamListen = PRIVATE_STREAM_LISTEN;
+  readonly services: readonly StreamListen[];
   readonly preloaded = true;
   readonly exited: Promise<SandboxExit>;
   readonly #zygote: Zygote;
@@ -33,11 +35,12 @@ export class NurserySandbox implements Sandbox {
   readonly #group: CgroupHandle | undefined;
   #ended = false;
 
-  constructor({ spec, driver, zygote, newborn, output, exited, group }: NurserySandboxParts) {
+  constructor({ spec, driver, zygote, newborn, output, services, exited, group }: NurserySandboxParts) {
     this.id = spec.id;
     this.driver = driver;
     this.channel = newborn.connections.channel;
     this.layerPaths = spec.layers.map((_, index) => layerPath(index));
+    this.services = services;
     this.exited = exited;
     this.#zygote = zygote;
     this.#newborn = newborn;

@@ -5,7 +5,7 @@ import { nameFiles } from '../bubblewrap/network.ts';
 import type { Plan } from '../bubblewrap/plan.ts';
 import { closingSteps, etcSteps, interpreterSteps, readOnly } from '../bubblewrap/root-filesystem.ts';
 import type { Interpreter } from '../interpreter.ts';
-import { type DriverOptions, PRIVATE_STREAM_LISTEN } from '../options.ts';
+import { type DriverOptions, PRIVATE_STREAM_LISTEN, privateServices } from '../options.ts';
 
 /** Below the zygote's /tmp, over which each sandbox mounts its own. */
 const PRIVATE_FOLDER = '/tmp/.zygote';
@@ -31,7 +31,7 @@ export function zygotePlan(options: DriverOptions, { interpreter, layers, zygote
     steps: [
       ...interpreterSteps(interpreter, options.extraBinds ?? []),
       // One /etc for sandboxes with and without egress: where there is no network, asking its resolver fails at once.
-      ...etcSteps(nameFiles('egress', PRIVATE_STREAM_LISTEN.host)),
+      ...etcSteps(nameFiles('egress', [PRIVATE_STREAM_LISTEN, ...privateServices(options.services)])),
       readOnly(realpathSync(options.agentFolder), '/runtime'),
       ...layers.map((layer, index) => readOnly(realpathSync(layer), layerPath(index))),
       ...closingSteps(TMP_BYTES, 'open'),

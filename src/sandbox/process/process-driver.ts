@@ -4,12 +4,12 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { HearthError } from '../../errors.ts';
-import type { BuildResult, BuildSpec, NetworkMode, Probe, Sandbox, SandboxDriver, SandboxSpec, SandboxStats, StreamListen } from '../driver.ts';
+import type { BuildResult, BuildSpec, NetworkMode, Probe, Sandbox, SandboxDriver, SandboxSpec, SandboxStats } from '../driver.ts';
 import { firstByte } from '../first-byte.ts';
 import { inheritedDescriptors } from '../inherited-descriptors.ts';
 import { type Interpreter, inspectInterpreter, unsupportedVersion } from '../interpreter.ts';
-import { LoopbackAddresses } from '../loopback-addresses.ts';
-import { DEFAULT_BOOT_TIMEOUT_MS, type DriverOptions, NETWORK_MODES, PRIVATE_STREAM_LISTEN } from '../options.ts';
+import { type Listens, LoopbackAddresses } from '../loopback-addresses.ts';
+import { DEFAULT_BOOT_TIMEOUT_MS, type DriverOptions, NETWORK_MODES, PRIVATE_STREAM_LISTEN, privateServices } from '../options.ts';
 import { treeStats } from '../process-tree.ts';
 import { requireRuntime } from '../runtimes.ts';
 import { NOT_STARTED, superviseBuild } from '../supervise-build.ts';
@@ -74,7 +74,10 @@ class ProcessDriver implements SandboxDriver {
 
   async create(spec: SandboxSpec): Promise<Sandbox> {
     const { executable, argv, environment } = await this.#boot(spec);
-    const streamListen = await this.#streamListen();
+    const { streamListen, services, addresses } = await this.#listens();
+    const giveBack = () => {
+      for (const address of addresses) this.#addresses.giveBack(address);
+    };
     let running: RunningProcess;
     try {
       const privateFolder = await this.#privateFolder();
@@ -85,7 +88,7 @@ class ProcessDriver implements SandboxDriver {
         privateFolder,
       });
     } catch (error) {
-      this.#addresses.giveBack(streamListen.host);
+      giveBack();
       throw error;
     }
     const { channel, output, pid, kill } = running;
@@ -94,7 +97,7 @@ class ProcessDriver implements SandboxDriver {
       const oomKills = await group?.end();
       return oomKills ? { ...exit, oomKills } : exit;
     });
-    void exited.then(() => this.#addresses.giveBack(streamListen.host));
+    void exited.then(giveBack);
     try {
       // The agent runs no function before Load.
       await Promise.all([group?.join(pid), firstByte({ channel, output, exited, limitMs: this.#options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS })]);
@@ -111,6 +114,7 @@ class ProcessDriver implements SandboxDriver {
       channel,
       layerPaths,
       streamListen,
+      services,
       preloaded: true,
       exited,
       kill,
@@ -187,9 +191,12 @@ class ProcessDriver implements SandboxDriver {
   }
 
   /** Linux answers on all of 127.0.0.0/8; elsewhere the sandboxes share 127.0.0.1 and differ by port. */
-  async #streamListen(): Promise<StreamListen> {
-    if (process.platform === 'linux') return { ...PRIVATE_STREAM_LISTEN, host: this.#addresses.take() };
-    return { ...PRIVATE_STREAM_LISTEN, port: await freePort() };
+  async #listens(): Promise<Listens> {
+    const { services = [] } = this.#options;
+    if (process.platform === 'linux') return this.#addresses.listens(services);
+    const streamListen = { ...PRIVATE_STREAM_LISTEN, port: await freePort() };
+    // A client that is told a port connects to that one: only those that are alone with theirs can be reached.
+    return { streamListen, services: privateServices(services).map((listen) => ({ ...listen, host: '127.0.0.1' })), addresses: [] };
   }
 
   #inspect(): Promise<Interpreter> {

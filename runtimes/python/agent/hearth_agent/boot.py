@@ -141,13 +141,13 @@ def _load(channel, load, source):
             environment.apply_environment(secrets)
             request.give_secrets(secrets)
         environment.apply_layers(load["layers"])
-        listener = _listen(load.get("streamListen"))
+        listeners = _listen(load)
         style = script if load["style"] == "script" else handler
         if style is script:
             environment.allow_open_files()
         elif load["limits"].get("openFiles") is not None:
             environment.limit_open_files(load["limits"]["openFiles"])
-        serve = style.load(channel, load, source, listener)
+        serve = style.load(channel, load, source, listeners)
     except (ChannelClosed, frames.ProtocolError):
         raise
     except BaseException as error:  # the function's code may raise anything, SystemExit included
@@ -171,10 +171,19 @@ def _flush():
             pass
 
 
-def _listen(where):
-    if where is None:
-        return None
+def listens(load):
+    """Where to listen: first for the reply endpoint, then for services."""
+    where = load.get("streamListen")
+    return [*([] if where is None else [where]), *load.get("services", ())]
+
+
+def _listen(load):
+    """Pairs of a listening socket and the name of its service, None for the reply endpoint."""
+    wanted = listens(load)
+    if not wanted:
+        return []
     from . import resolve, streams
 
-    resolve.make_resolvable(where["name"], where["host"])
-    return streams.listen(where["host"], where["port"])
+    resolve.make_resolvable({where["name"]: where["host"] for where in wanted})
+    endpoint = load.get("streamListen")
+    return [(streams.listen(where["host"], where["port"]), None if where is endpoint else where["name"]) for where in wanted]

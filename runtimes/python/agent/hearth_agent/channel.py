@@ -9,7 +9,7 @@ from . import frames
 
 DESCRIPTOR = 3
 READ_BYTES = 65536
-_STREAM_FRAMES = (frames.STREAM_DATA_IN, frames.STREAM_CLOSE_IN)
+STREAM_FRAMES = (frames.STREAM_DATA_IN, frames.STREAM_CLOSE_IN, frames.STREAM_END_IN, frames.STREAM_CREDIT_IN)
 _CALL_FRAMES = (frames.CALL_REPLY, frames.CALL_REPLY_BODY, frames.CALL_FAILED)
 
 
@@ -71,7 +71,7 @@ class Channel:
             kind = frame[0]
             if kind < frames.STREAM_DATA_IN:
                 received.append(frame)
-            elif kind in _STREAM_FRAMES and self.on_stream is not None:
+            elif kind in STREAM_FRAMES and self.on_stream is not None:
                 self.on_stream(frame)
             elif kind in _CALL_FRAMES and self.on_call is not None:
                 self.on_call(frame)

@@ -3,6 +3,8 @@
 from struct import Struct
 
 MAX_PAYLOAD = 1024 * 1024
+#: What a sender may have on the way on one connection to a service before it is credited for it.
+STREAM_WINDOW = 256 * 1024
 
 LOAD = 0x01
 LOAD_CODE = 0x02
@@ -15,6 +17,8 @@ STREAM_CLOSE_IN = 0x08
 CALL_REPLY = 0x09
 CALL_REPLY_BODY = 0x0A
 CALL_FAILED = 0x0B
+STREAM_END_IN = 0x0C
+STREAM_CREDIT_IN = 0x0D
 
 HELLO = 0x81
 READY = 0x82
@@ -31,6 +35,8 @@ STREAM_DATA = 0x8C
 STREAM_CLOSE = 0x8D
 CALL = 0x8E
 CALL_BODY = 0x8F
+STREAM_END = 0x90
+STREAM_CREDIT = 0x91
 
 HEADER = Struct(">IBI")
 pack_header = HEADER.pack

@@ -14,7 +14,7 @@ from .request import make_context, make_message
 server = None
 
 
-def load(channel, load, source, listener):
+def load(channel, load, source, listeners):
     """Loads the function, says Ready, and returns what serves invocations for ever."""
     name = load["function"]
     concurrency = max(1, int(load.get("concurrency", 1)))
@@ -23,15 +23,18 @@ def load(channel, load, source, listener):
     outputs.install()
     sys.argv = [loading.filename_of(name)]
     loading.make_module("__main__", None).__dict__.pop("__file__")  # not the agent's own, for whoever looks
+    tunnel = None
+    if listeners:
+        from .tunnel_thread import TunnelThread
+
+        # Before the code, which may connect while it is loaded.
+        tunnel = TunnelThread(channel, listeners)
+        tunnel.start()
     function = _find_handler(name, source)
     where = load.get("streamListen")
     global server
     server = Server(channel, outputs, current, function, name, where["name"] if where else "message_queue")
-    if listener is not None:
-        from .tunnel_thread import TunnelThread
-
-        server.tunnel = TunnelThread(channel, listener)
-        server.tunnel.start()
+    server.tunnel = tunnel
     os.register_at_fork(after_in_child=server.forget)
     if function.is_async:
         from .serve_async import serve

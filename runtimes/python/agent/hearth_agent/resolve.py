@@ -1,15 +1,16 @@
-"""Makes the reply endpoint's name resolve where /etc/hosts doesn't know it (the driver without isolation)."""
+"""Makes the names of the reply endpoint and of services resolve where /etc/hosts doesn't know them (the driver without isolation)."""
 
 import _socket
 import sys
 
 
-def make_resolvable(name, host, hosts_file="/etc/hosts"):
-    """True when it had to be patched into the resolver's functions."""
-    if name == host or _in_hosts(name, host, hosts_file):
-        return False
-    _patch(name, host)
-    return True
+def make_resolvable(names, hosts_file="/etc/hosts"):
+    """`names`: the host of each. True when some had to be patched into the resolver's functions."""
+    known = _hosts(hosts_file)
+    missing = {name: host for name, host in names.items() if name != host and known.get(name) != host}
+    if missing:
+        _patch(missing)
+    return bool(missing)
 
 
 def warm_up(name, port):
@@ -20,35 +21,39 @@ def warm_up(name, port):
         pass  # whoever connects will hear of it
 
 
-def _in_hosts(name, host, hosts_file):
+def _hosts(hosts_file):
+    """The address of each name: the first that stands there."""
+    known = {}
     try:
         with open(hosts_file, encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 words = line.partition("#")[0].split()
-                if name in words[1:]:
-                    return words[0] == host
+                for name in words[1:]:
+                    known.setdefault(name, words[0])
     except OSError:
         pass
-    return False
+    return known
 
 
-def _patch(name, host):
+def _patch(names):
     """
     Patches `_socket`, from which `socket` takes everything: so it holds for socket, asyncio, http and AMQP clients alike, and
     `socket` needn't be imported for it.
     """
 
-    def matches(value):
-        return value == name or value == name.encode()
+    names = {**names, **{name.encode(): host for name, host in names.items()}}
+
+    def address_of(value):
+        return names.get(value, value) if isinstance(value, (str, bytes)) else value
 
     original_getaddrinfo = _socket.getaddrinfo
 
     def getaddrinfo(host_, *args, **kwargs):
-        return original_getaddrinfo(host if matches(host_) else host_, *args, **kwargs)
+        return original_getaddrinfo(address_of(host_), *args, **kwargs)
 
     patched = {"getaddrinfo": getaddrinfo}
     for function_name in ("gethostbyname", "gethostbyname_ex"):
-        patched[function_name] = _single(getattr(_socket, function_name), matches, host)
+        patched[function_name] = _single(getattr(_socket, function_name), address_of)
 
     class socket(_socket.socket):
         __slots__ = ()
@@ -60,8 +65,8 @@ def _patch(name, host):
             return super().connect_ex(_translated(address))
 
     def _translated(address):
-        if isinstance(address, tuple) and address and matches(address[0]):
-            return (host, *address[1:])
+        if isinstance(address, tuple) and address:
+            return (address_of(address[0]), *address[1:])
         return address
 
     patched["socket"] = socket
@@ -74,9 +79,9 @@ def _patch(name, host):
             setattr(module, function_name, patched[function_name])
 
 
-def _single(original, matches, host):
+def _single(original, address_of):
     def resolve(name):
-        return original(host if matches(name) else name)
+        return original(address_of(name))
 
     resolve.__name__ = original.__name__
     return resolve

@@ -17,7 +17,7 @@ MAX_ATTEMPTS = 8
 IMPORT_SECONDS = 20
 
 
-def load(channel, load, source, listener):
+def load(channel, load, source, listeners):
     """Returns, in the template, what serves invocations for ever. The boot process never returns from here."""
     name = load["function"]
     filename = loading.filename_of(name)
@@ -36,12 +36,12 @@ def load(channel, load, source, listener):
         pid = os.fork()
         if pid == 0:
             os.close(read)
-            return _become_template(channel, load, code, listener, wanted, excluded, write)
+            return _become_template(channel, load, code, listeners, wanted, excluded, write)
         os.close(write)
         verdict = _watch(read, pid)
         os.close(read)
         if verdict is None:
-            _wait_for(channel, pid, listener)
+            _wait_for(channel, pid, listeners)
         os.waitpid(pid, 0)
         processes.kill_strays(())
         excluded += [module for module in verdict if module not in excluded]
@@ -59,7 +59,7 @@ def _without(entries, excluded):
     return wanted
 
 
-def _become_template(channel, load, code, listener, wanted, excluded, report):
+def _become_template(channel, load, code, listeners, wanted, excluded, report):
     from .preload import preload
 
     def announce(module):
@@ -75,7 +75,7 @@ def _become_template(channel, load, code, listener, wanted, excluded, report):
     os.write(report, b"ok\n")
     os.close(report)
     ready = {"concurrency": max(1, int(load.get("concurrency", 1))), "preloaded": imported, "excluded": excluded + refused}
-    template = Template(channel, load, code, listener)
+    template = Template(channel, load, code, listeners)
     channel.send(frames.encode(frames.READY, 0, json.dumps(ready).encode()))
     return template.run
 
@@ -105,10 +105,10 @@ def _last_announced(text):
     return modules[-1:]
 
 
-def _wait_for(channel, pid, listener):
+def _wait_for(channel, pid, listeners):
     """The rest of the boot process's life. It lets go of the channel, so that the template's death is seen."""
     channel.sock.close()
-    if listener is not None:
+    for listener, _ in listeners:
         listener.close()
     _, status = os.waitpid(pid, 0)
     processes.kill_strays(())

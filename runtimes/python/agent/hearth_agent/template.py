@@ -6,8 +6,8 @@ import os
 from select import POLLIN, POLLOUT, poll
 
 from . import child, errors, frames, processes, resolve
-from .boot import parse_invoke
-from .channel import READ_BYTES, ChannelClosed, Outbox
+from .boot import listens, parse_invoke
+from .channel import READ_BYTES, STREAM_FRAMES, ChannelClosed, Outbox
 from .forks import Forks
 from .request import script_environment
 from .streams import Tunnel
@@ -42,7 +42,7 @@ class Template:
     While more waits for the channel than it takes, nothing is read from functions.
     """
 
-    def __init__(self, channel, load, code, listener):
+    def __init__(self, channel, load, code, listeners):
         self._channel = channel
         self._sock = channel.sock
         self._name = load["function"]
@@ -58,7 +58,7 @@ class Template:
         processes.become_subreaper()
         self._list = processes.open_children()
         self._wake, self._wake_write = processes.notice_children()
-        self._tunnel = None if listener is None else Tunnel(listener, self._watch, self._unwatch, self._outbox.send)
+        self._tunnel = Tunnel(listeners, self._watch, self._unwatch, self._outbox.send) if listeners else None
         self._forks = Forks(code, load["limits"].get("openFiles"), self._highest_descriptor)
         #: A spare is to be forked as soon as nothing else is to be done.
         self._spare_due = True
@@ -71,8 +71,7 @@ class Template:
             self._relay = CallRelay(self._watch, self._unwatch, self._outbox.send, self._caller_of)
             child.calls_address = self._relay.address
             self._channel.on_call = self._relay.deliver
-        where = load.get("streamListen")
-        if where is not None:
+        for where in listens(load)[:1]:
             resolve.warm_up(where["name"], where["port"])
 
     def run(self):
@@ -168,12 +167,9 @@ class Template:
                 if invocation.missing == 0:
                     del self._receiving[ident]
                     self._start(invocation)
-        elif kind == frames.STREAM_DATA_IN:
+        elif kind in STREAM_FRAMES:
             if self._tunnel is not None:
-                self._tunnel.data(ident, payload)
-        elif kind == frames.STREAM_CLOSE_IN:
-            if self._tunnel is not None:
-                self._tunnel.close(ident)
+                self._tunnel.take(kind, ident, payload)
         elif kind == frames.CANCEL:
             self._cancel(ident)
         elif kind == frames.SHUTDOWN:

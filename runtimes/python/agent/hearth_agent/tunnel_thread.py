@@ -1,4 +1,4 @@
-"""The tunnel beside a handler: a thread that sleeps until something connects to the reply endpoint's address."""
+"""The tunnel beside a handler: a thread that sleeps until something connects to the address of a service."""
 
 import os
 from collections import deque
@@ -15,7 +15,7 @@ class TunnelThread:
     function, which waits for the very answer that this reads.
     """
 
-    def __init__(self, channel, listener):
+    def __init__(self, channel, listeners):
         self._channel = channel
         self._poll = poll()
         self._callbacks = {}
@@ -23,7 +23,7 @@ class TunnelThread:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
-        self._tunnel = Tunnel(listener, self._watch, self._unwatch, channel.send)
+        self._tunnel = Tunnel(listeners, self._watch, self._unwatch, channel.send)
         self._watches_channel = False
         #: Called when frames that aren't the tunnel's were read on the way.
         self.on_frames = lambda: None
@@ -103,8 +103,4 @@ class TunnelThread:
     def _dispatch(self):
         inbox = self._inbox
         while inbox:
-            kind, ident, payload = inbox.popleft()
-            if kind == frames.STREAM_DATA_IN:
-                self._tunnel.data(ident, payload)
-            else:
-                self._tunnel.close(ident)
+            self._tunnel.take(*inbox.popleft())
