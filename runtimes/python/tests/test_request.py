@@ -77,7 +77,7 @@ class Message(unittest.TestCase):
             self.assertEqual(request.parse_body(raw), body)
 
     def test_context_keys_are_attributes(self):
-        context = request.make_context({"correlationId": "c", "instanceId": "i", "deadline": (time.time() + 10) * 1000}, "f", "q")
+        context = request.make_context({"correlationId": "c", "instanceId": "i", "deadline": (time.time() + 10) * 1000, "headers": []}, "f", "q")
         self.assertEqual((context.correlation_id, context["function_name"]), ("c", "f"))
         self.assertTrue(9000 < context.remaining_ms() <= 10000)
         context.deadline = 0

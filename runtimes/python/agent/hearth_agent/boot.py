@@ -11,6 +11,9 @@ from .fast_json import loads
 #: Milliseconds in which a platform that has use for the sandbox at once sends Load.
 _HEELS_MS = 2
 
+#: Whether this process is a sandbox's, or becomes one: elsewhere the SDK is installed for tests.
+inside = False
+
 
 def run():
     """Never returns."""
@@ -69,11 +72,14 @@ class _Sdk:
             return None
         from importlib.util import spec_from_file_location
 
-        return spec_from_file_location(name, __file__.rpartition("/")[0].rpartition("/")[0] + "/hearth.py")
+        folder = __file__.rpartition("/")[0].rpartition("/")[0] + "/hearth"
+        return spec_from_file_location(name, folder + "/__init__.py", submodule_search_locations=[folder])
 
 
 def prepare():
     """Imports what loading needs, while nobody waits."""
+    global inside
+    inside = True
     if _Sdk not in sys.meta_path:
         sys.meta_path.append(_Sdk)
     import ctypes  # noqa: F401

@@ -37,7 +37,8 @@ class Secrets(Mapping):
 class Context(dict):
     """A dict whose keys are attributes too."""
 
-    __slots__ = ()
+    #: The request's header pairs: no key either.
+    __slots__ = ("_pairs",)
 
     #: No key, so that a context can be printed and returned. A process holds one function, so it is the same for all calls.
     secrets = Secrets({})
@@ -55,19 +56,36 @@ class Context(dict):
         """Milliseconds until nobody wants the answer any more; 0 when that has passed."""
         return max(0.0, (self["deadline"] - time()) * 1000)
 
+    @property
+    def logger(self):
+        """A `logging.Logger` that writes to the invocation's log."""
+        from .logger import function_logger
+
+        return function_logger(self["function_name"])
+
+    def trace_headers(self):
+        """What a request to elsewhere carries on (W3C Trace Context): traceparent and tracestate, as far as the caller sent them."""
+        pairs = self._pairs
+        return {name: pairs[i + 1] for i in range(0, len(pairs), 2) if (name := pairs[i].lower()) in ("traceparent", "tracestate")}
+
+
+_give_pairs = Context._pairs.__set__
+
 
 def give_secrets(values):
     Context.secrets = Secrets(values)
 
 
 def make_context(invoke, function_name, message_queue):
-    return Context(
+    context = Context(
         message_queue_uri=message_queue,
         correlation_id=invoke["correlationId"],
         instance_id=invoke["instanceId"],
         function_name=function_name,
         deadline=invoke["deadline"] / 1000,
     )
+    _give_pairs(context, invoke["headers"])
+    return context
 
 
 def make_message(invoke, raw):

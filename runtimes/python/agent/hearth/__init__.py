@@ -7,12 +7,39 @@ The SDK of functions that Hearth runs. Inside one:
     invocation_id = hearth.invoke("notify", {"id": 7}, mode="async")  # through the queue: runs later, at least once
 
 The function that invokes must be registered with the names of those that it may invoke: `"invokes": ["resize", "notify"]`.
+
+`hearth.Message`, `hearth.Context`, `hearth.Response` and `hearth.Handler` are types for annotations, `hearth.logger` writes to the log of the invocation, and
+`hearth.testing` calls a handler without the platform.
 """
 
 import json
-from typing import Any, Optional
+import sys
+from typing import TYPE_CHECKING, Any, Optional
 
-__all__ = ["InvokeError", "ainvoke", "invoke"]
+if TYPE_CHECKING:
+    from logging import Logger
+
+    from .types import Context, Handler, Message, Response
+
+    logger: Logger
+
+__all__ = ["Context", "Handler", "InvokeError", "Message", "Response", "ainvoke", "invoke", "logger"]
+
+#: Stands in for the platform while `hearth.testing` calls a handler.
+_stand_in: Any = None
+
+
+def __getattr__(name: str) -> Any:
+    # Most functions want none of this, and importing it takes longer than a call.
+    if name in ("Context", "Handler", "Message", "Response"):
+        from . import types
+
+        return getattr(types, name)
+    if name == "logger":
+        from hearth_agent.logger import function_logger
+
+        return function_logger("hearth")
+    raise AttributeError("module 'hearth' has no attribute %r" % name)
 
 
 class InvokeError(Exception):
@@ -53,10 +80,12 @@ async def ainvoke(name: str, payload: Any = None, mode: str = "sync", timeout_ms
 
 
 def _transport() -> Any:
-    try:
-        from hearth_agent import calls
-    except ImportError:
-        raise RuntimeError("hearth.invoke works inside a function that Hearth runs, and this is none") from None
+    if _stand_in is not None:
+        return _stand_in
+    if not getattr(sys.modules.get("hearth_agent.boot"), "inside", False):
+        raise RuntimeError("hearth.invoke works inside a function that Hearth runs, and this is none; hearth.testing calls one elsewhere")
+    from hearth_agent import calls
+
     transport = calls.transport()
     if transport is None:
         raise InvokeError("invoke_not_allowed", 403, 'this function may invoke none: register it with "invokes": ["name", …]')
