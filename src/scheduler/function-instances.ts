@@ -1,6 +1,7 @@
 import { HearthError, toHearthError } from '../errors.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import { Instance, type InstanceOwner, type InstanceParts } from './instance.ts';
+import { InstanceGrowth, type Line } from './instance-growth.ts';
 import type { Invocation } from './invocation.ts';
 import { InvocationQueue } from './invocation-queue.ts';
 import { OverloadDetector } from './overload.ts';
@@ -30,32 +31,18 @@ export interface Machine {
   onGone(instances: FunctionInstances): void;
 }
 
-/** Before the first start and the first run have been measured. Milliseconds. */
-const GUESSED_START_MS = 60;
-const MIN_RECHECK_MS = 5;
-/** Runs above this are long: those who wait get instances of their own without being made to wait first. Milliseconds. */
-const LONG_RUN_MS = 25;
-/** With all cores busy, one more is started all the same for a line whose head waits for so long. Milliseconds. */
-const LONG_WAIT_MS = 1000;
-/** What was started is to show in how busy the cores are before it is asked whether more would help. Milliseconds. */
-const GROWTH_INTERVAL_MS = 250;
 /** Between two attempts to start a reserved instance that can't be had. Milliseconds. */
 const RESERVE_RETRY_MS = 1000;
 /** Beyond so many instances it isn't looked for the one that has the least to do. */
 const MAX_COMPARED = 16;
 /** Larger bodies are not handed to instances that are busy: nobody would read them. Bytes. */
 const MAX_AHEAD_BODY = 16 * 1024;
-const WEIGHT = 0.2;
 
 /**
  * The instances and the waiting line of one function version. One line for all: whichever frees up first, a warm instance or a starting one, takes the
  * invocation at its head.
  *
- * When it starts more instances: one at once when there is none, and as many as are waited for when runs are known to be long, one more when the head of the line is waited for by another of its kind, which holds a slot meanwhile; else when the head of the line
- * has waited as long as a start takes, or the line hasn't emptied for as long: then up to the number of cores, and beyond that twice as many each time, if the
- * head waits and the machine has idle cores. Instances
- * that all cores are too busy for would only slow each other down, and a length of the line or a run time measured under load doesn't tell that apart
- * from functions that wait for something. Never more are started than invocations wait beyond what is starting already.
+ * When it starts more instances: see InstanceGrowth. Never more are started than invocations wait beyond what is starting already.
  *
  * A function that can't be started is not tried again with every request: starts back off, and meanwhile its callers get the reason at once.
  */
@@ -78,11 +65,7 @@ export class FunctionInstances implements InstanceOwner {
   #gone = false;
   #recheckTimer: NodeJS.Timeout | null = null;
   #reserveTimer: NodeJS.Timeout | null = null;
-  /** performance.now() of when it last grew beyond the number of cores, or to it. */
-  #grownTick = 0;
-  #startMs = GUESSED_START_MS;
-  /** Mean time of a run; NaN before the first one ended. */
-  #runMs = Number.NaN;
+  readonly #growth: InstanceGrowth;
   readonly #backoff = new StartBackoff();
   readonly #shortRuns = new ShortRuns();
   /** Those who wait for a ready instance without work for it. */
@@ -93,10 +76,7 @@ export class FunctionInstances implements InstanceOwner {
     this.#machine = machine;
     this.version = version;
     this.#overload = new OverloadDetector(parts.settings.queueTargetMs);
-    if (predecessor) {
-      this.#startMs = predecessor.#startMs;
-      this.#runMs = predecessor.#runMs;
-    }
+    this.#growth = new InstanceGrowth(parts.settings.cores, () => machine.hasIdleCpu(), predecessor ? predecessor.#growth : undefined);
   }
 
   get waiting(): number {
@@ -155,7 +135,7 @@ export class FunctionInstances implements InstanceOwner {
         `The function ${functionName} would not come to this invocation within its ${timeoutMs} ms, so many are waiting.`,
       );
     }
-    if (this.#overload.refuses(expected, this.#runMs, performance.now())) {
+    if (this.#overload.refuses(expected, this.#growth.runMs, performance.now())) {
       refuse(
         'function_overloaded',
         `The function ${functionName} is overloaded: for a second everybody has had to wait, and this invocation would wait for ${Math.round(expected)} ms.`,
@@ -257,7 +237,7 @@ export class FunctionInstances implements InstanceOwner {
   onReady(instance: Instance): void {
     this.#starting--;
     this.#ready++;
-    this.#startMs = mean(this.#startMs, instance.bootMs + instance.initMs);
+    this.#growth.started(instance.bootMs + instance.initMs);
     for (const warmer of this.#warmers.splice(0)) warmer.resolve();
     this.#machine.onInstanceReady(instance);
     this.#list(instance);
@@ -268,7 +248,7 @@ export class FunctionInstances implements InstanceOwner {
 
   onOver(instance: Instance, invocation: Invocation): void {
     const runMs = performance.now() - invocation.dispatchedTick;
-    this.#runMs = mean(this.#runMs, runMs);
+    this.#growth.ran(runMs);
     this.#shortRuns.ended(runMs);
     this.#backoff.succeeded();
     if (this.#machine.mustMakeRoom(this, instance)) instance.retire('its room was needed by another function');
@@ -324,7 +304,7 @@ export class FunctionInstances implements InstanceOwner {
       if (!instance) break;
       const invocation = this.#queue.shift() as Invocation;
       const now = performance.now();
-      this.#overload.left(now - invocation.acceptedTick, this.#runMs, now);
+      this.#overload.left(now - invocation.acceptedTick, this.#growth.runMs, now);
       this.#dispatch(instance, invocation);
     }
     if (this.#queue.length === 0) this.#lineEmptied();
@@ -363,7 +343,7 @@ export class FunctionInstances implements InstanceOwner {
    * it nor the platform is woken for that. Not before there is an instance for each core.
    */
   #takeBusy(): Instance | undefined {
-    const ahead = this.#shortRuns.ahead(this.#runMs);
+    const ahead = this.#shortRuns.ahead(this.#growth.runMs);
     if (ahead === 0 || this.#ready < Math.min(this.#parts.settings.cores, this.version.maxInstances) || this.#ready > MAX_COMPARED) return undefined;
     const { input } = this.#queue.peek() as Invocation;
     // The one ahead may be the very one that waits for it.
@@ -376,53 +356,35 @@ export class FunctionInstances implements InstanceOwner {
   }
 
   #startForLine(): void {
-    const uncovered = this.#queue.length - this.#starting * this.version.concurrency;
-    if (uncovered <= 0) return;
-    if (this.#serving === 0) {
-      const reason = this.#backoff.reason(performance.now());
-      if (reason) {
-        for (const invocation of this.#queue.drain()) this.#failWaiting(invocation, reason);
-        return;
-      }
-      this.#startOne();
-    } else if (this.#queue.peek()?.input.waiting?.includes(this.version)) {
-      this.#startOne();
-    } else if (this.#runMs > Math.max(this.#startMs, LONG_RUN_MS) && this.#machine.hasIdleCpu()) {
-      this.#startMany(Math.ceil(uncovered / this.version.concurrency));
+    const line = this.#line;
+    if (line.uncovered <= 0) return;
+    const reason = this.#serving === 0 ? this.#backoff.reason(performance.now()) : null;
+    if (reason) {
+      for (const invocation of this.#queue.drain()) this.#failWaiting(invocation, reason);
+      return;
     }
-    this.#recheckTimer ??= setTimeout(() => this.#recheck(), Math.max(MIN_RECHECK_MS, this.#startMs));
+    this.#startMany(this.#growth.atOnce({ ...line, instances: this.#serving }, this.#queue.peek()?.input.waiting?.includes(this.version) === true));
+    this.#recheckTimer ??= setTimeout(() => this.#recheck(), this.#growth.recheckMs);
   }
 
-  /** How long the last of the line will wait if no instance is added; unknown run times count as nothing. */
+  get #line(): Line {
+    const { concurrency } = this.version;
+    return { uncovered: this.#queue.length - this.#starting * concurrency, concurrency, instances: this.#instances.size };
+  }
+
+  /** How long the last of the line will wait if no instance is added. */
   #expectedWaitMs(): number {
-    const slots = Math.max(1, (this.#ready + this.#starting) * this.version.concurrency);
-    return Number.isNaN(this.#runMs) ? 0 : (this.#queue.length * this.#runMs) / slots;
+    return this.#growth.expectedWaitMs(this.#queue.length, (this.#ready + this.#starting) * this.version.concurrency);
   }
 
   #recheck(): void {
     this.#recheckTimer = null;
     const head = this.#queue.peek();
     if (!head) return;
-    const uncovered = this.#queue.length - this.#starting * this.version.concurrency;
-    const waited = performance.now() - head.acceptedTick;
-    const growth = waited >= this.#startMs ? this.#growth(waited) : Math.min(1, this.#parts.settings.cores - this.#instances.size);
-    if (uncovered > 0) this.#startMany(Math.min(Math.ceil(uncovered / this.version.concurrency), growth));
-    this.#recheckTimer = setTimeout(() => this.#recheck(), Math.max(MIN_RECHECK_MS, this.#startMs));
-  }
-
-  /** How many more instances may be worth their while. */
-  #growth(waitedMs: number): number {
-    const { size } = this.#instances;
-    if (size < this.#parts.settings.cores) {
-      this.#grownTick = performance.now();
-      return this.#parts.settings.cores - size;
-    }
+    const line = this.#line;
     const now = performance.now();
-    if (now - this.#grownTick > GROWTH_INTERVAL_MS && this.#machine.hasIdleCpu()) {
-      this.#grownTick = now;
-      return size;
-    }
-    return waitedMs > LONG_WAIT_MS ? 1 : 0;
+    if (line.uncovered > 0) this.#startMany(this.#growth.later(line, now - head.acceptedTick, now));
+    this.#recheckTimer = setTimeout(() => this.#recheck(), this.#growth.recheckMs);
   }
 
   #startMany(count: number): void {
@@ -458,9 +420,4 @@ export class FunctionInstances implements InstanceOwner {
     for (const warmer of this.#warmers.splice(0)) warmer.reject(replaced);
     this.#machine.onGone(this);
   }
-}
-
-/** Exponentially weighted. */
-function mean(before: number, sample: number): number {
-  return Number.isNaN(before) ? sample : before + WEIGHT * (sample - before);
 }
