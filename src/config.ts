@@ -218,9 +218,27 @@ export const ConfigSchema = Type.Object(
     ),
     amqp: Type.Object(
       {
+        message_queue: Type.Union([Type.Literal('broker'), Type.Literal('embedded')], {
+          default: 'broker',
+          description: 'By what scripts answer when there is a broker: by it, or by the platform itself.',
+        }),
+        functions_url: Type.String({
+          default: '',
+          description:
+            'Where functions that connect to `message_queue` are led, when that is another address than that of `amqp.url`: `amqp://host:5672`, or `amqps`.',
+        }),
+        ca_file: Type.String({
+          default: '',
+          description: 'File with the certificate of whoever signed those of an `amqps` broker; empty: those known to Node.js.',
+        }),
+        triggered_queue_ms: age(
+          10 * 60_000,
+          'The reply queue of a run that the control plane triggered is kept for its client, unless it is in use then.',
+        ),
         url: Type.String({
           default: '',
-          description: 'The RabbitMQ whose exchanges may be destinations: `amqp://user:password@host:5672/vhost`, or `amqps`; empty: none.',
+          description:
+            'The RabbitMQ by which scripts answer and whose exchanges may be destinations: `amqp://user:password@host:5672/vhost`, or `amqps`; empty: none.',
         }),
       },
       strict,

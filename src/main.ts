@@ -2,11 +2,13 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createBroker } from './amqp/create-broker.ts';
+import { createReplyQueues } from './amqp/create-reply-queues.ts';
 import { decideAccess } from './api/access/access-policy.ts';
 import { createApi } from './api/create-api.ts';
 import { queuedInvocation } from './api/wire/invocations.ts';
 import { createBackups } from './backup/create-backups.ts';
 import { createChains } from './chains/create-chains.ts';
+import { answersByBroker, brokerCa } from './composition/broker.ts';
 import { readAdminToken, readInspector, readRequirements, readVersion, secretsKeyFile } from './composition/files.ts';
 import { gatewaySettings } from './composition/gateway-settings.ts';
 import { openLimits } from './composition/limits.ts';
@@ -146,6 +148,21 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
 
   const replyEndpoint = createReplyEndpoint({ maxMessageBytes: config.gateway.max_reply_bytes, maxConnectionsPerInbox: 64 }, log);
   undo.defer(() => replyEndpoint.close());
+  const ca = brokerCa(config);
+  const replyQueues = answersByBroker(config)
+    ? createReplyQueues(config.amqp.url, {
+        ca,
+        file: join(config.data_dir, 'reply-queues.json'),
+        keepMs: config.amqp.triggered_queue_ms,
+        maxMessageBytes: config.gateway.max_reply_bytes,
+        random: Math.random,
+        clock: Date.now,
+        log,
+      })
+    : null;
+  undo.defer(() => replyQueues?.close());
+  // A broker that is away keeps nobody from starting.
+  void replyQueues?.start();
 
   const pool = new SandboxPool(
     driver,
@@ -177,6 +194,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     cpu,
     pool,
     replyEndpoint,
+    replyQueues,
     services: new Services(readServices(config), log),
     layers,
     secrets,
@@ -213,7 +231,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   });
 
   const queue = await queueOpening;
-  const broker = config.amqp.url === '' ? null : createBroker(config.amqp.url, { random: Math.random, log });
+  const broker = config.amqp.url === '' ? null : createBroker(config.amqp.url, { ca, random: Math.random, log });
   undo.defer(() => broker?.close());
   const durable = createDurableInvocations({
     queue,

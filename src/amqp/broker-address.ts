@@ -15,8 +15,21 @@ export interface BrokerAddress {
 /**
  * Reads an AMQP URI (rabbitmq.com/docs/uri-spec): `amqp://user:password@host:port/vhost`, each part in percent encoding; without a user it is `guest`, without a vhost `/`.
  * @throws HearthError invalid_config that does not repeat the URL, since a password may be in it
+ * @param setting where the text comes from
  */
-export function brokerAddress(text: string): BrokerAddress {
+export function brokerAddress(text: string, setting = 'amqp.url'): BrokerAddress {
+  const invalid = (what: string) =>
+    new HearthError(
+      'invalid_config',
+      `Configuration: ${setting} ${what}. It comes from the configuration file or HEARTH_${setting.replace('.', '_').toUpperCase()}.`,
+    );
+  const decode = (part: string) => {
+    try {
+      return decodeURIComponent(part);
+    } catch {
+      throw invalid('has a % in its user or password that begins no percent encoding; write %25 for it');
+    }
+  };
   const url = URL.parse(text);
   if (!url || !/^amqps?:$/.test(url.protocol) || url.hostname === '') throw invalid('is to be of the form amqp://user:password@host:port/vhost');
   if (url.search !== '' || url.hash !== '')
@@ -35,16 +48,4 @@ export function brokerAddress(text: string): BrokerAddress {
     vhost: path === '' ? '/' : path,
     shown: `${protocol}://${url.hostname}:${port}/${path}`,
   };
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw invalid('has a % in its user or password that begins no percent encoding; write %25 for it');
-  }
-}
-
-function invalid(what: string): HearthError {
-  return new HearthError('invalid_config', `Configuration: amqp.url ${what}. It comes from the configuration file or HEARTH_AMQP_URL.`);
 }

@@ -1,8 +1,16 @@
-import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
+import { type Channel, type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
 import type { BrokerAddress } from './broker-address.ts';
 
 export interface BrokerConnectionParts {
   address: BrokerAddress;
+  /** Of a broker with a certificate of its own: in PEM form. */
+  ca?: Buffer | undefined;
+  /** A peer that is silent for two of these is gone. Seconds; default 15. */
+  heartbeatS?: number;
+  /** Between two attempts, at most. Milliseconds; default 30 000. */
+  longestWaitMs?: number;
+  /** Called whenever a connection has been made. */
+  onConnected?: () => void;
   /** 0 to below 1. */
   random: () => number;
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
@@ -40,14 +48,35 @@ export class BrokerConnection {
    * @throws Error that says why there is none
    */
   async openChannel(): Promise<ConfirmChannel> {
+    const model = await this.#connected();
+    this.requireUnblocked();
+    return model.createConfirmChannel();
+  }
+
+  /** One without confirms, for who consumes. @throws Error that says why there is none */
+  async openPlainChannel(): Promise<Channel> {
+    return (await this.#connected()).createChannel();
+  }
+
+  /** Where it connects to, for logs and errors. */
+  get shown(): string {
+    return this.#parts.address.shown;
+  }
+
+  /** Why there is no connection, while another attempt is waited for; null: there is one, or there may soon be. */
+  get absence(): string | null {
+    return this.#model === null && this.#timer !== null ? this.#reason : null;
+  }
+
+  /** @throws Error that says why there is none */
+  async #connected(): Promise<ChannelModel> {
     if (this.#closed) throw new Error('the platform is stopping');
     if (this.#model === null && this.#timer === null) this.#connect();
     // An attempt that is under way is worth waiting for: it ends soon.
     await this.#attempt;
     const { shown } = this.#parts.address;
     if (this.#model === null) throw new Error(`the broker ${shown} can't be reached: ${this.#reason}`);
-    this.requireUnblocked();
-    return this.#model.createConfirmChannel();
+    return this.#model;
   }
 
   /** @throws Error while the broker takes no messages, which it says once it has been sent one */
@@ -75,11 +104,11 @@ export class BrokerConnection {
 
   /** Never rejects. */
   async #try(): Promise<void> {
-    const { address, log } = this.#parts;
+    const { address, ca, heartbeatS = HEARTBEAT_S, log } = this.#parts;
     try {
       const model = await connect(
-        { ...address, heartbeat: HEARTBEAT_S },
-        { noDelay: true, timeout: CONNECT_TIMEOUT_MS, clientProperties: { connection_name: 'hearth' } },
+        { ...address, heartbeat: heartbeatS },
+        { noDelay: true, ...(ca ? { ca: [ca] } : {}), timeout: CONNECT_TIMEOUT_MS, clientProperties: { connection_name: 'hearth' } },
       );
       model.on('error', (error) => {
         this.#reason = error.message;
@@ -98,6 +127,7 @@ export class BrokerConnection {
       this.#failures = 0;
       this.#reason = null;
       log.info({ broker: address.shown }, 'connected to the broker');
+      this.#parts.onConnected?.();
     } catch (error) {
       if (this.#closed) return;
       this.#reason = reasonOf(error);
@@ -120,7 +150,7 @@ export class BrokerConnection {
   /** Half of a wait that doubles is fixed and half is random, so that many platforms don't come back as one. */
   #later(): void {
     if (this.#closed) return;
-    const bound = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#failures);
+    const bound = Math.min(this.#parts.longestWaitMs ?? LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#failures);
     this.#failures++;
     this.#timer = setTimeout(
       () => {

@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import { HearthError } from '../errors.ts';
 import type { Service } from '../services/services.ts';
+import { answersByBroker, messageQueue } from './broker.ts';
 
 /** Each has an address and a listening socket in every sandbox. */
 const MAX_SERVICES = 64;
@@ -8,11 +9,11 @@ const MAX_SERVICES = 64;
 const TAKEN = new Set(['localhost', 'fn', 'message_queue']);
 
 /** What functions reach by a name. @throws HearthError invalid_config */
-export function readServices(config: Pick<Config, 'services'>): Service[] {
+export function readServices(config: Pick<Config, 'services' | 'amqp'>): Service[] {
   const services = Object.entries(config.services).map(([name, target]) => readService(name, target));
   if (new Set(services.map(({ name }) => name)).size < services.length) throw invalid('has a name twice');
   if (services.length > MAX_SERVICES) throw invalid(`has ${services.length} names; there may be ${MAX_SERVICES}`);
-  return services;
+  return answersByBroker(config) ? [messageQueue(config), ...services] : services;
 }
 
 function readService(key: string, target: string): Service {

@@ -10,7 +10,7 @@ const LINGER_MS = 5000;
 /** Follows the bytes that go out, for the sake of what has to be said at their end. */
 export interface OutgoingWatch {
   observe(chunk: Buffer): void;
-  /** What is to be said for an inner end that has left without it. */
+  /** What is to be said when the inner end sends no more, before the other end's close is waited for; null: ours is to close at once. */
   farewell(): Buffer | null;
 }
 
@@ -49,6 +49,7 @@ export class ServiceStream {
     });
     socket.on('end', () => {
       this.#serviceEnded = true;
+      if (this.#innerEnded) socket.end();
       this.#pass();
     });
     // What it means is told by its close.
@@ -96,7 +97,11 @@ export class ServiceStream {
     // Whoever watches waits for the other end to confirm; what comes until then is read and dropped, or its end would never be seen.
     if (this.#watch) this.#socket.resume();
     else this.#socket.destroySoon();
-    this.#lingering = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+    this.#linger();
+  }
+
+  #linger(): void {
+    this.#lingering ??= setTimeout(() => this.#socket.destroy(), LINGER_MS);
   }
 
   /** At once, whatever is on the way. */
@@ -108,8 +113,11 @@ export class ServiceStream {
     if (this.#innerEnded) return;
     this.#innerEnded = true;
     const farewell = this.#watch?.farewell() ?? null;
-    if (farewell) this.#socket.write(farewell);
-    this.#socket.end();
+    if (farewell === null || this.#serviceEnded) this.#socket.end();
+    else {
+      if (farewell.length > 0) this.#socket.write(farewell);
+      this.#linger();
+    }
   }
 
   #credit(bytes: number): void {

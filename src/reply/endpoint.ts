@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { HearthError } from '../errors.ts';
 
 /** A message that a function published: the seed's way to answer. */
 export interface ReplyMessage {
@@ -36,4 +37,30 @@ export interface ReplyEndpoint {
 export interface CountingReplyEndpoint extends ReplyEndpoint {
   /** Connections that are open, and how often a function named an invocation that isn't running in its sandbox: over, cancelled, another's, or made up. */
   readonly counts: { readonly connections: number; readonly refused: number };
+}
+
+/** Who waits for the answer of one run of a script. */
+export interface ReplyReceiver {
+  /** The first message, and those after it until the run is closed. */
+  onMessage(message: ReplyMessage): void;
+  /** No message can come any more. At most once, and not after `close`. */
+  onLost(error: HearthError): void;
+}
+
+/** The queue of one run of a script. */
+export interface ReplyQueue {
+  /** Resolves once everything has been handed over that was on its way when this was called. Never rejects. */
+  settled(): Promise<void>;
+  /** The run is over: nothing more is handed over. @param after when it is certain that nothing more comes from it */
+  close(after: Promise<void>): void;
+}
+
+/** The other way to be answered: by the queues of a broker that the operator runs, to which functions connect as to any service. */
+export interface ReplyQueues {
+  /** Why no run can be answered at present; null: nothing is known against it. */
+  refusal(): HearthError | null;
+  /** A run begins. */
+  open(correlationId: string, receiver: ReplyReceiver): ReplyQueue;
+  /** A run is over whose answer its client takes from the broker. */
+  leaveToClient(correlationId: string): void;
 }

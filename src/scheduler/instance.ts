@@ -5,7 +5,7 @@ import type { ProtocolError } from '../protocol/frame.ts';
 import type { CallMessage, ExitedMessage, HelloMessage, ReadyMessage, ReplyHeadMessage, RuntimeErrorMessage } from '../protocol/messages.ts';
 import { RuntimeChannel, type RuntimeListener } from '../protocol/runtime-channel.ts';
 import { StreamTunnel } from '../protocol/stream-tunnel.ts';
-import type { ReplyEndpoint, ReplyInbox, ReplyMessage } from '../reply/endpoint.ts';
+import type { ReplyEndpoint, ReplyInbox, ReplyMessage, ReplyQueues } from '../reply/endpoint.ts';
 import type { Sandbox, SandboxDriver, SandboxExit, SandboxStats } from '../sandbox/driver.ts';
 import type { SandboxKind, SandboxPool } from '../sandbox/pool.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
@@ -49,6 +49,8 @@ export interface InstanceParts {
   secrets: Pick<Secrets, 'reveal'>;
   chains: Chains;
   services: Services;
+  /** Where scripts answer by the queues of a broker, instead of the endpoint. */
+  replyQueues: ReplyQueues | null;
   log: Logger;
   settings: InstanceSettings;
 }
@@ -127,6 +129,8 @@ export class Instance implements RuntimeListener, ReplyInbox {
         onStuck: (reason) => this.kill(reason),
         retire: (reason) => this.retire(reason),
         isDraining: () => this.#phase === 'draining',
+        replyQueues: parts.replyQueues,
+        brokerHasTaken: () => this.#services?.settled('message_queue') ?? Promise.resolve(),
         outOfMemory: () => this.#limits.ofKilledScript(this.#sandbox as Sandbox),
       },
       parts.settings,

@@ -24,6 +24,8 @@ export interface InvocationInput {
   body: Buffer | null;
   /** HTTP_BODY verbatim, for the control plane's trigger. */
   scriptBody: string | null;
+  /** Whoever asked takes the answer from the broker's queue of that correlation id, where scripts answer by a broker. */
+  leavesReply?: boolean;
   /** The caller's own id of the request. */
   requestId: string | null;
   /** Nobody waits at the other end: its deadline begins anew when an instance takes it, so that it has all of its time however long it stood in the line. */

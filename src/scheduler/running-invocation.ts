@@ -1,4 +1,5 @@
 import type { RuntimeChannel } from '../protocol/runtime-channel.ts';
+import type { ReplyQueue } from '../reply/endpoint.ts';
 import type { Invocation } from './invocation.ts';
 import { ReplyAssembly } from './reply-assembly.ts';
 
@@ -11,6 +12,10 @@ export class RunningInvocation {
   begun = false;
   /** Nobody wants its answer any more, and its turn had not come when that was known. */
   unwanted = false;
+  /** By which a script answers where a broker is the way; null where it isn't. */
+  queue: ReplyQueue | null = null;
+  /** Its process has ended; what it published last may be on its way. */
+  exited = false;
   #idleTimer: NodeJS.Timeout | null = null;
   #graceTimer: NodeJS.Timeout | null = null;
   #release: (() => void) | null = null;

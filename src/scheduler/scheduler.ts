@@ -86,6 +86,8 @@ export class Scheduler implements Machine {
           { retryAfter: 1, extra: { reason: 'machine_queue_full' } },
         );
       }
+      const refusal = version.style === 'script' && !input.leavesReply ? this.#parts.replyQueues?.refusal() : null;
+      if (refusal) throw refusal;
       functionInstances.submit(invocation);
     } catch (error) {
       if (!(error instanceof HearthError)) throw error;

@@ -55,6 +55,7 @@ export async function trigger(
           headers,
           body: null,
           scriptBody: request.body,
+          leavesReply: true,
           requestId: null,
         };
         scheduler.submit(input, version, new DispatchSink(resolve, reject));

@@ -2,7 +2,7 @@ import { HearthError } from '../errors.ts';
 import { ProtocolError } from '../protocol/frame.ts';
 import type { ExitedMessage, ReplyHeadMessage, RuntimeErrorMessage } from '../protocol/messages.ts';
 import type { RuntimeChannel } from '../protocol/runtime-channel.ts';
-import type { ReplyMessage } from '../reply/endpoint.ts';
+import type { ReplyMessage, ReplyQueues } from '../reply/endpoint.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { Mask } from '../secrets/mask.ts';
 import { maskError } from './function-secrets.ts';
@@ -36,6 +36,10 @@ export interface WorkOwner {
   retire(reason: string): void;
   /** Whether it takes nothing new. */
   isDraining(): boolean;
+  /** Where scripts answer by the queues of a broker. */
+  readonly replyQueues: ReplyQueues | null;
+  /** Resolves once the broker has taken what processes that have ended had sent to it. */
+  brokerHasTaken(): Promise<void>;
   /** Why the kernel has killed a process of a script, if it was for want of memory. */
   outOfMemory(): Promise<HearthError | undefined>;
 }
@@ -110,7 +114,7 @@ export class WorkInHand {
     invocation.instanceId = this.#owner.id;
     const entry = new RunningInvocation(frameId, invocation, this.#settings.maxReplyBytes);
     this.#all.set(frameId, entry);
-    if (version.style === 'script') this.#byCorrelation.set(input.correlationId, entry);
+    if (version.style === 'script') this.#expectMessage(entry);
     if (isItsTurn) this.#begin(entry);
   }
 
@@ -178,6 +182,7 @@ export class WorkInHand {
     if (!entry) return;
     // What the script published last may still be on its way through the reply endpoint.
     if (entry.invocation.answered) this.#exited(entry, exit);
+    else if (entry.queue) void this.#fence(entry, exit);
     else setImmediate(() => this.#exited(entry, exit));
   }
 
@@ -187,6 +192,7 @@ export class WorkInHand {
     const untouched: Invocation[] = [];
     for (const entry of this.#all.values()) {
       entry.stopClocks();
+      this.#endMessages(entry);
       const { invocation } = entry;
       if (!entry.begun && !entry.unwanted) {
         untouched.push(invocation);
@@ -199,6 +205,40 @@ export class WorkInHand {
     this.#all.clear();
     this.#byCorrelation.clear();
     return { orphans, untouched };
+  }
+
+  /** A script answers by a message: to the endpoint, which asks whether it is expected, or to a queue of the broker. */
+  #expectMessage(entry: RunningInvocation): void {
+    const { correlationId, leavesReply } = entry.invocation.input;
+    const { replyQueues } = this.#owner;
+    if (!replyQueues) this.#byCorrelation.set(correlationId, entry);
+    else if (!leavesReply) {
+      entry.queue = replyQueues.open(correlationId, {
+        onMessage: (message) => {
+          if (!entry.invocation.answered) this.#guard(entry, () => entry.assembly.message(message));
+        },
+        onLost: (error) => this.#messagesLost(entry, error),
+      });
+    }
+  }
+
+  #messagesLost(entry: RunningInvocation, error: HearthError): void {
+    if (entry.invocation.answered || !this.#all.has(entry.frameId)) return;
+    failInvocation(entry.invocation, error);
+    this.cancel(entry.invocation, 'reply_refused');
+  }
+
+  /** The script has ended. What it published may be on its way to the broker, in it, or from it to us: only then it is known what it said. */
+  async #fence(entry: RunningInvocation, exit: ExitedMessage): Promise<void> {
+    entry.exited = true;
+    await this.#owner.brokerHasTaken();
+    if (!entry.invocation.answered) await entry.queue?.settled();
+    this.#exited(entry, exit);
+  }
+
+  #endMessages(entry: RunningInvocation): void {
+    if (entry.queue) entry.queue.close(this.#owner.brokerHasTaken());
+    else if (entry.invocation.input.leavesReply) this.#owner.replyQueues?.leaveToClient(entry.invocation.input.correlationId);
   }
 
   #begin(entry: RunningInvocation): void {
@@ -222,6 +262,10 @@ export class WorkInHand {
 
   #interrupt(entry: RunningInvocation, reason: 'deadline' | 'client_gone' | 'reply_refused'): void {
     entry.stopClocks();
+    if (entry.exited) {
+      this.#over(entry);
+      return;
+    }
     const isHandler = this.#owner.version.style === 'handler';
     if (isHandler && reason === 'deadline' && this.#runsOne) {
       this.#owner.onStuck('an invocation passed its deadline');
@@ -273,6 +317,7 @@ export class WorkInHand {
 
   #over(entry: RunningInvocation): void {
     entry.finish();
+    this.#endMessages(entry);
     this.#completed++;
     this.#all.delete(entry.frameId);
     const { correlationId } = entry.invocation.input;

@@ -92,6 +92,7 @@ beforeEach(() => {
     },
     pool: { take: () => undefined, stock() {} },
     services: {} as never,
+    replyQueues: null,
     replyEndpoint: { accept() {}, close() {} },
     layers: { byId: (id) => ({ id, path: '/', name: null }) },
     chains: undefined as never,
