@@ -1,6 +1,6 @@
 /** The JSON payloads of docs/protocol.md. Those that come from a runtime are hostile until parsed: see parse-message.ts. */
 
-export type Style = 'script' | 'handler';
+export type Style = 'script' | 'handler' | 'server' | 'lambda';
 
 export interface LoadMessage {
   function: string;
@@ -19,7 +19,26 @@ export interface LoadMessage {
   services?: readonly { host: string; port: number; name: string }[];
   /** It may invoke other functions; left out when it may not. */
   calls?: boolean;
+  /** Of a program (the styles server and lambda). */
+  program?: ProgramMessage;
   limits: { openFiles?: number; fileBytes?: number; processes?: number; memoryBytes?: number };
+}
+
+export interface ProgramMessage {
+  /** argv; null: the code itself. */
+  command: readonly string[] | null;
+  /** That it is to listen on; 0: any that is free. */
+  port: number;
+  readyPath: string | null;
+  healthPath: string | null;
+  startTimeoutMs: number;
+  stopGraceMs: number;
+  /** Of the function. */
+  version: number;
+  /** Bytes that it may use. */
+  memoryBytes: number;
+  /** Bytes of an answer that does not come in pieces. */
+  maxReplyBytes: number;
 }
 
 export interface InvokeMessage {
@@ -62,6 +81,8 @@ export interface RuntimeErrorMessage {
   type: string;
   message: string;
   trace?: string;
+  /** The runtime ends with it; nothing more may be given to it. */
+  fatal?: boolean;
 }
 
 /** A function invokes another one. */

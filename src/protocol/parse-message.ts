@@ -30,6 +30,7 @@ export function parseRuntimeError(payload: Buffer): RuntimeErrorMessage {
     type: text(message, 'type', 'error').slice(0, 256),
     message: text(message, 'message', 'error').slice(0, 4096),
   };
+  if (message.fatal === true) error.fatal = true;
   if (typeof message.trace === 'string') error.trace = message.trace.slice(0, 16_384);
   return error;
 }

@@ -306,7 +306,7 @@ export class RuntimeChannel {
   }
 
   #ofHandler(id: number): number {
-    if (this.#style !== 'handler') throw new ProtocolError('a reply by frames, which belong to the style handler');
+    if (this.#style === null || this.#style === 'script') throw new ProtocolError('a reply by frames, which do not belong to the style script');
     return this.#known(id);
   }
 

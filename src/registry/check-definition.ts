@@ -2,6 +2,7 @@ import { HearthError } from '../errors.ts';
 import type { FunctionDefinition } from '../schemas/function.ts';
 import type { RuntimeName } from '../schemas/runtime-name.ts';
 import { policyOf } from './check-policy.ts';
+import { checkProgram } from './check-program.ts';
 
 /** Segments of the control plane's own URLs under /functions, which a function of that name would never be reached at. */
 const RESERVED_NAMES = new Set(['trigger', 'instances']);
@@ -20,6 +21,7 @@ export function checkDefinition(definition: FunctionDefinition): void {
     if (definition[member]?.isWellFormed() === false) throw invalid(member, 'the text has a lone surrogate, which is no Unicode character.');
   }
   policyOf(definition);
+  checkProgram(definition);
   let environmentBytes = 0;
   for (const [name, value] of Object.entries(definition.environment ?? {})) {
     if (!VARIABLE_NAME.test(name)) {

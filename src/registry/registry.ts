@@ -9,6 +9,7 @@ import type { Store } from '../store/store.ts';
 import { checkDefinition, checkLimits, checkRuntime, type LimitBounds } from './check-definition.ts';
 import { destinationsOf, requireBroker, sayIfUnknown, signingSecrets } from './check-destinations.ts';
 import { policyOf, sayIfOpened } from './check-policy.ts';
+import { isProgram, programOf } from './check-program.ts';
 import { sameEventKey } from './check-traffic.ts';
 import type { FunctionDefaults } from './defaults.ts';
 import { type FunctionState, type InService, inService } from './in-service.ts';
@@ -164,7 +165,7 @@ export function createRegistry(options: RegistryOptions): Registry {
 
   async function register(definition: FunctionDefinition): Promise<Registration> {
     checkAgainstSplit(definition, states.get(definition.function_name));
-    const { style, asynchronous } = await inspectCode(definition.function_code);
+    const { style, asynchronous } = isProgram(definition.style) ? AS_SAID : await inspectCode(definition.function_code);
     const registration = {
       functionName: definition.function_name,
       layerIds: [] as string[],
@@ -286,7 +287,7 @@ function draftOf(
   asynchronous: boolean,
   defaults: FunctionDefaults,
 ): Omit<FunctionVersion, 'number' | 'createdAt' | 'hash'> {
-  const { script, handler, asyncHandler } = defaults.concurrency;
+  const { concurrency } = defaults;
   return {
     functionName: definition.function_name,
     eventKey: definition.event_type,
@@ -299,7 +300,7 @@ function draftOf(
     requirements: ownRequirements(definition),
     environment: definition.environment ?? {},
     secrets: [...(definition.secrets ?? [])].sort(),
-    concurrency: definition.concurrency ?? (style === 'script' ? script : asynchronous ? asyncHandler : handler),
+    concurrency: definition.concurrency ?? (style === 'handler' && asynchronous ? concurrency.asyncHandler : concurrency[style]),
     maxInstances: definition.max_instances ?? defaults.maxInstances,
     maxQueue: definition.max_queue ?? defaults.maxQueue,
     asyncMode: definition.async ?? 'allowed',
@@ -313,8 +314,12 @@ function draftOf(
     schedule: schedulePolicyOf(definition),
     destinations: destinationsOf(definition),
     invokes: [...(definition.invokes ?? [])].sort(),
+    program: programOf(definition),
   };
 }
+
+/** Of what is no Python that would be parsed. */
+const AS_SAID: CodeInspection = { style: 'script', asynchronous: false };
 
 function retryPolicy({ retry = {} }: FunctionDefinition, defaults: RetryPolicy): RetryPolicy {
   const minBackoffMs = retry.min_backoff_ms ?? Math.min(defaults.minBackoffMs, retry.max_backoff_ms ?? Number.POSITIVE_INFINITY);

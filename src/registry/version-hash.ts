@@ -3,7 +3,7 @@ import type { FunctionVersion } from '../schemas/function.ts';
 
 /**
  * SHA-256, hex, of everything that decides what a version does. Two drafts that differ only in the order of members have one hash. A version
- * without a policy, schedule, destinations or functions to invoke has the hash that it had before there were any.
+ * without a policy, schedule, destinations, functions to invoke or program has the hash that it had before there were any.
  */
 export function versionHash(version: Omit<FunctionVersion, 'number' | 'createdAt' | 'hash'>): string {
   return createHash('sha256')
@@ -13,6 +13,7 @@ export function versionHash(version: Omit<FunctionVersion, 'number' | 'createdAt
         policy: version.policy ?? undefined,
         schedule: version.schedule ?? undefined,
         destinations: version.destinations ?? undefined,
+        program: version.program ?? undefined,
         invokes: version.invokes.length > 0 ? version.invokes : undefined,
       }),
     )

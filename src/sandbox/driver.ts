@@ -17,6 +17,8 @@ export interface SandboxSpec {
   network: NetworkMode;
   /** Size of the private /tmp. */
   tmpBytes: number;
+  /** A program of that runtime will run in it, started by Python's agent. Left out for Python's own sandboxes, which can do that anyway. */
+  supervised?: boolean;
   /** Nobody waits for it: libraries of the layers may be imported before it says Hello. */
   preload?: boolean;
 }

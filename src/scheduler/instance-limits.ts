@@ -35,7 +35,7 @@ export class InstanceLimits {
   /** For the Load message. */
   get rlimits(): LoadMessage['limits'] {
     const { rlimits, boundsMemory } = this.#settings;
-    return boundsMemory ? rlimits : { ...rlimits, memoryBytes: this.#memoryBytes };
+    return boundsMemory ? rlimits : { ...rlimits, memoryBytes: this.memoryBytes };
   }
 
   /** Why its sandbox ended, if that was for want of memory. */
@@ -50,11 +50,12 @@ export class InstanceLimits {
     return this.#error();
   }
 
-  get #memoryBytes(): number {
+  /** That it may use. */
+  get memoryBytes(): number {
     return this.#version.memoryBytes ?? this.#settings.memoryBytes;
   }
 
   #error(): HearthError {
-    return errors.outOfMemory(this.#version.functionName, this.#memoryBytes);
+    return errors.outOfMemory(this.#version.functionName, this.memoryBytes);
   }
 }

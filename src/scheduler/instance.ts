@@ -2,13 +2,21 @@ import { randomUUID } from 'node:crypto';
 import type { HearthError } from '../errors.ts';
 import type { Layers } from '../layers/layers.ts';
 import type { ProtocolError } from '../protocol/frame.ts';
-import type { CallMessage, ExitedMessage, HelloMessage, ReadyMessage, ReplyHeadMessage, RuntimeErrorMessage } from '../protocol/messages.ts';
+import type {
+  CallMessage,
+  ExitedMessage,
+  HelloMessage,
+  ProgramMessage,
+  ReadyMessage,
+  ReplyHeadMessage,
+  RuntimeErrorMessage,
+} from '../protocol/messages.ts';
 import { RuntimeChannel, type RuntimeListener } from '../protocol/runtime-channel.ts';
 import { StreamTunnel } from '../protocol/stream-tunnel.ts';
 import type { ReplyEndpoint, ReplyInbox, ReplyMessage, ReplyQueues } from '../reply/endpoint.ts';
 import type { Sandbox, SandboxDriver, SandboxExit, SandboxStats } from '../sandbox/driver.ts';
 import type { SandboxKind, SandboxPool } from '../sandbox/pool.ts';
-import type { FunctionVersion } from '../schemas/function.ts';
+import type { FunctionVersion, ProgramPolicy } from '../schemas/function.ts';
 import type { InstanceRecord, InstanceState } from '../schemas/records.ts';
 import { runtimeFamily } from '../schemas/runtime-name.ts';
 import type { Mask } from '../secrets/mask.ts';
@@ -26,6 +34,12 @@ import { TailBuffer } from './tail-buffer.ts';
 import { WorkInHand, type WorkSettings } from './work-in-hand.ts';
 
 const LOG_TAIL_BYTES = 64 * 1024;
+/** Milliseconds before the end of a start's time in which the runtime tells what it has waited for. */
+const TELL_MS = 500;
+/** Of a runtime, beyond a program's own grace, to say that the program is gone. Milliseconds. */
+const STOP_SLACK_MS = 1000;
+/** Where sandboxes with a network of their own listen for streams. */
+const PRIVATE_HOST = '127.0.0.1';
 
 export interface InstanceSettings extends WorkSettings {
   /** Milliseconds for boot and load together. */
@@ -106,7 +120,9 @@ export class Instance implements RuntimeListener, ReplyInbox {
   #startError: HearthError | null = null;
   /** What its running invocations are failed with; null: it crashed by itself. */
   #stopError: HearthError | null = null;
-  /** Until it is ready: for the start. After the end of the channel: for that of the sandbox. */
+  /** Its program was asked to end. */
+  #asked = false;
+  /** Until it is ready: for the start. After the end of the channel, or when it was asked to end: for that of the sandbox. */
   #startTimer: NodeJS.Timeout | null = null;
 
   constructor(parts: InstanceParts, version: FunctionVersion, owner: InstanceOwner) {
@@ -231,8 +247,17 @@ export class Instance implements RuntimeListener, ReplyInbox {
     this.#stopReason ??= reason;
     this.#stopError ??= error;
     if (this.#phase === 'starting') this.#startError ??= error ?? errors.stoppedBeforeReady(reason);
-    if (this.#phase !== 'draining') this.#phase = 'draining';
-    if (this.#sandbox) this.#sandbox.kill();
+    const isIdle = this.#readyAt !== null && this.#work.size === 0;
+    this.#phase = 'draining';
+    if (isIdle && this.version.program !== null && !this.#asked) this.#askToStop(this.version.program);
+    else this.#sandbox?.kill();
+  }
+
+  /** A program that has nothing to do may end by itself, as it does anywhere else. */
+  #askToStop({ stopGraceMs }: ProgramPolicy): void {
+    this.#asked = true;
+    this.#channel?.shutdown();
+    this.#startTimer = setTimeout(() => this.#sandbox?.kill(), stopGraceMs + STOP_SLACK_MS);
   }
 
   accepts(correlationId: string): boolean {
@@ -250,8 +275,10 @@ export class Instance implements RuntimeListener, ReplyInbox {
   onHello(message: HelloMessage): void {
     this.bootMs = performance.now() - this.#startTick;
     const { version } = this;
-    if (message.runtime !== runtimeFamily(version.runtime)) {
-      this.#failStart(errors.wrongRuntime(message.runtime, version.runtime));
+    // What starts programs is Python's agent, whatever they are written in.
+    const needed = version.program === null ? runtimeFamily(version.runtime) : 'python';
+    if (message.runtime !== needed) {
+      this.#failStart(errors.wrongRuntime(message.runtime, needed));
       return;
     }
     const { own } = this.#limits;
@@ -285,9 +312,27 @@ export class Instance implements RuntimeListener, ReplyInbox {
         ...(sandbox.services.length > 0 ? { services: sandbox.services } : {}),
         ...(version.invokes.length > 0 ? { calls: true } : {}),
         limits: this.#limits.rlimits,
+        ...(version.program === null ? {} : { program: this.#programMessage(version.program, sandbox) }),
       },
       Buffer.from(version.code),
     );
+  }
+
+  #programMessage(program: ProgramPolicy, { streamListen }: Sandbox): ProgramMessage {
+    const { settings } = this.#parts;
+    // Where the port of streams is not the one of every sandbox, they share a network, and two programs can't have one port.
+    const isOwnNetwork = streamListen.host === PRIVATE_HOST;
+    return {
+      command: program.command,
+      port: isOwnNetwork ? program.port : 0,
+      readyPath: program.readyPath,
+      healthPath: program.healthPath,
+      startTimeoutMs: Math.max(1, settings.startTimeoutMs - (performance.now() - this.#startTick) - TELL_MS),
+      stopGraceMs: program.stopGraceMs,
+      version: this.version.number,
+      memoryBytes: this.#limits.memoryBytes,
+      maxReplyBytes: settings.maxReplyBytes,
+    };
   }
 
   onReady(message: ReadyMessage): void {
@@ -322,7 +367,8 @@ export class Instance implements RuntimeListener, ReplyInbox {
     this.#work.onReplyEnd(id);
   }
 
-  onFailed(id: number, error: RuntimeErrorMessage): void {
+  onFailed(id: number, { fatal, ...error }: RuntimeErrorMessage): void {
+    if (fatal) this.retire(`its program ended: ${error.message}`);
     this.#work.onFailed(id, error);
   }
 
@@ -468,5 +514,8 @@ export function kindOf(parts: Pick<InstanceParts, 'layers' | 'settings'>, versio
     if (!layer) return undefined;
     layers.push(layer.path);
   }
-  return { runtime: version.runtime, layers, network: version.network, tmpBytes: parts.settings.tmpBytes };
+  const { runtime, network, program } = version;
+  const kind = { runtime, layers, network, tmpBytes: parts.settings.tmpBytes };
+  // In Python's sandboxes programs run as they are, so that they share their pool.
+  return program === null || runtime === 'python' ? kind : { ...kind, supervised: true };
 }

@@ -266,7 +266,8 @@ export class WorkInHand {
       this.#over(entry);
       return;
     }
-    const isHandler = this.#owner.version.style === 'handler';
+    // What runs in a handler, or in a runtime of AWS Lambda, can't be interrupted; a server sees that its connection was closed.
+    const isHandler = this.#owner.version.style === 'handler' || this.#owner.version.style === 'lambda';
     if (isHandler && reason === 'deadline' && this.#runsOne) {
       this.#owner.onStuck('an invocation passed its deadline');
       return;

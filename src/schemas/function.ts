@@ -42,6 +42,26 @@ const RetryDefinition = Type.Object(
   { additionalProperties: false, description: 'How asynchronous invocations that fail are tried again. Each wait is random, below its bound.' },
 );
 
+const HttpPath = Type.String({ pattern: '^/[!-~]*$', maxLength: 1024 });
+
+const ServerDefinition = Type.Object(
+  {
+    port: Type.Optional(Type.Integer({ minimum: 1024, maximum: 65535, description: 'That it listens on, as its variable PORT says. Default 8080.' })),
+    ready_path: Type.Optional({
+      ...HttpPath,
+      description: 'It is ready when it answers GET of this with a status of 200 to 299, such as `/_/ready`. Default: when it listens.',
+    }),
+    health_path: Type.Optional({
+      ...HttpPath,
+      description: 'Asked every 10 s, such as `/_/health`; a program that fails three times in a row is replaced. Default: it is not asked.',
+    }),
+    stop_grace_ms: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 60_000, description: 'From SIGTERM to SIGKILL, when it is no longer needed. Default 5000.' }),
+    ),
+  },
+  { additionalProperties: false, description: 'What a program of style `server` does besides answering; `stop_grace_ms` is for style `lambda` too.' },
+);
+
 /** What `POST /functions` takes: the seed's three members, and ours. */
 export const FunctionDefinition = Type.Object(
   {
@@ -57,10 +77,21 @@ export const FunctionDefinition = Type.Object(
       ),
     ),
     style: Type.Optional(
-      Type.Union([Type.Literal('script'), Type.Literal('handler')], {
-        description: 'Found out from the code when left out: a top-level `handler` makes it a handler, anything else a script.',
+      Type.Union([Type.Literal('script'), Type.Literal('handler'), Type.Literal('server'), Type.Literal('lambda')], {
+        description:
+          'Found out from the code when left out: a top-level `handler` makes it a handler, anything else a script. `server`: a program that listens for HTTP on ' +
+          'the port in its variable PORT. `lambda`: a program that is a custom runtime of AWS Lambda.',
       }),
     ),
+    command: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 4096 }), {
+        minItems: 1,
+        maxItems: 64,
+        description:
+          'How a program (style `server` or `lambda`) is started: its name and its arguments. Default: the code itself, by its interpreter.',
+      }),
+    ),
+    server: Type.Optional(ServerDefinition),
     timeout_ms: Type.Optional(
       Type.Integer({ minimum: 1, maximum: MAX_TIMEOUT_MS, description: 'From accepting the request to the last byte of the answer. Default 60 s.' }),
     ),
@@ -83,7 +114,7 @@ export const FunctionDefinition = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: 1000,
-        description: 'Invocations at a time in one instance. Default: handler 1, async handler 16, script 8.',
+        description: 'Invocations at a time in one instance. Default: handler 1, async handler 16, script 8, server 16, lambda 1.',
       }),
     ),
     max_instances: Type.Optional(
@@ -136,6 +167,8 @@ export const FunctionDefinition = Type.Object(
 );
 export type FunctionDefinition = Static<typeof FunctionDefinition>;
 
+export type FunctionStyle = 'script' | 'handler' | 'server' | 'lambda';
+
 export interface RetryPolicy {
   /** Runs at most, the first among them; 1 to 100. */
   readonly attempts: number;
@@ -143,6 +176,17 @@ export interface RetryPolicy {
   readonly minBackoffMs: number;
   readonly maxBackoffMs: number;
   readonly maxAgeMs: number;
+}
+
+/** How a program is started, asked and stopped. */
+export interface ProgramPolicy {
+  /** argv; null: the code itself. */
+  readonly command: readonly string[] | null;
+  readonly port: number;
+  readonly readyPath: string | null;
+  readonly healthPath: string | null;
+  /** Milliseconds from SIGTERM to SIGKILL. */
+  readonly stopGraceMs: number;
 }
 
 /** One immutable snapshot of a function; what the scheduler runs. Everything is decided: no default is left open. */
@@ -154,7 +198,7 @@ export interface FunctionVersion {
   readonly hash: string;
   readonly eventKey: string;
   readonly runtime: RuntimeName;
-  readonly style: 'script' | 'handler';
+  readonly style: FunctionStyle;
   readonly code: string;
   readonly timeoutMs: number;
   readonly network: 'none' | 'egress' | 'host';
@@ -188,6 +232,8 @@ export interface FunctionVersion {
   readonly destinations: Destinations | null;
   /** Names of the functions that it may invoke. */
   readonly invokes: readonly string[];
+  /** Of the styles `server` and `lambda`; null: it is no program. */
+  readonly program: ProgramPolicy | null;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
 }

@@ -13,7 +13,7 @@ const members = {
   version: Type.Integer({ description: 'Counts up from 1.', examples: [1] }),
   hash: Type.String({ description: 'SHA-256 of everything that decides what the version does.' }),
   runtime: Type.Unsafe<RuntimeName>(Type.String({ examples: ['python', 'nodejs'] })),
-  style: OneOf(['script', 'handler']),
+  style: OneOf(['script', 'handler', 'server', 'lambda']),
   timeout_ms: Type.Integer({ examples: [60_000] }),
   network: OneOf(['none', 'egress', 'host']),
   layers: Type.Array(Type.String(), { description: 'Ids of layers, in search order.' }),
@@ -37,6 +37,15 @@ const members = {
   schedule: Nullable(SchedulePolicyOnTheWire),
   ...destinationMembers,
   invokes: Type.Array(Type.String(), { description: 'Names of the functions that it may invoke.' }),
+  command: Nullable(Type.Array(Type.String(), { description: 'How its program is started; null: the code itself, or it is no program.' })),
+  server: Nullable(
+    Type.Object({
+      port: Type.Integer(),
+      ready_path: Nullable(Type.String()),
+      health_path: Nullable(Type.String()),
+      stop_grace_ms: Type.Integer(),
+    }),
+  ),
   created_at: Instant,
 };
 
@@ -96,6 +105,13 @@ export function functionSummary(version: FunctionVersion): FunctionSummary {
     schedule: version.schedule && schedulePolicy(version.schedule),
     ...destinationsOnTheWire(version),
     invokes: [...version.invokes],
+    command: version.program?.command ? [...version.program.command] : null,
+    server: version.program && {
+      port: version.program.port,
+      ready_path: version.program.readyPath,
+      health_path: version.program.healthPath,
+      stop_grace_ms: version.program.stopGraceMs,
+    },
     created_at: version.createdAt,
   };
 }

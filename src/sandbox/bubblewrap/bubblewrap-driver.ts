@@ -44,6 +44,8 @@ interface Boot {
   agentFolder: string;
   argv: readonly string[];
   environment: Readonly<Record<string, string>>;
+  /** Of another runtime, whose programs run in it. */
+  alsoFiles?: InterpreterFiles;
 }
 
 /** Sandboxes out of Linux namespaces and a system call filter. See docs/sandbox.md. Touches nothing until it is used. */
@@ -207,14 +209,14 @@ class BubblewrapDriver implements SandboxDriver {
 
   #sandboxPlan(spec: SandboxSpec, python: Interpreter, names: readonly StreamListen[]): Plan {
     const { extraBinds = [] } = this.#options;
-    const { files, agentFolder, argv, environment } = this.#boot(spec, python);
+    const { files, agentFolder, argv, environment, alsoFiles } = this.#boot(spec, python);
     return {
       network: spec.network,
       workingFolder: '/tmp',
       command: [files.executable, ...argv],
       environment: { PATH: dirname(files.executable), HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8', ...environment },
       steps: [
-        ...interpreterSteps(files, extraBinds),
+        ...interpreterSteps(files, extraBinds, alsoFiles),
         ...etcSteps(nameFiles(spec.network, names)),
         readOnly(realpathSync(agentFolder), '/runtime'),
         ...spec.layers.map((layer, index) => readOnly(realpathSync(layer), layerPath(index))),
@@ -225,6 +227,11 @@ class BubblewrapDriver implements SandboxDriver {
 
   /** What runs in it at first. @throws HearthError sandbox_unavailable */
   #boot(spec: SandboxSpec, python: Interpreter): Boot {
+    if (spec.runtime !== 'python' && spec.supervised) {
+      const { files } = requireRuntime(this.#options.runtimes, spec.runtime);
+      const path = `${dirname(python.executable)}:${dirname(files.executable)}`;
+      return { ...this.#boot({ ...spec, runtime: 'python', supervised: false }, python), alsoFiles: files, environment: { PATH: path } };
+    }
     if (spec.runtime !== 'python') {
       const { files, agentFolder, arguments: argv, environment } = requireRuntime(this.#options.runtimes, spec.runtime);
       return { files, agentFolder, argv: argv.map((argument) => argument.replaceAll('{runtime}', '/runtime')), environment };

@@ -24,9 +24,9 @@ const SYSTEM_PREFIXES = new Set(['/', '/usr', '/usr/local']);
 
 /**
  * The read-only part of every sandbox: the interpreter, its standard library and shared objects, and a few files of /etc.
- * No shell, no packages of the host.
+ * No shell, no packages of the host. `other`: a second one, whose programs are run beside it.
  */
-export function interpreterSteps(interpreter: InterpreterFiles, extraBinds: readonly string[]): Step[] {
+export function interpreterSteps(interpreter: InterpreterFiles, extraBinds: readonly string[], other?: InterpreterFiles): Step[] {
   const { basePrefix, executable, loader } = interpreter;
   const shown: string[] = [];
   const steps: Step[] = [];
@@ -40,6 +40,11 @@ export function interpreterSteps(interpreter: InterpreterFiles, extraBinds: read
   for (const folder of interpreter.standardLibraries) show(folder);
   for (const path of libraryPaths(interpreter.sharedObjects)) show(path);
   show(executable);
+  if (other !== undefined) {
+    if (!SYSTEM_PREFIXES.has(other.basePrefix)) show(other.basePrefix);
+    for (const path of libraryPaths(other.sharedObjects)) show(path);
+    show(other.executable);
+  }
   for (const packages of interpreter.sitePackages) {
     if (isShown(packages)) {
       steps.push({ kind: 'tmpfs', target: packages, bytes: 4096, mode: '0555' }, { kind: 'remount-read-only', target: packages });

@@ -159,7 +159,13 @@ class ProcessDriver implements SandboxDriver {
   }
 
   /** What runs in it at first. @throws HearthError sandbox_unavailable */
-  async #boot({ runtime }: SandboxSpec): Promise<{ executable: string; argv: string[]; environment: Readonly<Record<string, string>> }> {
+  async #boot(spec: SandboxSpec): Promise<{ executable: string; argv: string[]; environment: Readonly<Record<string, string>> }> {
+    const { runtime } = spec;
+    if (runtime !== 'python' && spec.supervised) {
+      const { files } = requireRuntime(this.#options.runtimes, runtime);
+      const boot = await this.#boot({ ...spec, runtime: 'python', supervised: false });
+      return { ...boot, environment: { PATH: `${dirname(boot.executable)}:${dirname(files.executable)}:${this.#options.path}` } };
+    }
     if (runtime !== 'python') {
       const { files, agentFolder, arguments: argv, environment } = requireRuntime(this.#options.runtimes, runtime);
       return { executable: files.executable, argv: argv.map((argument) => argument.replaceAll('{runtime}', resolve(agentFolder))), environment };

@@ -234,6 +234,8 @@ const chains = `
   ALTER TABLE function_versions ADD COLUMN invokes TEXT;
 `;
 
+const programs = 'ALTER TABLE function_versions ADD COLUMN program TEXT;';
+
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'initial', sql: initial },
   { number: 2, name: 'traffic splits', sql: trafficSplits },
@@ -245,6 +247,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 8, name: 'gateway policy', sql: gatewayPolicy },
   { number: 9, name: 'schedules', sql: schedules },
   { number: 10, name: 'destinations and chains', sql: chains },
+  { number: 11, name: 'programs', sql: programs },
 ];
 
 export function checksum(migration: Migration): string {

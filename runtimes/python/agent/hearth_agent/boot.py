@@ -137,7 +137,7 @@ def parse_invoke(payload):
 
 
 def _load(channel, load, source):
-    from . import handler, request, script
+    from . import request
 
     try:
         environment.apply_limits(load["limits"])
@@ -148,8 +148,8 @@ def _load(channel, load, source):
             request.give_secrets(secrets)
         environment.apply_layers(load["layers"])
         listeners = _listen(load)
-        style = script if load["style"] == "script" else handler
-        if style is script:
+        style = _style(load["style"])
+        if load["style"] != "handler":
             environment.allow_open_files()
         elif load["limits"].get("openFiles") is not None:
             environment.limit_open_files(load["limits"]["openFiles"])
@@ -159,6 +159,16 @@ def _load(channel, load, source):
     except BaseException as error:  # the function's code may raise anything, SystemExit included
         fail_load(channel, error)
     serve()
+
+
+def _style(name):
+    if name == "script":
+        from . import script as style
+    elif name == "handler":
+        from . import handler as style
+    else:
+        from . import supervise as style
+    return style
 
 
 def fail_load(channel, error):
