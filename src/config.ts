@@ -238,7 +238,7 @@ export const ConfigSchema = Type.Object(
         url: Type.String({
           default: '',
           description:
-            'The RabbitMQ by which scripts answer and whose exchanges may be destinations: `amqp://user:password@host:5672/vhost`, or `amqps`; empty: none.',
+            'The RabbitMQ by which scripts answer, whose queues may run functions and whose exchanges may be destinations: `amqp://user:password@host:5672/vhost`, or `amqps`; empty: none.',
         }),
       },
       strict,

@@ -23,6 +23,7 @@ import type { Keeper } from './gateway/respond-async.ts';
 import { createLayers } from './layers/create-layers.ts';
 import { createDurableInvocations } from './queue/create-durable-invocations.ts';
 import { openSqliteQueue } from './queue/sqlite/open-sqlite-queue.ts';
+import { QueueTriggers } from './queue-triggers/queue-triggers.ts';
 import { createApiKeys } from './registry/api-keys.ts';
 import { FUNCTION_DEFAULTS } from './registry/defaults.ts';
 import { createCodeInspector } from './registry/inspect-code.ts';
@@ -271,6 +272,20 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   });
   undo.defer(() => schedules.close());
 
+  const queueTriggers = new QueueTriggers({
+    broker,
+    room: (version) => scheduler.room(version),
+    submit: (input, version, sink) => scheduler.submit(input, version, sink),
+    choose: (name) => directory.choose(name),
+    record: (record) => recorder.invocation(record),
+    maxBodyBytes: config.gateway.max_body_bytes,
+    maxReplyBytes: config.gateway.max_reply_bytes,
+    clock: Date.now,
+    random: Math.random,
+    log,
+  });
+  undo.defer(() => queueTriggers.stop());
+
   const router = new Router();
   const directory = new FunctionDirectory();
   const policies = new GatewayPolicies({ monotonic: () => performance.now(), clock: Date.now });
@@ -303,6 +318,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       scheduler.onInService(current.functionName, versions);
       durable.versions.put(current.functionName, versions);
       schedules.put(current);
+      queueTriggers.put(current, versions);
     },
     onRemoved: (functionName) => {
       router.remove(functionName);
@@ -312,6 +328,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       scheduler.remove(functionName);
       durable.versions.remove(functionName);
       schedules.remove(functionName);
+      queueTriggers.remove(functionName);
       invocationMetrics.forget(functionName);
     },
   });
@@ -385,6 +402,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     },
     durable: invocations,
     schedules,
+    queues: queueTriggers,
     liveInvocation: (id) => scheduler.openRecord(id),
     cancelLive: (id) => scheduler.cancelById(id),
     liveInstances: () => scheduler.instances(),
@@ -401,6 +419,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   await durable.start();
   // Before anything old is deleted: it asks the queue what became of firings that the last process had begun.
   await schedules.start();
+  queueTriggers.start();
 
   const prune = () => {
     queue
@@ -431,8 +450,8 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     gateway.drain();
     schedules.stop();
     durable.stop();
-    await scheduler.drain(config.limits.drain_ms);
-    await durable.settled(SETTLE_MS);
+    await Promise.all([queueTriggers.stop(), scheduler.drain(config.limits.drain_ms)]);
+    await Promise.all([durable.settled(SETTLE_MS), queueTriggers.settled(SETTLE_MS)]);
     log.info('stopped');
     await parts.disposeAsync();
   };

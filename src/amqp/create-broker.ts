@@ -1,11 +1,19 @@
+import type { Channel } from 'amqplib';
 import { brokerAddress } from './broker-address.ts';
 import { BrokerConnection, type BrokerConnectionParts } from './broker-connection.ts';
-import { type ExchangeMessage, ExchangePublisher } from './exchange-publisher.ts';
+import { type ExchangeMessage, ExchangePublisher, type OutgoingMessage } from './exchange-publisher.ts';
 
 /** The operator's RabbitMQ. */
 export interface Broker {
   /** See ExchangePublisher. */
   publish(message: ExchangeMessage, ending: AbortSignal): Promise<void>;
+  /** See ExchangePublisher. */
+  send(message: OutgoingMessage, ending: AbortSignal): Promise<void>;
+  /**
+   * A channel to consume on, over a connection of its own: a broker that has too little memory stops reading from those that publish, acknowledgements too.
+   * @throws Error that says why there is none
+   */
+  openConsumerChannel(): Promise<Channel>;
   close(): Promise<void>;
 }
 
@@ -15,7 +23,18 @@ export interface Broker {
  * @throws HearthError invalid_config when it can't be read
  */
 export function createBroker(url: string, parts: Omit<BrokerConnectionParts, 'address'>): Broker {
-  const connection = new BrokerConnection({ ...parts, address: brokerAddress(url) });
+  const address = brokerAddress(url);
+  const connection = new BrokerConnection({ ...parts, address });
+  const consuming = new BrokerConnection({ ...parts, address });
   const publisher = new ExchangePublisher(connection);
-  return { publish: (message, ending) => publisher.publish(message, ending), close: () => connection.close() };
+  return {
+    publish: (message, ending) => publisher.publish(message, ending),
+    send: (message, ending) => publisher.send(message, ending),
+    openConsumerChannel: () => consuming.openPlainChannel(),
+    async close() {
+      // What was acknowledged last goes out before the way for it is gone.
+      await consuming.close();
+      await connection.close();
+    },
+  };
 }

@@ -1,4 +1,4 @@
-import type { ConfirmChannel } from 'amqplib';
+import type { ConfirmChannel, Options } from 'amqplib';
 import type { BrokerConnection } from './broker-connection.ts';
 
 /** From asking for a channel to the broker's confirmation. */
@@ -22,6 +22,18 @@ export interface ExchangeMessage {
   body: Buffer;
 }
 
+/** A message as the broker is given it. */
+export interface OutgoingMessage {
+  /** Empty: the default exchange. */
+  exchange: string;
+  routingKey: string;
+  body: Buffer;
+  /** It is always `mandatory`. */
+  options: Options.Publish;
+  /** Declares what it goes to; before each message, on its channel. */
+  prepare?(channel: ConfirmChannel): Promise<unknown>;
+}
+
 /**
  * Publishes to exchanges and waits until the broker has taken responsibility for it. Each message has a channel to itself while it is under way: a broker closes
  * the whole channel over a mistake like an exchange that isn't there, with everything that is unconfirmed on it.
@@ -37,9 +49,14 @@ export class ExchangePublisher {
   /**
    * Resolves once the message is in at least one queue, persistently if that queue is durable.
    * @param ending breaks it off; the message may have arrived nevertheless
-   * @throws Error that says why it didn't arrive, or may not have
+   * @throws Error that says why it didn't arrive, or may not have; Unroutable when no queue is there for it
    */
-  async publish(message: ExchangeMessage, ending: AbortSignal): Promise<void> {
+  publish(message: ExchangeMessage, ending: AbortSignal): Promise<void> {
+    return this.send({ exchange: message.exchange, routingKey: message.routingKey, body: message.body, options: optionsOf(message) }, ending);
+  }
+
+  /** As `publish`, for those who know all that a message can have. */
+  async send(message: OutgoingMessage, ending: AbortSignal): Promise<void> {
     this.#connection.requireUnblocked();
     const timeout = AbortSignal.timeout(TIMEOUT_MS);
     const signal = AbortSignal.any([ending, timeout]);
@@ -58,7 +75,7 @@ export class ExchangePublisher {
     }
   }
 
-  async #onChannel(message: ExchangeMessage, signal: AbortSignal): Promise<void> {
+  async #onChannel(message: OutgoingMessage, signal: AbortSignal): Promise<void> {
     const channel = this.#idle.pop() ?? (await this.#open());
     const discard = (): void => void channel.close().catch(() => undefined);
     if (signal.aborted) return discard();
@@ -72,6 +89,7 @@ export class ExchangePublisher {
     try {
       // The default exchange can't be declared, and is always there.
       if (message.exchange !== '') await channel.checkExchange(message.exchange);
+      await message.prepare?.(channel);
       await publishOn(channel, message);
       if (!signal.aborted && this.#idle.length < MAX_IDLE) this.#idle.push(channel);
       else discard();
@@ -98,9 +116,23 @@ export class ExchangePublisher {
   }
 }
 
-class Unroutable extends Error {}
+/** The broker has it not, as no queue is there for it. */
+export class Unroutable extends Error {}
 
-async function publishOn(channel: ConfirmChannel, message: ExchangeMessage): Promise<void> {
+function optionsOf(message: ExchangeMessage): Options.Publish {
+  return {
+    persistent: true,
+    messageId: message.id,
+    correlationId: message.correlationId,
+    contentType: 'application/json',
+    timestamp: Math.floor(message.sentAt / 1000),
+    type: message.type,
+    appId: 'hearth',
+    headers: message.headers,
+  };
+}
+
+async function publishOn(channel: ConfirmChannel, message: OutgoingMessage): Promise<void> {
   const { exchange, routingKey, body } = message;
   let returned = false;
   const onReturn = (): void => {
@@ -109,17 +141,7 @@ async function publishOn(channel: ConfirmChannel, message: ExchangeMessage): Pro
   channel.on('return', onReturn);
   try {
     await new Promise<void>((resolve, reject) => {
-      const options = {
-        mandatory: true,
-        persistent: true,
-        messageId: message.id,
-        correlationId: message.correlationId,
-        contentType: 'application/json',
-        timestamp: Math.floor(message.sentAt / 1000),
-        type: message.type,
-        appId: 'hearth',
-        headers: message.headers,
-      };
+      const options = { ...message.options, mandatory: true };
       channel.publish(exchange, routingKey, body, options, (error) => (error ? reject(error as Error) : resolve()));
     });
   } finally {
@@ -130,7 +152,7 @@ async function publishOn(channel: ConfirmChannel, message: ExchangeMessage): Pro
 }
 
 /** @param failure what the broker closed the channel over; null: it did not, so that the connection has gone */
-function reasonOf(failure: Error | null, error: Error, { exchange }: ExchangeMessage): string {
+function reasonOf(failure: Error | null, error: Error, { exchange }: OutgoingMessage): string {
   if (error.message === 'message nacked') return 'the broker refused it: a queue is full or failed';
   if (failure === null) return 'the connection to the broker was lost before it confirmed the message';
   if ((failure as { code?: unknown }).code === 404) return `there is no exchange "${exchange}" on the broker; declare it there (${failure.message})`;

@@ -17,6 +17,7 @@ import { invokeRoutes } from './routes/invoke.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { layerRoutes } from './routes/layers.ts';
 import { platformRoutes } from './routes/platform.ts';
+import { queueRoutes } from './routes/queues.ts';
 import { scheduleRoutes } from './routes/schedules.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { tokenRoutes } from './routes/tokens.ts';
@@ -78,6 +79,7 @@ export function createApi(deps: ApiDependencies, { closeGraceMs = 5_000 }: ApiOp
     invokeRoutes(scope, deps);
     deadLetterRoutes(scope, deps);
     scheduleRoutes(scope, deps);
+    queueRoutes(scope, deps);
     layerRoutes(scope, deps);
     secretRoutes(scope, deps);
     tokenRoutes(scope, deps);

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Backups } from '../backup/create-backups.ts';
 import type { Layers } from '../layers/layers.ts';
 import type { DurableInvocations } from '../queue/durable-invocations.ts';
+import type { QueueTriggers } from '../queue-triggers/queue-triggers.ts';
 import type { ApiKeys } from '../registry/api-keys.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Schedules } from '../schedules/schedules.ts';
@@ -61,6 +62,7 @@ export interface ApiDependencies {
   /** What goes through the queue. */
   durable: DurableInvocations;
   schedules: Pick<Schedules, 'get' | 'list' | 'preview' | 'setPaused' | 'fireNow'>;
+  queues: Pick<QueueTriggers, 'list' | 'get'>;
   /** Of an invocation that somebody waits for, and that is not over: its record as it is now. */
   liveInvocation(id: string): InvocationRecord | undefined;
   /** Ends such a one. @returns whether there was one */

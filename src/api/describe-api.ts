@@ -36,6 +36,7 @@ export function describeApi(app: Api, tokens: boolean): void {
         { name: 'instances', description: 'Sandboxes that have loaded a function.' },
         { name: 'invocations', description: 'What ran, and how it ended.' },
         { name: 'schedules', description: 'Functions that are run by the clock.' },
+        { name: 'queues', description: 'Functions that are run by messages of a RabbitMQ.' },
         { name: 'layers', description: 'Libraries for functions.' },
         { name: 'secrets', description: 'What functions must know and nobody else.' },
         { name: 'access', description: 'Tokens, and who changed what with them.' },

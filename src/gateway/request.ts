@@ -7,7 +7,7 @@ import { checkHost } from './check-request.ts';
 import { type Client, isForwardingHeader, isRewritten } from './client-address.ts';
 
 /** What functions are told by the platform, and by no caller. */
-const PLATFORMS_OWN: ReadonlySet<string> = new Set(['x-correlation-id', 'x-hearth-attempt', 'x-hearth-destination']);
+const PLATFORMS_OWN: ReadonlySet<string> = new Set(['x-correlation-id', 'x-hearth-attempt', 'x-hearth-destination', 'x-hearth-queue']);
 
 /** The request target, taken apart. */
 export interface Target {

@@ -52,6 +52,8 @@ export interface InvokeMessage {
   /** Names and values in turn. */
   headers: readonly string[];
   scriptBody: string | null;
+  /** What kind of message a handler is given; `http` when left out. */
+  messageType?: string | undefined;
   bodyLength: number;
   /** Milliseconds since the epoch. */
   deadline: number;

@@ -18,7 +18,7 @@ const FATAL: ReadonlySet<string> = new Set<ErrorCode>([
 const NO_ROOM_DELAY_MS = 200;
 
 export interface Attempted {
-  taken: Taken;
+  taken: Pick<Taken, 'mode' | 'failures' | 'ageFrom'>;
   record: InvocationRecord;
   reply: StoredReply | null;
   policy: RetryPolicy;

@@ -1,4 +1,5 @@
 import { HearthError } from '../errors.ts';
+import { parseEventKey } from '../router/event-key.ts';
 import type { Destination, Destinations } from '../schemas/destination.ts';
 import type { FunctionDefinition, FunctionVersion } from '../schemas/function.ts';
 
@@ -13,6 +14,27 @@ export function destinationsOf({ destinations }: FunctionDefinition): Destinatio
   const onSuccess = success === undefined ? null : destinationOf(success, 'destinations.on_success');
   const onFailure = failure === undefined ? null : destinationOf(failure, 'destinations.on_failure');
   return onSuccess || onFailure || callbackSecret ? { onSuccess, onFailure, callbackSecret } : null;
+}
+
+/**
+ * What a function with an event key `queue|…` needs, and what it can't have: its messages stay on the broker, and so do those that it can't work off.
+ * @throws HearthError invalid_request that names the member
+ */
+export function checkQueueTrigger({ event_type: eventKey, destinations }: FunctionDefinition, hasBroker: boolean): void {
+  if (parseEventKey(eventKey).kind !== 'queue') return;
+  if (!hasBroker) {
+    throw invalid(
+      'event_type',
+      'this platform has no RabbitMQ broker whose queues it could consume. Start it with HEARTH_AMQP_URL=amqp://user:password@host:5672/vhost (the setting amqp.url).',
+    );
+  }
+  const { on_success: success, on_failure: failure, callback_secret: secret } = destinations ?? {};
+  if (success !== undefined)
+    throw invalid('destinations.on_success', 'goes with other event keys; of a message from a queue, the answer goes to its reply_to.');
+  if (secret !== undefined) throw invalid('destinations.callback_secret', 'goes with other event keys; a message from a queue has no callback URL.');
+  if (failure !== undefined && failure.exchange === undefined) {
+    throw invalid('destinations.on_failure', 'of a function with an event key `queue|…` is to be an exchange: the message itself goes there.');
+  }
 }
 
 /** @throws HearthError invalid_request when an exchange is among them and there is no broker to publish to */

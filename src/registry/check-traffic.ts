@@ -25,7 +25,7 @@ export function checkSplitVersion(number: number, version: FunctionVersion | und
 
 export function sameEventKey(one: string, other: string): boolean {
   const [a, b] = [parseEventKey(one), parseEventKey(other)];
-  if (a.kind === 'cron' || b.kind === 'cron') return a.kind === b.kind && one === other;
+  if (a.kind !== 'http' || b.kind !== 'http') return a.kind === b.kind && one === other;
   return a.verb === b.verb && a.path === b.path;
 }
 

@@ -7,7 +7,7 @@ import type { RuntimeName } from '../schemas/runtime-name.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 import { checkDefinition, checkLimits, checkRuntime, type LimitBounds } from './check-definition.ts';
-import { destinationsOf, requireBroker, sayIfUnknown, signingSecrets } from './check-destinations.ts';
+import { checkQueueTrigger, destinationsOf, requireBroker, sayIfUnknown, signingSecrets } from './check-destinations.ts';
 import { policyOf, sayIfOpened } from './check-policy.ts';
 import { isProgram, programOf } from './check-program.ts';
 import { sameEventKey } from './check-traffic.ts';
@@ -204,6 +204,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     },
     async register(definition) {
       checkDefinition(definition);
+      checkQueueTrigger(definition, options.hasBroker ?? false);
       requireBroker(destinationsOf(definition), options.hasBroker ?? false);
       checkRuntime(definition, options.runtimes ?? ['python']);
       if (options.bounds) checkLimits(definition, options.bounds);

@@ -1,7 +1,7 @@
 import { HearthError } from '../errors.ts';
 import { canonicalPath } from './canonical-path.ts';
 
-export type EventKey = HttpKey | CronKey;
+export type EventKey = HttpKey | CronKey | QueueKey;
 
 /** `cron|EXPRESSION` or `cron|TZ=ZONE EXPRESSION`. What the expression means is not looked at here. */
 export interface CronKey {
@@ -10,6 +10,13 @@ export interface CronKey {
   expression: string;
   /** `UTC` when none is named. */
   timezone: string;
+}
+
+/** `queue|NAME`: the messages of that queue of the operator's RabbitMQ. */
+export interface QueueKey {
+  kind: 'queue';
+  /** As it stands; names of queues may hold anything. */
+  queue: string;
 }
 
 /** `http|VERB|/path`, parsed. */
@@ -32,10 +39,11 @@ export function parseEventKey(text: string): EventKey {
   const [kind, verb, ...rest] = text.split('|');
   const path = rest.join('|');
   if (kind === 'cron') return parseCronKey(text.slice('cron|'.length));
+  if (kind === 'queue') return parseQueueKey(text);
   if (kind !== 'http') {
     throw new HearthError(
       'invalid_request',
-      `The event key ${quote(text)} is of the kind ${quote(kind ?? '')}; this version knows \`http|VERB|/path\` and \`cron|EXPRESSION\`.`,
+      `The event key ${quote(text)} is of the kind ${quote(kind ?? '')}; this version knows \`http|VERB|/path\`, \`cron|EXPRESSION\` and \`queue|NAME\`.`,
     );
   }
   if (verb === undefined || !TOKEN.test(verb)) {
@@ -61,6 +69,27 @@ export function parseEventKey(text: string): EventKey {
 function parseCronKey(text: string): CronKey {
   const [, timezone = 'UTC', expression = ''] = /^(?:TZ=(\S*)\s+)?(.*)$/s.exec(text.trim()) ?? [];
   return { kind: 'cron', timezone, expression: expression.trim().replace(/\s+/g, ' ') };
+}
+
+/** Room for what is appended to the names of queues that belong to it; AMQP 0-9-1 §4.2.5.3 lets a name have 255 bytes. */
+const MAX_QUEUE_NAME_BYTES = 230;
+
+function parseQueueKey(text: string): QueueKey {
+  const queue = text.slice('queue|'.length);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  if (queue === '' || Buffer.byteLength(queue) > MAX_QUEUE_NAME_BYTES || /[\u0000-\u001f\u007f]/.test(queue)) {
+    throw new HearthError(
+      'invalid_request',
+      `The event key ${quote(text)} names no queue: write \`queue|NAME\`, a name of 1 to ${MAX_QUEUE_NAME_BYTES} bytes without control characters.`,
+    );
+  }
+  if (queue.startsWith('amq.')) {
+    throw new HearthError(
+      'invalid_request',
+      `The event key ${quote(text)} names a queue that begins with \`amq.\`; such names are the broker's own.`,
+    );
+  }
+  return { kind: 'queue', queue };
 }
 
 function parseSegments(path: string, key: string): Segment[] {

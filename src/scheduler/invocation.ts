@@ -28,6 +28,8 @@ export interface InvocationInput {
   leavesReply?: boolean;
   /** The caller's own id of the request. */
   requestId: string | null;
+  /** What a handler's message says that it is; `http` when left out. */
+  messageType?: 'queue';
   /** Nobody waits at the other end: its deadline begins anew when an instance takes it, so that it has all of its time however long it stood in the line. */
   patient?: boolean;
   /** Its time, when that is less than its function's timeout. Milliseconds. */

@@ -106,6 +106,7 @@ export class WorkInHand {
         params: input.params,
         headers: input.headers,
         scriptBody: input.scriptBody,
+        messageType: input.messageType,
         bodyLength: input.body?.length ?? 0,
         deadline: invocation.deadline,
       },

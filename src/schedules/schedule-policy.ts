@@ -28,7 +28,7 @@ export function schedulePolicyOf({ event_type: eventKey, schedule = {} }: Functi
 export function checkSchedule({ event_type: eventKey, schedule }: FunctionDefinition, now: number): void {
   const key = parseEventKey(eventKey);
   if (key.kind !== 'cron') {
-    if (schedule !== undefined) throw invalid('schedule', 'it goes with an event key `cron|…`; this one is called by HTTP.');
+    if (schedule !== undefined) throw invalid('schedule', 'it goes with an event key `cron|…`; this one is run by something else.');
     return;
   }
   if (new CronReader().times(key).next(now) === null) {

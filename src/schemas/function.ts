@@ -16,7 +16,7 @@ export const EventKey = Type.String({
   maxLength: 2048,
   description:
     '`http|VERB|/path`: a path segment `:name` matches any one segment, a trailing `*` the rest; the verb `*` matches every method. Or `cron|EXPRESSION` with five ' +
-    'fields, or six with seconds in front; `cron|TZ=Europe/Berlin EXPRESSION` for another time zone than UTC.',
+    'fields, or six with seconds in front; `cron|TZ=Europe/Berlin EXPRESSION` for another time zone than UTC. Or `queue|NAME`: each message of that queue of the RabbitMQ that `amqp.url` names.',
   examples: ['http|POST|/echo'],
 });
 

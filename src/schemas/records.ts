@@ -2,8 +2,8 @@
 
 export type InvocationState = 'queued' | 'running' | 'succeeded' | 'failed' | 'timed_out' | 'cancelled';
 
-/** Who asked for it; `schedule`: the clock. */
-export type TriggerKind = 'gateway' | 'api' | 'schedule' | 'function';
+/** Who asked for it; `schedule`: the clock, `queue`: a message of the operator's broker. */
+export type TriggerKind = 'gateway' | 'api' | 'schedule' | 'function' | 'queue';
 
 export interface InvocationRecord {
   /** The correlation id of the platform; for the control plane's trigger, an id of its own. */

@@ -69,6 +69,8 @@ describe('the control plane as an HTTP server', () => {
         'get /layers',
         'post /layers',
         'delete /layers/{layer}',
+        'get /queues',
+        'get /queues/{queue}',
         'get /schedules',
         'get /schedules/{function_name}',
         'get /secrets',

@@ -87,6 +87,7 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
       secrets,
       durable: durable.invocations,
       schedules,
+      queues: { list: () => [], get: () => undefined },
       liveInvocation: () => undefined,
       cancelLive: () => false,
       metrics: createMetrics([]),

@@ -104,7 +104,7 @@ def make_message(invoke, raw):
         "query": query,
         "query_all": query_all,
         "params": invoke["params"],
-        "message_type": "http",
+        "message_type": invoke.get("messageType", "http"),
     }
 
 
