@@ -60,6 +60,8 @@ POSTGRES_PASSWORD=$(password)
 MINIO_PASSWORD=$(password)
 # The first token for the platform's control plane, where compose.platform.yml runs it.
 HEARTH_API_ADMIN_TOKEN=$(password)
+# Group of the Docker Engine's socket, which the platform must be in to use it.
+DOCKER_GID=$(stat -L -c %g "${DOCKER_SOCKET:-/var/run/docker.sock}" 2>/dev/null || echo 0)
 END
   printf 'env.sh: made %s\n' "$env"
 fi

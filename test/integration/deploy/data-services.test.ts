@@ -33,8 +33,9 @@ describe('deploy/env.sh', () => {
   it('makes passwords that nobody else may read, each its own', async () => {
     await run(join(folder, 'env.sh'));
     expect((await stat(join(folder, '.env'))).mode & 0o777).toBe(0o600);
-    const { COMPOSE_PROJECT_NAME, ...passwords } = await settings();
+    const { COMPOSE_PROJECT_NAME, DOCKER_GID, ...passwords } = await settings();
     expect(COMPOSE_PROJECT_NAME).toBe('hearth');
+    expect(DOCKER_GID).toMatch(/^\d+$/);
     const values = Object.values(passwords);
     expect(values.length).toBeGreaterThanOrEqual(6);
     for (const value of values) expect(value).toMatch(/^[A-Za-z0-9]{32}$/);
@@ -50,8 +51,9 @@ describe('deploy/env.sh', () => {
 
 describe('the compose files', () => {
   it('are valid, for a compose that reads them', async () => {
-    const { stdout } = await compose('-f', 'compose.yml', 'config');
+    const { stdout } = await compose('-f', 'compose.yml', '-f', 'compose.platform.yml', 'config');
     const passwords = await settings();
+    expect(stdout).toContain(`amqp://hearth:${passwords.RABBITMQ_PASSWORD}@message_queue:5672`);
     for (const name of ['REDIS_PASSWORD', 'MONGO_PASSWORD', 'POSTGRES_PASSWORD', 'MINIO_PASSWORD']) expect(stdout).toContain(passwords[name]);
   });
 });

@@ -55,8 +55,29 @@ describe('deploy/compose.yml', () => {
   });
 });
 
+describe('deploy/compose.platform.yml', () => {
+  const { hearth } = (parse(read('compose.platform.yml')) as { services: Record<string, Service & Record<string, unknown>> }).services;
+
+  it('runs the platform as an ordinary user without capabilities, on a root that it can not write to', () => {
+    expect(hearth).toMatchObject({ user: '1500:1500', cap_drop: ['ALL'], read_only: true, init: true, security_opt: ['no-new-privileges:true'] });
+    expect(read('Dockerfile')).toMatch(/^USER hearth$/m);
+    expect(read('Dockerfile')).toMatch(/^HEALTHCHECK /m);
+  });
+
+  it('mounts the data folder at the path by which the engine knows it', () => {
+    const [data = ''] = hearth?.volumes ?? [];
+    const [outside, inside] = data.split(/:(?=\$)/);
+    expect(inside).toBe(outside);
+    expect(hearth?.environment?.HEARTH_DATA_DIR).toBe(outside);
+  });
+
+  it('publishes no port beyond loopback', () => {
+    for (const port of hearth?.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/);
+  });
+});
+
 describe('the files in deploy/', () => {
-  it.each(['compose.yml', 'rabbitmq/rabbitmq.conf'])('%s holds no password', (name) => {
+  it.each(['compose.yml', 'compose.platform.yml', 'rabbitmq/rabbitmq.conf'])('%s holds no password', (name) => {
     for (const line of read(name).split('\n')) {
       if (!/^\s*[A-Za-z_]*(pass|password|secret|token)[A-Za-z_]*\s*[:=]/i.test(line)) continue;
       expect(line).toMatch(/[:=]\s*(amqp:\/\/hearth:)?\$\{[A-Z_]+:\?[^}]+\}/);
