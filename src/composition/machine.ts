@@ -1,15 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { HearthError } from '../errors.ts';
 import { createBubblewrapDriver } from '../sandbox/bubblewrap/bubblewrap-driver.ts';
 import type { Cgroups } from '../sandbox/cgroup/cgroups.ts';
 import { limitProbes } from '../sandbox/cgroup/report.ts';
+import { createDockerDriver } from '../sandbox/docker/docker-driver.ts';
+import { engineAnswers } from '../sandbox/docker/engine-answers.ts';
 import type { NetworkMode, Probe, SandboxDriver } from '../sandbox/driver.ts';
 import { type Isolation, isolationLevel } from '../sandbox/isolation-level.ts';
 import { createNursery } from '../sandbox/nursery/nursery-driver.ts';
 import type { DriverOptions } from '../sandbox/options.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
+import { dockerSettings } from './docker.ts';
 import { AGENT_FOLDER, ZYGOTE_FOLDER } from './files.ts';
 import { openLimits } from './limits.ts';
 import { readServices } from './services.ts';
@@ -26,6 +32,20 @@ export interface Examination {
 /** Checks what this machine can do for the platform, without starting it. */
 export async function examineMachine(config: Config): Promise<Examination> {
   const { log } = createLog({ level: 'silent', format: 'json' }, false);
+  if (config.sandbox.driver === 'docker') return examineDocker(config, log);
+  const local = await examineBubblewrap(config, log);
+  const { socket } = config.docker;
+  const answers = await engineAnswers(socket);
+  if (config.sandbox.driver === 'auto' && local.isolation.level === 'none' && answers) {
+    const docker = await examineDocker(config, log);
+    const why = local.isolation.lacking[0] ?? 'it failed';
+    return { ...docker, probes: [{ name: 'bubblewrap', ok: true, detail: `can not be used here, so Docker is: ${why}` }, ...docker.probes] };
+  }
+  const detail = answers ? `one answers at ${socket}; HEARTH_SANDBOX_DRIVER=docker would use it` : `none answers at ${socket}, and none is needed`;
+  return { ...local, probes: [...local.probes, { name: 'docker engine', ok: true, detail }] };
+}
+
+async function examineBubblewrap(config: Config, log: Logger): Promise<Examination> {
   // A name of its own, so that a running platform's groups are left alone.
   const cgroups = await openLimits(config, `hearth-${randomUUID().slice(0, 8)}`, null, log);
   const options = driverOptions(config, AGENT_FOLDER, log, cgroups);
@@ -37,6 +57,22 @@ export async function examineMachine(config: Config): Promise<Examination> {
   } finally {
     await driver.close();
     await cgroups?.close();
+  }
+}
+
+async function examineDocker(config: Config, log: Logger): Promise<Examination> {
+  // As above; and the data folder need not be there yet, unless it is all that the engine and we have in common.
+  const folder = config.docker.host_data_dir === '' ? await mkdtemp(join(tmpdir(), 'hearth-doctor-')) : undefined;
+  const settings = await dockerSettings(config, `hearth-doctor-${randomUUID().slice(0, 8)}`);
+  const folders = folder === undefined ? {} : { dataFolder: folder, engineDataFolder: folder };
+  const driver = createDockerDriver({ ...driverOptions(config, AGENT_FOLDER, log, null), docker: { ...settings, ...folders } });
+  try {
+    const probes = await driver.probe();
+    const networks = driver.networks();
+    return { driver: driver.name, networks, isolation: isolationLevel(probes, networks), probes };
+  } finally {
+    await driver.close();
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
   }
 }
 

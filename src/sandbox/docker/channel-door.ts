@@ -33,8 +33,8 @@ export async function openChannelDoor(parent: string, files: Readonly<Record<str
   const shut = () => {
     shutting ??= (async () => {
       arrived.reject(new Error('the sandbox did not connect'));
-      await new Promise((resolve) => server.close(resolve));
-      // Closing unlinks the socket by the name that it was bound to: the descriptor in it must still be the folder's.
+      // Unlinks the socket by the name that it was bound to: the descriptor in it must still be the folder's. The connection lives on.
+      server.close();
       await handle?.close();
       await rm(folder, { recursive: true, force: true });
     })();

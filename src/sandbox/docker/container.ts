@@ -77,7 +77,8 @@ export class Container {
 
   kill(): void {
     if (this.#ended) return;
-    this.#killing ??= this.#engine.remove(this.id).catch(() => {
+    // Not removed at once: its state tells afterwards whether it had too little memory.
+    this.#killing ??= this.#engine.kill(this.id).catch(() => {
       // The engine is gone. Its containers may outlive it; where we see this one's first process, we end it ourselves.
       this.#leftovers.add(this.id);
       this.#killBySignal();
@@ -106,7 +107,7 @@ export class Container {
     const status = await this.#engine.wait(this.id).catch((error: unknown) => this.#outlive(error));
     await this.oomKills();
     this.#ended = true;
-    await (this.#killing ?? this.#engine.remove(this.id).catch(() => this.#leftovers.add(this.id)));
+    await this.#engine.remove(this.id).catch(() => this.#leftovers.add(this.id));
     // What it wrote last may still be on its way, unless the engine went before it could send it.
     if (status === undefined) this.#connection.destroy();
     const exit = status === undefined ? { code: null, signal: 'SIGKILL' } : exitOf(status, null);

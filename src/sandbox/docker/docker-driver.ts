@@ -111,6 +111,7 @@ class DockerDriver implements DockerSandboxes {
     });
     try {
       const channel = await connected(door, container, bootTimeoutMs);
+      await door.shut();
       await firstByte({ channel, output: container.output, exited: container.exited, limitMs: bootTimeoutMs });
       setImmediate(() => container.output.release());
       // As child processes' streams: what nobody reads is dropped at the end, or its descriptor would stay open.

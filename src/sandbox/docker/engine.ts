@@ -114,6 +114,13 @@ export class Engine {
     return this.client.hijack({ method: 'POST', path: `/containers/${id}/attach`, query: { stream: '1', stdout: '1', stderr: '1' } });
   }
 
+  /** SIGKILL to all of it; nothing when it doesn't run. */
+  async kill(id: string): Promise<void> {
+    await this.client.json({ method: 'POST', path: `/containers/${id}/kill` }).catch((error: unknown) => {
+      if (!(error instanceof EngineRefusal && (error.status === 409 || error.status === 404))) throw error;
+    });
+  }
+
   update(id: string, limits: LimitUpdate): Promise<void> {
     return this.client.json({ method: 'POST', path: `/containers/${id}/update`, body: limits });
   }

@@ -12,7 +12,7 @@ chmodSync(folder, 0o755);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function doctor(argv: readonly string[], path: string) {
-  const env = { PATH: path, HEARTH_DATA_DIR: join(folder, 'data') };
+  const env = { PATH: path, HEARTH_DATA_DIR: join(folder, 'data'), HEARTH_DOCKER_SOCKET: join(folder, 'no-docker.sock') };
   const { status, stdout, stderr } = spawnSync(process.execPath, [HEARTH, 'doctor', ...argv], { env, cwd: folder, encoding: 'utf8' });
   return { status, stdout, stderr };
 }
@@ -24,6 +24,7 @@ describe('hearth doctor', () => {
     const { status, stdout } = doctor([], PATH);
     for (const check of ['sandbox', 'namespaces', 'privileges', 'seccomp', 'files', 'nursery'])
       expect(stdout).toMatch(new RegExp(`^ok +${check}: `, 'm'));
+    expect(stdout).toMatch(/^ok +docker engine: none answers at .*no-docker\.sock, and none is needed$/m);
     expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/^Isolation: (full|reduced: .+) \(bubblewrap; networks: none/);
     expect(status).toBe(0);
   });
