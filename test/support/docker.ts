@@ -90,17 +90,7 @@ export class Docker {
     for (const stream of [engine.stdout, engine.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => (this.#output += text));
     const failed = once(engine, 'exit').then(() => Promise.reject(new Error(`the engine ended:\n${this.#output.slice(-3000)}`)));
     failed.catch(() => undefined);
-    await Promise.race([
-      failed,
-      until(
-        () =>
-          this.api('GET', '/_ping').then(
-            () => true,
-            () => false,
-          ),
-        120_000,
-      ),
-    ]);
+    await Promise.race([failed, until(() => this.#answers(), 120_000)]);
   }
 
   /** SIGTERM, which ends its containers; or SIGKILL, upon which they live on. */
@@ -111,6 +101,8 @@ export class Docker {
     const ended = once(engine, 'exit');
     engine.kill(signal);
     await ended;
+    // Its containerd died with it; where nobody reaps that, the next engine would wait for it.
+    if (signal === 'SIGKILL') await rm(join(this.#folder, 'exec/containerd/containerd.pid'), { force: true });
   }
 
   /** As its operator does. */
@@ -139,7 +131,8 @@ export class Docker {
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      if (this.#engine !== null) {
+      // An engine that a test has left broken has no say in it.
+      if (await this.#answers()) {
         const containers = await this.api<{ Id: string }[]>('GET', '/containers/json?all=true');
         await Promise.all(containers.map(({ Id }) => this.api('DELETE', `/containers/${Id}?force=true`)));
         await this.api('POST', '/networks/prune');
@@ -151,6 +144,13 @@ export class Docker {
       await rm(this.#folder, { recursive: true, force: true });
       await this.#clearNetwork();
     }
+  }
+
+  #answers(): Promise<boolean> {
+    return this.api('GET', '/_ping').then(
+      () => true,
+      () => false,
+    );
   }
 
   async #emptyConfig(): Promise<string> {
