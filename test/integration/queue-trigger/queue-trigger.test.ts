@@ -276,6 +276,21 @@ describe('functions that are run by the messages of a queue', () => {
   });
 
   it(
+    'wait for permissions that the broker refuses, and say so',
+    async () => {
+      await broker.control('set_permissions', 'tester', '^(?!forbidden).*', '.*', '.*');
+      await onQueue('forbidden', 'def handler(m, c):\n    return 1\n');
+      await until(async () => (await status('forbidden')).state === 'failed', 90_000);
+      expect((await status('forbidden')).error).toContain('ACCESS_REFUSED');
+      expect((await hearth.call('/nothing')).status).toBe(404);
+      await broker.control('set_permissions', 'tester', '.*', '.*', '.*');
+      await consuming('forbidden');
+      expect((await ask('forbidden', 'x')).content.toString()).toBe('1');
+    },
+    SLOW_MS,
+  );
+
+  it(
     'work off every message though the broker is killed under load',
     async () => {
       await within((channel) => channel.assertQueue('loaded', { durable: true }));
