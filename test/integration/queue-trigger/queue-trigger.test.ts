@@ -297,6 +297,8 @@ describe('functions that are run by the messages of a queue', () => {
       await onQueue('loaded', 'import time\ndef handler(m, c):\n    time.sleep(0.02)\n    return m["body"]\n');
       await consuming('loaded');
       await within((channel) => channel.assertQueue('loaded-answers', { durable: true }));
+      // The broker writes down what queues there are some time after it has said so.
+      await broker.control('eval', 'mnesia:dump_log().');
       await publishNumbered('loaded', 150);
       await until(async () => (await status('loaded')).succeeded >= 20, 90_000);
       await broker.kill();
