@@ -31,6 +31,25 @@ def handler_of(module):
     return found
 
 
+def definition_of_others(module):
+    """
+    OpenFaaS' `handle` or OpenWhisk's `main(args)`, where nothing else is done at the top level than to import, define and assign: a
+    script with such a function calls it.
+    """
+    found = {}
+    for node in module.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            found[node.name] = node
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            pass  # a docstring
+        elif not isinstance(node, (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.ClassDef, ast.Try)):
+            return None
+    for name, arities in (("handle", (1, 2)), ("main", (1,))):
+        if name in found and len(found[name].args.args) in arities:
+            return found[name]
+    return None
+
+
 def inspect(source):
     try:
         module = ast.parse(source, "function.py")
@@ -38,7 +57,7 @@ def inspect(source):
         return {"error": {"message": error.msg or "the code is no Python", "line": error.lineno}}
     except (ValueError, RecursionError, MemoryError) as error:
         return {"error": {"message": str(error) or "the code is nested too deeply", "line": None}}
-    node = handler_of(module)
+    node = handler_of(module) or definition_of_others(module)
     if node is None:
         return {"style": "script", "asynchronous": False}
     return {"style": "handler", "asynchronous": isinstance(node, ast.AsyncFunctionDef)}

@@ -55,9 +55,14 @@ def _find_handler(name, source):
     module = loading.make_module("function", filename)
     exec(code, module.__dict__)
     handler = getattr(module, "handler", None)
-    if handler is None:
+    if handler is not None:
+        return signature.Function(handler)
+    from . import shapes
+
+    function = shapes.find(module)
+    if function is None:
         raise errors.FunctionError("LoadError", "the code defines no `handler`")
-    return signature.Function(handler)
+    return function
 
 
 class _Current:

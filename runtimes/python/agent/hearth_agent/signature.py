@@ -12,9 +12,9 @@ _ASYNC_GENERATOR = 0x200
 class Function:
     __slots__ = ("call", "arity", "is_async")
 
-    def __init__(self, handler):
+    def __init__(self, handler, name="handler"):
         if not callable(handler):
-            raise FunctionError("LoadError", "`handler` is %s, which can't be called" % type(handler).__name__)
+            raise FunctionError("LoadError", "`%s` is %s, which can't be called" % (name, type(handler).__name__))
         self.call = handler
         self.arity = _arity(handler)
         self.is_async = _is_async(handler)
