@@ -377,6 +377,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     store,
     queue,
     keyFile: secretsKeyFile(config),
+    bundleFolder: join(config.data_dir, 'bundles'),
     folder: join(config.data_dir, 'backup.partial'),
     version: await readVersion(),
     clock: Date.now,

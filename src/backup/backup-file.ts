@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -11,14 +11,18 @@ import { Compile } from 'typebox/compile';
 import { HearthError } from '../errors.ts';
 
 /**
- * A backup is one gzipped tar: `hearth.db`, `queue.db` and, if it was asked for, `secrets.key`; then `manifest.json`, which names them with their checksums. It
- * stands at the end: a backup that was cut short has none and is refused. Nothing else may be in it.
+ * A backup is one gzipped tar: `queue.db`, `hearth.db` and, if it was asked for, `secrets.key`; the files of `bundles/`; then `manifest.json`, which names them all
+ * with their checksums. It stands at the end: a backup that was cut short has none and is refused. Nothing else may be in it.
  */
 export const STORE_FILE = 'hearth.db';
 export const QUEUE_FILE = 'queue.db';
 export const KEY_FILE = 'secrets.key';
 const MANIFEST_FILE = 'manifest.json';
-const ALLOWED: readonly string[] = [QUEUE_FILE, STORE_FILE, KEY_FILE];
+/** Folder of files that never change once they are there, each named by its content. */
+export const BUNDLE_FOLDER = 'bundles';
+const BUNDLE_NAME = /^bundles\/[0-9A-Za-z][0-9A-Za-z._-]{0,199}$/;
+export const isBundle = (name: string): boolean => BUNDLE_NAME.test(name);
+const isAllowed = (name: string): boolean => [QUEUE_FILE, STORE_FILE, KEY_FILE].includes(name) || isBundle(name);
 /** Of the layout that is described above. */
 const FORMAT = 1;
 const MAX_MANIFEST_BYTES = 64 * 1024;
@@ -35,23 +39,33 @@ const Manifest = Type.Object({
 export type Manifest = Static<typeof Manifest>;
 const manifestShape = Compile(Manifest);
 
-/** The backup as it goes over the wire, of files in a folder. @param onEnd called once, when it has been read or given up */
-export function packBackup(folder: string, about: Omit<Manifest, 'format' | 'files'>, onEnd: () => void): Readable {
+export interface BackupSource {
+  /** In the backup. */
+  name: string;
+  path: string;
+}
+
+/** The backup as it goes over the wire. @param onEnd called once, when it has been read or given up */
+export function packBackup(sources: readonly BackupSource[], about: Omit<Manifest, 'format' | 'files'>, onEnd: () => void): Readable {
   const tar = pack();
   const archive = createGzip();
   // A reader that leaves destroys the archive, which ends the rest.
   pipeline(tar, archive)
     .catch(() => undefined)
     .finally(onEnd);
-  const names = ALLOWED.filter((name) => name !== KEY_FILE || about.secrets_key === 'included');
   addFiles().catch((error: Error) => tar.destroy(error));
   return archive;
 
   async function addFiles(): Promise<void> {
     const files: Manifest['files'] = [];
-    for (const name of names) {
-      const path = join(folder, name);
-      const { size: bytes } = await stat(path);
+    for (const { name, path } of sources) {
+      const there = await stat(path).catch((error: NodeJS.ErrnoException) => {
+        // One that nothing names may be deleted at any time.
+        if (error.code === 'ENOENT' && isBundle(name)) return undefined;
+        throw error;
+      });
+      if (there === undefined) continue;
+      const { size: bytes } = there;
       const entry = tar.entry({ name, size: bytes, mode: 0o600 });
       const measure = new Measure();
       await pipeline(createReadStream(path), measure, entry);
@@ -85,8 +99,9 @@ export async function unpackBackup(archive: Readable, folder: string | null): Pr
         manifestText = Buffer.concat(chunks).toString('utf8');
         continue;
       }
-      if (!ALLOWED.includes(name)) throw new Error(`it holds ${name}, which belongs in no backup`);
+      if (!isAllowed(name)) throw new Error(`it holds ${name}, which belongs in no backup`);
       const measure = new Measure();
+      if (folder !== null && isBundle(name)) await mkdir(join(folder, BUNDLE_FOLDER), { recursive: true, mode: 0o700 });
       if (folder === null) await pipeline(entry, measure.resume());
       else await pipeline(entry, measure, createWriteStream(join(folder, name), { flags: 'wx', mode: 0o600, flush: true }));
       found.set(name, { bytes: measure.bytes, sha256: measure.digest() });
@@ -117,9 +132,10 @@ function checked(text: string | undefined, found: ReadonlyMap<string, { bytes: n
   if (!manifestShape.Check(manifest)) throw damaged('its manifest is not one of a backup');
   const wanted = [STORE_FILE, QUEUE_FILE, ...(manifest.secrets_key === 'included' ? [KEY_FILE] : [])];
   const named = manifest.files.map(({ name }) => name);
-  if (named.length !== wanted.length || found.size !== wanted.length || !wanted.every((name) => named.includes(name))) {
-    throw damaged(`it should hold ${wanted.join(', ')}, and holds ${[...found.keys()].join(', ') || 'nothing'}`);
-  }
+  const missing = [...wanted, ...named].filter((name) => !found.has(name));
+  if (missing.length > 0) throw damaged(`${missing[0]} is missing`);
+  const surplus = [...found.keys()].filter((name) => !named.includes(name) || (name === KEY_FILE && !wanted.includes(name)));
+  if (surplus.length > 0) throw damaged(`its manifest does not name ${surplus[0]}`);
   for (const { name, bytes, sha256 } of manifest.files) {
     const file = found.get(name);
     if (file?.bytes !== bytes || file.sha256 !== sha256) throw damaged(`${name} does not match its checksum`);

@@ -1,16 +1,18 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { HearthError } from '../errors.ts';
 import type { DurableQueue } from '../queue/durable-queue.ts';
 import type { Store } from '../store/store.ts';
-import { KEY_FILE, packBackup, QUEUE_FILE, STORE_FILE } from './backup-file.ts';
+import { type BackupSource, BUNDLE_FOLDER, isBundle, KEY_FILE, packBackup, QUEUE_FILE, STORE_FILE } from './backup-file.ts';
 
 export interface BackupParts {
   store: Pick<Store, 'snapshot'>;
   queue: Pick<DurableQueue, 'snapshot'>;
   /** The file of the secrets' key; null when the key is a setting, which is the operator's to keep. */
   keyFile: string | null;
+  /** Of files that never change, and are there before anything in the store names them; need not exist. */
+  bundleFolder: string;
   /** For the copies, while they are sent; of nobody else's use. */
   folder: string;
   /** Of the platform. */
@@ -29,13 +31,14 @@ export interface Backups {
 }
 
 /** Removes what a crash left in the folder. */
-export async function createBackups({ store, queue, keyFile, folder, version, clock, log }: BackupParts): Promise<Backups> {
+export async function createBackups({ store, queue, keyFile, bundleFolder, folder, version, clock, log }: BackupParts): Promise<Backups> {
   await rm(folder, { recursive: true, force: true });
   let making = false;
 
   const readKey = (): Promise<string | null> => (keyFile === null ? Promise.resolve(null) : readFile(keyFile, 'utf8'));
 
-  async function copy(includeKey: boolean): Promise<boolean> {
+  /** @returns what goes into the backup */
+  async function copy(includeKey: boolean): Promise<BackupSource[]> {
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { mode: 0o700 });
     const key = await readKey();
@@ -46,9 +49,17 @@ export async function createBackups({ store, queue, keyFile, folder, version, cl
     if ((await readKey()) !== key) {
       throw new HearthError('conflict', "The secrets' key was changed while the backup was made, so that the two might not fit. Make it again.");
     }
-    if (!includeKey || key === null) return false;
-    await writeFile(join(folder, KEY_FILE), key, { mode: 0o600, flag: 'wx' });
-    return true;
+    const names = [QUEUE_FILE, STORE_FILE];
+    if (includeKey && key !== null) {
+      await writeFile(join(folder, KEY_FILE), key, { mode: 0o600, flag: 'wx' });
+      names.push(KEY_FILE);
+    }
+    // Looked at last: whatever the store's copy names is there.
+    const bundles = (await readdir(bundleFolder).catch(emptyIfMissing)).map((name) => ({
+      name: `${BUNDLE_FOLDER}/${name}`,
+      path: join(bundleFolder, name),
+    }));
+    return [...names.map((name) => ({ name, path: join(folder, name) })), ...bundles.filter(({ name }) => isBundle(name))];
   }
 
   return {
@@ -61,16 +72,22 @@ export async function createBackups({ store, queue, keyFile, folder, version, cl
         });
       };
       try {
-        const included = await copy(includeKey);
+        const sources = await copy(includeKey);
+        const included = sources.some(({ name }) => name === KEY_FILE);
         log.info({ key: included }, 'a backup is made');
         const about = { hearth: version, created_at: new Date(clock()).toISOString() };
-        return packBackup(folder, { ...about, secrets_key: keyFile === null ? 'configured' : included ? 'included' : 'left_out' }, end);
+        return packBackup(sources, { ...about, secrets_key: keyFile === null ? 'configured' : included ? 'included' : 'left_out' }, end);
       } catch (error) {
         end();
         throw asKnown(error);
       }
     },
   };
+}
+
+function emptyIfMissing(error: NodeJS.ErrnoException): string[] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
 }
 
 function asKnown(error: unknown): unknown {

@@ -6,7 +6,7 @@ import { HearthError } from '../errors.ts';
 import { QUEUE_MIGRATIONS } from '../queue/sqlite/queue-schema.ts';
 import { lockFolder } from '../store/lock-folder.ts';
 import { checkSchema, MIGRATIONS, type Migration } from '../store/sqlite/migrations.ts';
-import { KEY_FILE, type Manifest, QUEUE_FILE, STORE_FILE, unpackBackup } from './backup-file.ts';
+import { BUNDLE_FOLDER, KEY_FILE, type Manifest, QUEUE_FILE, STORE_FILE, unpackBackup } from './backup-file.ts';
 
 export interface RestoreTarget {
   /** The data folder of the platform that is to have it: empty, or not there yet. */
@@ -46,6 +46,7 @@ export async function restoreBackup(file: string, { dataFolder, keyFile }: Resto
       checkDatabase(join(scratch, QUEUE_FILE), QUEUE_MIGRATIONS);
       const owner = await stat(dataFolder);
       if (manifest.secrets_key === 'included') await putKey(join(scratch, KEY_FILE), keyFile, owner);
+      await putBundles(join(scratch, BUNDLE_FOLDER), join(dataFolder, BUNDLE_FOLDER), owner);
       for (const name of [QUEUE_FILE, STORE_FILE]) {
         if (process.getuid?.() === 0) await chown(join(scratch, name), owner.uid, owner.gid);
         await rename(join(scratch, name), join(dataFolder, name));
@@ -86,6 +87,17 @@ async function putKey(from: string, to: string | null, owner: { uid: number; gid
   } catch (cause) {
     throw new HearthError('invalid_config', `The secrets' key can't be put to ${to}: ${(cause as Error).message}.`, { cause });
   }
+}
+
+async function putBundles(from: string, to: string, owner: { uid: number; gid: number }): Promise<void> {
+  const names = await readdir(from).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (names === undefined) return;
+  if (process.getuid?.() === 0) for (const path of [from, ...names.map((name) => join(from, name))]) await chown(path, owner.uid, owner.gid);
+  await syncFolder(from);
+  await rename(from, to);
 }
 
 function checkDatabase(file: string, migrations: readonly Migration[]): void {

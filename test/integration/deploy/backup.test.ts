@@ -12,6 +12,8 @@ import { hearthCommand } from '../../support/hearth-command.ts';
 const ECHO = 'def handler(message, context):\n    return {"got": message["body"], "secret": context.secrets["PASSWORD"]}\n';
 const STEP = 'def handler(message, context):\n    return {"step": message["body"]}\n';
 
+const BUNDLE = `${'0a'.repeat(32)}.bundle`;
+
 describe('a backup', () => {
   let folder: string;
   let file: string;
@@ -38,6 +40,10 @@ describe('a backup', () => {
     waiting = await accept(hearth, 'later', { 'X-Hearth-Delay': '1h' });
     const first = await hearth.call('/echo', { method: 'POST', body: '"first"' });
     answered = (await hearth.record(first)).id;
+
+    // As the platform keeps functions that came as archives: a file named by its content.
+    await mkdir(join(hearth.dataFolder, 'bundles'), { recursive: true, mode: 0o700 });
+    await writeFile(join(hearth.dataFolder, 'bundles', BUNDLE), 'an archive', { mode: 0o600 });
 
     // Requests and asynchronous work while it is made.
     let loading = true;
@@ -92,6 +98,7 @@ describe('a backup', () => {
   it('made under load is restored elsewhere: functions answer, and records, secrets, schedules and what was queued are there', async () => {
     const data = join(folder, 'elsewhere');
     expect(await restore(withKey, data)).toMatchObject({ code: 0, stderr: '' });
+    expect(await readFile(join(data, 'bundles', BUNDLE), 'utf8')).toBe('an archive');
     await using hearth = await Hearth.start({ dataFolder: data });
     const response = await hearth.call('/echo', { method: 'POST', body: '"again"', headers: { 'Content-Type': 'application/json' } });
     expect(await json(response)).toEqual({ got: 'again', secret: 'correct horse battery staple' });
@@ -113,7 +120,7 @@ describe('a backup', () => {
     const { code, stdout } = await restore(file, data);
     expect(code).toBe(0);
     expect(stdout).toContain("the secrets' key is not in it");
-    expect((await readdir(data)).sort()).toEqual(['hearth.db', 'hearth.lock', 'queue.db']);
+    expect((await readdir(data)).sort()).toEqual(['bundles', 'hearth.db', 'hearth.lock', 'queue.db']);
     const { code: started, stderr } = await hearthCommand(['up'], { HEARTH_DATA_DIR: data, HEARTH_GATEWAY_PORT: '0', HEARTH_API_PORT: '0' });
     expect(started).toBe(1);
     expect(stderr).toContain('The key of the secrets');
@@ -166,7 +173,11 @@ describe('a backup', () => {
     const newer = join(folder, `${name}.tar.gz`);
     const about = { hearth: '99.0.0', created_at: new Date().toISOString(), secrets_key: 'left_out' as const };
     await pipeline(
-      packBackup(data, about, () => undefined),
+      packBackup(
+        ['queue.db', 'hearth.db'].map((file) => ({ name: file, path: join(data, file) })),
+        about,
+        () => undefined,
+      ),
       createWriteStream(newer),
     );
     expect(await restore(newer, join(folder, `target-${name}`))).toMatchObject({
