@@ -85,6 +85,11 @@ export const ConfigSchema = Type.Object(
           default: 'auto',
           description: 'The interpreter inside sandboxes: a path, or a name on PATH. auto: /usr/bin/python3 where there is one, else python3.',
         }),
+        node: Type.Array(Type.String({ minLength: 1 }), {
+          default: ['auto'],
+          description:
+            'What runs Node.js functions: paths, or names on PATH, of 22.15 or later; auto: the one that runs the platform. The first is `nodejs`, and each is `nodejs` with its major version.',
+        }),
         network: Type.Union([Type.Literal('auto'), Type.Literal('none'), Type.Literal('egress'), Type.Literal('host')], {
           default: 'auto',
           description: 'Network of functions that name none. auto: egress where it works, else none.',

@@ -9,7 +9,7 @@ import { queuedInvocation } from './api/wire/invocations.ts';
 import { createBackups } from './backup/create-backups.ts';
 import { createChains } from './chains/create-chains.ts';
 import { answersByBroker, brokerCa } from './composition/broker.ts';
-import { readAdminToken, readInspector, readRequirements, readVersion, secretsKeyFile } from './composition/files.ts';
+import { readAdminToken, readInspector, readNodeInspector, readRequirements, readVersion, secretsKeyFile } from './composition/files.ts';
 import { gatewaySettings } from './composition/gateway-settings.ts';
 import { openLimits } from './composition/limits.ts';
 import { buildNetwork, defaultNetwork } from './composition/machine.ts';
@@ -122,7 +122,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     log,
   });
 
-  const { driver, nursery, pythonVersion, bounds } = await openDriver(config, cgroupsOpening, log);
+  const { driver, nursery, pythonVersion, runtimes, bounds } = await openDriver(config, cgroupsOpening, log);
   undo.defer(() => driver.close());
   for (const warning of driver.warnings) log.warn({ driver: driver.name }, warning);
   const network = defaultNetwork(config, driver, log);
@@ -298,10 +298,12 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     inspectCode: createCodeInspector({
       driver,
       inspectorSource: await readInspector(),
+      nodeInspector: await readNodeInspector(),
       workFolder,
     }),
     defaults: { ...FUNCTION_DEFAULTS, network },
     networks: driver.networks(),
+    runtimes: ['python', ...runtimes.flatMap(({ names }) => names)],
     hasBroker: broker !== null,
     bounds: { memoryBytes: config.limits.max_memory_per_instance_bytes, cpu: bounds.cpu ? config.limits.max_cpu : null },
     monitor,

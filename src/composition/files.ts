@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config.ts';
 import { HearthError } from '../errors.ts';
@@ -7,6 +8,7 @@ import { HearthError } from '../errors.ts';
 /** What comes with the platform: one level above src/ and dist/ alike. */
 const PACKAGE_FOLDER = fileURLToPath(new URL('../..', import.meta.url));
 export const AGENT_FOLDER = join(PACKAGE_FOLDER, 'runtimes/python/agent');
+export const NODE_AGENT_FOLDER = join(PACKAGE_FOLDER, 'runtimes/node/agent');
 export const ZYGOTE_FOLDER = join(PACKAGE_FOLDER, 'runtimes/python/zygote');
 export const IMAGE_FOLDER = join(PACKAGE_FOLDER, 'runtimes/images');
 
@@ -30,6 +32,15 @@ export function secretsKeyFile({ secrets, data_dir }: Config): string | null {
 /** The program that looks into a function's code, to be run in a sandbox. */
 export function readInspector(): Promise<string> {
   return readFile(join(PACKAGE_FOLDER, 'runtimes/python/inspect_code.py'), 'utf8');
+}
+
+/** The same for Node.js, with the parser that it needs, by the names of its files. */
+export async function readNodeInspector(): Promise<Record<string, string>> {
+  const parser = createRequire(import.meta.url).resolve('acorn');
+  return {
+    'inspect-code.mjs': await readFile(join(PACKAGE_FOLDER, 'runtimes/node/inspect-code.mjs'), 'utf8'),
+    'acorn.mjs': await readFile(join(dirname(parser), 'acorn.mjs'), 'utf8'),
+  };
 }
 
 /** Of the libraries that every function finds. @throws HearthError invalid_config */

@@ -14,6 +14,7 @@ import type { NetworkMode, Probe, SandboxDriver } from '../sandbox/driver.ts';
 import { type Isolation, isolationLevel } from '../sandbox/isolation-level.ts';
 import { createNursery } from '../sandbox/nursery/nursery-driver.ts';
 import type { DriverOptions } from '../sandbox/options.ts';
+import type { RuntimeDescription } from '../sandbox/runtimes.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
 import { dockerSettings } from './docker.ts';
 import { AGENT_FOLDER, ZYGOTE_FOLDER } from './files.ts';
@@ -76,12 +77,19 @@ async function examineDocker(config: Config, log: Logger): Promise<Examination> 
   }
 }
 
-export function driverOptions(config: Config, agentFolder: string, log: Logger, cgroups: Cgroups | null): DriverOptions {
+export function driverOptions(
+  config: Config,
+  agentFolder: string,
+  log: Logger,
+  cgroups: Cgroups | null,
+  runtimes: readonly RuntimeDescription[] = [],
+): DriverOptions {
   return {
     cgroups: cgroups ?? undefined,
     python: pythonOf(config),
     agentFolder,
     agentEntry: '__main__.py',
+    runtimes,
     path: config.toolPath,
     uidBase: config.sandbox.uid_base,
     extraBinds: config.sandbox.extra_binds,

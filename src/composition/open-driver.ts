@@ -9,12 +9,14 @@ import { engineAnswers } from '../sandbox/docker/engine-answers.ts';
 import type { SandboxDriver } from '../sandbox/driver.ts';
 import { inspectInterpreter } from '../sandbox/interpreter.ts';
 import { createNursery, type Nursery } from '../sandbox/nursery/nursery-driver.ts';
+import type { RuntimeDescription } from '../sandbox/runtimes.ts';
 import { requireProbes, selectDriver } from '../sandbox/select-driver.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { dockerSettings } from './docker.ts';
 import { AGENT_FOLDER, ZYGOTE_FOLDER } from './files.ts';
 import { tellLimits } from './limits.ts';
 import { driverOptions, pythonOf } from './machine.ts';
+import { describeNodes } from './node-runtimes.ts';
 
 export interface OpenDriver {
   driver: SandboxDriver;
@@ -22,6 +24,8 @@ export interface OpenDriver {
   nursery: Nursery | null;
   /** Of the interpreter inside sandboxes: major, minor, patch. */
   pythonVersion: readonly [number, number, number];
+  /** Besides Python. */
+  runtimes: readonly RuntimeDescription[];
   /** What bounds a sandbox as a whole. */
   bounds: { memory: boolean; cpu: boolean };
 }
@@ -45,10 +49,13 @@ export async function openDriver(config: Config, cgroups: Promise<Cgroups | null
 }
 
 async function openLocal(name: 'bubblewrap' | 'process', config: Config, cgroups: Cgroups | null, log: Logger): Promise<OpenDriver> {
+  const nodes = describeNodes(config);
+  nodes.catch(() => undefined);
   const python = await inspectInterpreter(pythonOf(config), config.toolPath);
   const agentFolder = await compileAgent(AGENT_FOLDER, join(config.data_dir, 'runtime'), python);
+  const runtimes = await nodes;
   tellLimits(config, cgroups, log);
-  const options = driverOptions(config, agentFolder, log, cgroups);
+  const options = driverOptions(config, agentFolder, log, cgroups, runtimes);
   const selected = await selectDriver(name, options);
   const nursery =
     name === 'bubblewrap' && config.sandbox.nursery === 'auto' ? createNursery({ ...options, zygoteFolder: ZYGOTE_FOLDER }, selected) : null;
@@ -57,6 +64,7 @@ async function openLocal(name: 'bubblewrap' | 'process', config: Config, cgroups
     driver: nursery ?? selected,
     nursery,
     pythonVersion: python.version,
+    runtimes,
     bounds: { memory: places?.memory !== undefined, cpu: places?.cpu !== undefined },
   };
 }
@@ -68,5 +76,5 @@ async function openDocker(config: Config, log: Logger): Promise<OpenDriver> {
   const driver = await requireProbes(createDockerDriver({ ...driverOptions(config, agentFolder, log, null), docker: settings }), log);
   if (driver.python === undefined)
     throw new HearthError('sandbox_unavailable', `The image ${settings.image} did not tell the version of its Python.`);
-  return { driver, nursery: null, pythonVersion: driver.python, bounds: { memory: true, cpu: true } };
+  return { driver, nursery: null, pythonVersion: driver.python, runtimes: [], bounds: { memory: true, cpu: true } };
 }

@@ -6,6 +6,8 @@ export interface LoadMessage {
   function: string;
   style: Style;
   runtime: string;
+  /** What is known of the code of a Node.js function; left out for others. */
+  module?: { format: 'module' | 'commonjs'; web: boolean };
   /** Bytes of source that follow in LoadCode frames. */
   codeLength: number;
   /** Folders inside the sandbox, in search order. */

@@ -20,6 +20,9 @@ export function checkDefinition(definition: FunctionDefinition): void {
   for (const member of ['function_code', 'requirements'] as const) {
     if (definition[member]?.isWellFormed() === false) throw invalid(member, 'the text has a lone surrogate, which is no Unicode character.');
   }
+  const isPython = (definition.runtime ?? 'python') === 'python';
+  if (isPython && definition.style === 'web') throw invalid('style', '"web" is a style of Node.js; Python has "script" and "handler".');
+  if (!isPython && definition.requirements !== undefined) throw invalid('requirements', 'is for Python.');
   policyOf(definition);
   checkProgram(definition);
   let environmentBytes = 0;

@@ -1,12 +1,12 @@
 import { HearthError } from '../errors.ts';
-import type { FunctionDefinition, FunctionStyle, ProgramPolicy } from '../schemas/function.ts';
+import type { FunctionDefinition, ProgramPolicy } from '../schemas/function.ts';
 
 /** OpenFaaS' own, and what most images of servers listen on. */
 const DEFAULT_PORT = 8080;
 const DEFAULT_STOP_GRACE_MS = 5000;
 
 /** Whether functions of that style are programs, which are started, and not loaded. */
-export function isProgram(style: FunctionStyle | undefined): style is 'server' | 'lambda' {
+export function isProgram(style: FunctionDefinition['style']): style is 'server' | 'lambda' {
   return style === 'server' || style === 'lambda';
 }
 

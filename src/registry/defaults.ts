@@ -6,7 +6,7 @@ export interface FunctionDefaults {
   timeoutMs: number;
   network: NetworkMode;
   /** Invocations at a time in one instance. */
-  concurrency: { script: number; handler: number; asyncHandler: number; server: number; lambda: number };
+  concurrency: { script: number; nodeScript: number; handler: number; asyncHandler: number; server: number; lambda: number };
   maxInstances: number;
   maxQueue: number;
   retry: RetryPolicy;
@@ -15,7 +15,7 @@ export interface FunctionDefaults {
 /** All but the network, which depends on what the machine offers. */
 export const FUNCTION_DEFAULTS: Omit<FunctionDefaults, 'network'> = {
   timeoutMs: 60_000,
-  concurrency: { script: 8, handler: 1, asyncHandler: 16, server: 16, lambda: 1 },
+  concurrency: { script: 8, nodeScript: 4, handler: 1, asyncHandler: 16, server: 16, lambda: 1 },
   maxInstances: 1000,
   maxQueue: 256,
   retry: { attempts: 3, minBackoffMs: 1000, maxBackoffMs: 60_000, maxAgeMs: 6 * 3600_000 },

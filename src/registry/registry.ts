@@ -3,7 +3,7 @@ import type { BuiltLayer, Layers } from '../layers/layers.ts';
 import type { NetworkMode } from '../sandbox/driver.ts';
 import { checkSchedule, sayIfNobodyIsTold, schedulePolicyOf } from '../schedules/schedule-policy.ts';
 import type { FunctionDefinition, FunctionVersion, RetryPolicy } from '../schemas/function.ts';
-import type { RuntimeName } from '../schemas/runtime-name.ts';
+import { type RuntimeName, runtimeFamily } from '../schemas/runtime-name.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 import { checkDefinition, checkLimits, checkRuntime, type LimitBounds } from './check-definition.ts';
@@ -29,7 +29,7 @@ export interface RegistryOptions {
   stored: AsyncIterable<readonly FunctionVersion[]>;
   layers: Pick<Layers, 'ensure' | 'default' | 'named' | 'byId'>;
   /** @throws HearthError invalid_code, with the line */
-  inspectCode(code: string): Promise<CodeInspection>;
+  inspectCode(code: string, runtime: RuntimeName): Promise<CodeInspection>;
   defaults: FunctionDefaults;
   /** Networks that can be had on this machine: others are refused. When left out, none is refused here. */
   networks?: readonly NetworkMode[];
@@ -159,13 +159,14 @@ export function createRegistry(options: RegistryOptions): Registry {
     const requirements = ownRequirements(definition);
     if (requirements !== null) hold(await layers.ensure(requirements, null));
     for (const name of definition.layers ?? []) hold(await layers.named(name));
-    hold(await layers.default());
+    // Those of Node.js find what every function has beside their agent.
+    if (runtimeFamily(definition.runtime ?? 'python') === 'python') hold(await layers.default());
     return [...held];
   }
 
   async function register(definition: FunctionDefinition): Promise<Registration> {
     checkAgainstSplit(definition, states.get(definition.function_name));
-    const { style, asynchronous } = isProgram(definition.style) ? AS_SAID : await inspectCode(definition.function_code);
+    const inspection = isProgram(definition.style) ? AS_SAID : await inspectCode(definition.function_code, definition.runtime ?? 'python');
     const registration = {
       functionName: definition.function_name,
       layerIds: [] as string[],
@@ -174,7 +175,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     underWay.add(registration);
     try {
       checkNamedSecrets(registration.secrets, options.secrets);
-      const draft = draftOf(definition, await resolveLayers(definition, registration.layerIds), definition.style ?? style, asynchronous, defaults);
+      const draft = draftOf(definition, await resolveLayers(definition, registration.layerIds), inspection, defaults);
       const { version, created } = await store.putVersion({ ...draft, hash: versionHash(draft) });
       const { functionName } = version;
       if (!created && states.has(functionName)) return { version, created, warnings: [] };
@@ -284,24 +285,24 @@ function ownRequirements(definition: FunctionDefinition): string | null {
 function draftOf(
   definition: FunctionDefinition,
   layerIds: readonly string[],
-  style: FunctionVersion['style'],
-  asynchronous: boolean,
+  inspection: CodeInspection,
   defaults: FunctionDefaults,
 ): Omit<FunctionVersion, 'number' | 'createdAt' | 'hash'> {
-  const { concurrency } = defaults;
+  const { style, module, asynchronous } = chosenStyle(definition, inspection);
   return {
     functionName: definition.function_name,
     eventKey: definition.event_type,
     runtime: definition.runtime ?? 'python',
     style,
     code: definition.function_code,
+    module,
     timeoutMs: definition.timeout_ms ?? defaults.timeoutMs,
     network: definition.network ?? defaults.network,
     layers: layerIds,
     requirements: ownRequirements(definition),
     environment: definition.environment ?? {},
     secrets: [...(definition.secrets ?? [])].sort(),
-    concurrency: definition.concurrency ?? (style === 'handler' && asynchronous ? concurrency.asyncHandler : concurrency[style]),
+    concurrency: definition.concurrency ?? defaultConcurrency({ style, module, asynchronous }, defaults),
     maxInstances: definition.max_instances ?? defaults.maxInstances,
     maxQueue: definition.max_queue ?? defaults.maxQueue,
     asyncMode: definition.async ?? 'allowed',
@@ -320,7 +321,23 @@ function draftOf(
 }
 
 /** Of what is no Python that would be parsed. */
-const AS_SAID: CodeInspection = { style: 'script', asynchronous: false };
+const AS_SAID: CodeInspection = { style: 'script', asynchronous: false, module: null };
+
+type ChosenStyle = Pick<FunctionVersion, 'style' | 'module'> & Pick<CodeInspection, 'asynchronous'>;
+
+function defaultConcurrency({ style, module, asynchronous }: ChosenStyle, { concurrency }: FunctionDefaults): number {
+  if (style === 'script') return module === null ? concurrency.script : concurrency.nodeScript;
+  return style === 'handler' && asynchronous ? concurrency.asyncHandler : concurrency[style];
+}
+
+/** What the definition says, or else what was found in the code. */
+function chosenStyle({ style }: FunctionDefinition, found: CodeInspection): ChosenStyle {
+  if (style === undefined) return found;
+  if (isProgram(style)) return { ...found, style };
+  if (found.module === null || style === 'script') return { ...found, style: style === 'script' ? 'script' : 'handler' };
+  const web = style === 'web';
+  return { style: 'handler', asynchronous: web || found.asynchronous, module: { ...found.module, web } };
+}
 
 function retryPolicy({ retry = {} }: FunctionDefinition, defaults: RetryPolicy): RetryPolicy {
   const minBackoffMs = retry.min_backoff_ms ?? Math.min(defaults.minBackoffMs, retry.max_backoff_ms ?? Number.POSITIVE_INFINITY);

@@ -14,6 +14,7 @@ export function versionHash(version: Omit<FunctionVersion, 'number' | 'createdAt
         schedule: version.schedule ?? undefined,
         destinations: version.destinations ?? undefined,
         program: version.program ?? undefined,
+        module: version.module ?? undefined,
         invokes: version.invokes.length > 0 ? version.invokes : undefined,
       }),
     )

@@ -303,6 +303,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
         function: version.functionName,
         style: version.style,
         runtime: version.runtime,
+        ...(version.module ? { module: { format: version.module.format, web: version.module.web } } : {}),
         layers: sandbox.layerPaths,
         environment: version.environment,
         ...(version.secrets.length > 0 ? { secrets: given.values } : {}),
@@ -314,7 +315,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
         limits: this.#limits.rlimits,
         ...(version.program === null ? {} : { program: this.#programMessage(version.program, sandbox) }),
       },
-      Buffer.from(version.code),
+      Buffer.from(version.module?.compiled ?? version.code),
     );
   }
 

@@ -77,9 +77,10 @@ export const FunctionDefinition = Type.Object(
       ),
     ),
     style: Type.Optional(
-      Type.Union([Type.Literal('script'), Type.Literal('handler'), Type.Literal('server'), Type.Literal('lambda')], {
+      Type.Union([Type.Literal('script'), Type.Literal('handler'), Type.Literal('web'), Type.Literal('server'), Type.Literal('lambda')], {
         description:
-          'Found out from the code when left out: a top-level `handler` makes it a handler, anything else a script. `server`: a program that listens for HTTP on ' +
+          'Found out from the code when left out: a top-level `handler` (Node.js: an exported one, or a default export) makes it a handler, anything else a script. ' +
+          '`web` (Node.js): a default function that takes a Request and gives a Response. `server`: a program that listens for HTTP on ' +
           'the port in its variable PORT. `lambda`: a program that is a custom runtime of AWS Lambda.',
       }),
     ),
@@ -189,6 +190,15 @@ export interface ProgramPolicy {
   readonly stopGraceMs: number;
 }
 
+/** What is known of the code of a Node.js function. */
+export interface ModuleForm {
+  readonly format: 'module' | 'commonjs';
+  /** Its default function takes a Request and gives a Response. */
+  readonly web: boolean;
+  /** What TypeScript is without its types, every line and column where it was; null for JavaScript. */
+  readonly compiled: string | null;
+}
+
 /** One immutable snapshot of a function; what the scheduler runs. Everything is decided: no default is left open. */
 export interface FunctionVersion {
   readonly functionName: string;
@@ -200,6 +210,8 @@ export interface FunctionVersion {
   readonly runtime: RuntimeName;
   readonly style: FunctionStyle;
   readonly code: string;
+  /** Null for Python. */
+  readonly module: ModuleForm | null;
   readonly timeoutMs: number;
   readonly network: 'none' | 'egress' | 'host';
   /** Ids (content hashes) of built layers, in search order. */

@@ -1,4 +1,4 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { HearthError } from '../../errors.ts';
@@ -13,7 +13,7 @@ import { DEFAULT_BOOT_TIMEOUT_MS, DEFAULT_UID_BASE, type DriverOptions, PRIVATE_
 import { type InterpreterFiles, requireRuntime } from '../runtimes.ts';
 import { NOT_STARTED, superviseBuild } from '../supervise-build.ts';
 import { BubblewrapSandbox, layerPath } from './bubblewrap-sandbox.ts';
-import { buildPlan, prepareOutputFolder, removeTemporary } from './build.ts';
+import { buildPlan, nodeBuilder, prepareOutputFolder, pythonBuilder, removeTemporary } from './build.ts';
 import { type Launch, type Launcher, launch } from './launch.ts';
 import { type Egress, type EgressTools, nameFiles, startEgress } from './network.ts';
 import type { Plan } from './plan.ts';
@@ -124,10 +124,11 @@ class BubblewrapDriver implements SandboxDriver {
   async build(spec: BuildSpec): Promise<BuildResult> {
     if (spec.signal?.aborted) return NOT_STARTED;
     const interpreter = await this.#inspect();
+    const { runtime = 'python' } = spec;
+    const builder = runtime === 'python' ? pythonBuilder(interpreter) : nodeBuilder(requireRuntime(this.#options.runtimes, runtime));
     const uid = this.#isRoot ? this.#buildUid : undefined;
     prepareOutputFolder(spec.outputFolder, uid);
-    const plan = () =>
-      buildPlan({ ...spec, outputFolder: realpathSync(spec.outputFolder) }, interpreter, this.#options.extraBinds ?? [], existsSync('/etc/pip.conf'));
+    const plan = () => buildPlan({ ...spec, outputFolder: realpathSync(spec.outputFolder) }, builder, this.#options.extraBinds ?? []);
     const { running, exited } = await this.#start({ interpreter, plan, uid, giveBack: () => undefined, kind: 'build', onOutput: spec.onOutput });
     const result = await superviseBuild({ ...running, exited }, spec);
     if ((await exited).oomKills) spec.onOutput(Buffer.from(OUT_OF_MEMORY));

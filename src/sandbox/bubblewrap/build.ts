@@ -1,9 +1,10 @@
-import { chownSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { chownSync, existsSync, lstatSync, mkdirSync, readdirSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { HearthError } from '../../errors.ts';
 import type { BuildSpec } from '../driver.ts';
 import type { Interpreter } from '../interpreter.ts';
+import type { InterpreterFiles, RuntimeDescription } from '../runtimes.ts';
 import { nameFiles } from './network.ts';
 import type { Plan, Step } from './plan.ts';
 import { closingSteps, etcSteps, interpreterSteps, readOnly } from './root-filesystem.ts';
@@ -11,6 +12,9 @@ import { closingSteps, etcSteps, interpreterSteps, readOnly } from './root-files
 const TMP_BYTES = 256 * 1024 * 1024;
 /** Big temporary files (unpacked wheels) lie on disk beside the output, not in memory. */
 const TEMPORARY = '.tmp';
+const PIP_CONFIG = '/etc/pip.conf';
+/** The machine's own settings of npm, of which the first is taken. */
+const NPM_CONFIGS = ['/etc/npmrc'];
 
 /** Makes the folder or takes an empty one, and gives it to the user that builds run under. @throws HearthError sandbox_unavailable */
 export function prepareOutputFolder(folder: string, uid: number | undefined): void {
@@ -35,33 +39,63 @@ export async function removeTemporary(folder: string): Promise<void> {
   await rm(join(folder, TEMPORARY), { recursive: true, force: true });
 }
 
-/** @throws HearthError sandbox_unavailable for an input whose name is no file name */
-export function buildPlan(spec: BuildSpec, interpreter: Interpreter, extraBinds: readonly string[], pipConfig: boolean): Plan {
+/** With what a build is run. */
+export interface Builder {
+  /** What `argv[0]` is to be for the interpreter. */
+  program: 'python' | 'node';
+  files: InterpreterFiles;
+  /** Where its installer is shown, and what that needs besides. */
+  steps: readonly Step[];
+  environment: Readonly<Record<string, string>>;
+}
+
+export function pythonBuilder(interpreter: Interpreter): Builder {
   const { pip } = interpreter;
+  const target = pip?.kind === 'wheel' ? `/pip/${basename(pip.path)}` : '/pip/pip';
+  return {
+    program: 'python',
+    files: interpreter,
+    steps: [...(existsSync(PIP_CONFIG) ? [readOnly(PIP_CONFIG, PIP_CONFIG)] : []), ...(pip === null ? [] : [readOnly(pip.path, target)])],
+    environment: pip === null ? {} : { PYTHONPATH: pip.kind === 'wheel' ? target : '/pip' },
+  };
+}
+
+export function nodeBuilder({ files, installer, environment }: RuntimeDescription): Builder {
+  return {
+    program: 'node',
+    files,
+    steps: [
+      ...NPM_CONFIGS.filter((file) => existsSync(file)).map((file) => readOnly(realpathSync(file), '/etc/npmrc')),
+      ...(installer === null ? [] : [readOnly(installer.folder, '/installer')]),
+    ],
+    environment,
+  };
+}
+
+/** @throws HearthError sandbox_unavailable for an input whose name is no file name */
+export function buildPlan(spec: BuildSpec, builder: Builder, extraBinds: readonly string[]): Plan {
   const inputs = Object.entries(spec.inputs).map(([name, content]): Step => {
     if (name !== basename(name) || name === '' || name === '.' || name === '..')
       throw new HearthError('sandbox_unavailable', `'${name}' is no file name.`);
     return { kind: 'file', content, target: `/input/${name}` };
   });
-  const pipTarget = pip?.kind === 'wheel' ? `/pip/${basename(pip.path)}` : '/pip/pip';
   const [program = '', ...argv] = spec.argv;
   return {
     network: spec.network,
     workingFolder: '/build',
-    command: [program === 'python' ? interpreter.executable : program, ...argv],
+    command: [program === builder.program ? builder.files.executable : program, ...argv],
     environment: {
       HOME: '/tmp',
       TMPDIR: `/build/${TEMPORARY}`,
       PATH: '/usr/local/bin:/usr/bin:/bin',
       LANG: 'C.UTF-8',
-      ...(pip === null ? {} : { PYTHONPATH: pip.kind === 'wheel' ? pipTarget : '/pip' }),
+      ...builder.environment,
       ...spec.environment,
     },
     steps: [
-      ...interpreterSteps(interpreter, extraBinds),
+      ...interpreterSteps(builder.files, extraBinds),
       ...etcSteps(nameFiles(spec.network, [])),
-      ...(pipConfig ? [readOnly('/etc/pip.conf', '/etc/pip.conf')] : []),
-      ...(pip === null ? [] : [readOnly(pip.path, pipTarget)]),
+      ...builder.steps,
       { kind: 'folder', target: '/input' },
       ...inputs,
       { kind: 'bind', source: spec.outputFolder, target: '/build', access: 'rw' },

@@ -140,16 +140,20 @@ class ProcessDriver implements SandboxDriver {
     mkdirSync(spec.outputFolder, { recursive: true });
     if (readdirSync(spec.outputFolder).length > 0)
       throw new HearthError('sandbox_unavailable', `The build's folder ${spec.outputFolder} is not empty.`);
+    const node = spec.runtime === undefined || spec.runtime === 'python' ? undefined : requireRuntime(this.#options.runtimes, spec.runtime);
+    const { executable } = node?.files ?? interpreter;
+    const hostFolders: Readonly<Record<string, string>> = {
+      build: resolve(spec.outputFolder),
+      input: inputFolder,
+      installer: node?.installer?.folder ?? '/installer',
+    };
     const onHost = (text: string) =>
-      text.replace(
-        /(^|=)\/(build|input)(?=\/|$)/g,
-        (_, before: string, which: string) => before + (which === 'build' ? resolve(spec.outputFolder) : inputFolder),
-      );
+      text.replace(/(^|=)\/(build|input|installer)(?=\/|$)/g, (_, before: string, which: string) => before + (hostFolders[which] ?? ''));
     const [program = '', ...argv] = spec.argv;
     const wheel = interpreter.pip?.kind === 'wheel' ? { PYTHONPATH: interpreter.pip.path } : {};
     const environment = Object.fromEntries(Object.entries({ ...wheel, ...spec.environment }).map(([name, value]) => [name, onHost(value)]));
     const running = await this.#start({
-      command: [program === 'python' ? interpreter.executable : program, ...argv.map(onHost)],
+      command: [program === (node ? 'node' : 'python') ? executable : program, ...argv.map(onHost)],
       environment: { PATH: this.#options.path, HOME: privateFolder, LANG: 'C.UTF-8', ...environment },
       workingFolder: resolve(spec.outputFolder),
       privateFolder,

@@ -236,6 +236,10 @@ const chains = `
 
 const programs = 'ALTER TABLE function_versions ADD COLUMN program TEXT;';
 
+const moduleForm = `
+  ALTER TABLE function_versions ADD COLUMN module TEXT;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'initial', sql: initial },
   { number: 2, name: 'traffic splits', sql: trafficSplits },
@@ -248,6 +252,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 9, name: 'schedules', sql: schedules },
   { number: 10, name: 'destinations and chains', sql: chains },
   { number: 11, name: 'programs', sql: programs },
+  { number: 12, name: 'modules of Node.js', sql: moduleForm },
 ];
 
 export function checksum(migration: Migration): string {

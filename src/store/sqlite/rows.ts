@@ -80,7 +80,7 @@ export const VERSION_SELECT = 'SELECT v.*, b.code AS code FROM function_versions
 
 export const VERSION_INSERT =
   'INSERT INTO function_versions (function_name, number, hash, event_key, runtime, style, code_hash, timeout_ms, network, layers, requirements, ' +
-  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, secrets, async_mode, retry, memory_bytes, cpu, policy, schedule, destinations, invokes, program, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, secrets, async_mode, retry, memory_bytes, cpu, policy, schedule, destinations, invokes, program, module, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
 
 /** In the order of VERSION_INSERT. */
 export function versionValues(version: FunctionVersion, codeHash: string): SQLInputValue[] {
@@ -113,6 +113,7 @@ export function versionValues(version: FunctionVersion, codeHash: string): SQLIn
     version.destinations && JSON.stringify(version.destinations),
     version.invokes.length > 0 ? JSON.stringify(version.invokes) : null,
     version.program && JSON.stringify(version.program),
+    version.module && JSON.stringify(version.module),
     version.createdAt,
   ];
 }
@@ -172,6 +173,7 @@ export function versionFromRow(row: Row, common: CommonTexts): FunctionVersion {
     destinations: (row.destinations === null ? null : common.parse(row.destinations as string)) as FunctionVersion['destinations'],
     invokes: common.parse((row.invokes as string | null) ?? '[]') as string[],
     program: (row.program === null ? null : common.parse(row.program as string)) as FunctionVersion['program'],
+    module: typeof row.module === 'string' ? (JSON.parse(row.module) as FunctionVersion['module']) : null,
     createdAt: row.created_at as number,
   };
 }

@@ -45,6 +45,8 @@ describe('functions over the API', () => {
       cors: null,
       rate_limit: null,
       schedule: null,
+      command: null,
+      server: null,
       created_at: expect.any(Number),
       created: true,
       warnings: [],
@@ -127,7 +129,7 @@ describe('functions over the API', () => {
     [{ ...definition(), function_code: '' }, ['function_code']],
     [{ ...definition(), timeout_ms: '5' }, ['timeout_ms']],
     [{ ...definition(), timeout_ms: 0 }, ['timeout_ms']],
-    [{ ...definition(), style: 'lambda' }, ['style']],
+    [{ ...definition(), style: 'wasm' }, ['style']],
     [{ ...definition(), layers: ['a', 'B!'] }, ['layers.1']],
     [{ ...definition(), environment: { A: 1 } }, ['environment.A']],
     [{ ...definition(), environment: { 'A-B': 'x' } }, ['environment.A-B']],
@@ -145,8 +147,8 @@ describe('functions over the API', () => {
   });
 
   it('names the values that a member may have', async () => {
-    const { detail } = (await api.request('POST', '/functions', { ...definition(), style: 'lambda' })).json();
-    expect(detail).toBe('style must be one of "script", "handler".');
+    const { detail } = (await api.request('POST', '/functions', { ...definition(), style: 'wasm' })).json();
+    expect(detail).toBe('style must be one of "script", "handler", "web", "server", "lambda".');
   });
 
   it('says what is wrong with the code, the event key, the layers', async () => {

@@ -10,7 +10,7 @@ import type { MemoryLayers } from './memory-layers.ts';
 /** Stands for the parser in a sandbox: finds a handler by its text, and calls code with `syntax error` in it invalid. */
 const inspectByText: RegistryOptions['inspectCode'] = async (code) => {
   if (code.includes('syntax error')) throw new HearthError('invalid_code', 'invalid syntax in line 1', { extra: { line: 1 } });
-  return { style: code.includes('def handler') ? 'handler' : 'script', asynchronous: code.includes('async def handler') };
+  return { style: code.includes('def handler') ? 'handler' : 'script', asynchronous: code.includes('async def handler'), module: null };
 };
 
 export function makeRegistry(store: Store, layers: MemoryLayers, options: Partial<RegistryOptions> = {}): Registry {

@@ -74,6 +74,8 @@ describe('the registry', () => {
       schedule: null,
       destinations: null,
       invokes: [],
+      module: null,
+      program: null,
       createdAt: expect.any(Number),
     });
     expect(registry.get('echo')).toEqual(version);

@@ -13,6 +13,7 @@ export function versionDraft(members: Partial<FunctionVersion> = {}): Omit<Funct
     runtime: 'python',
     style: 'script',
     code: 'print(1)\n',
+    module: { format: 'module', web: true, compiled: 'export default 1' },
     timeoutMs: 60_000,
     network: 'egress',
     layers: ['default'],

@@ -1,0 +1,107 @@
+// From source text to a module, without a file: ES modules by a hook of the loader, CommonJS as `require` compiles it.
+
+import Module, { createRequire, registerHooks, stripTypeScriptTypes } from 'node:module';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { FunctionError } from './errors.mjs';
+
+const ENTRY = 'hearth:function';
+const SDK_URL = new URL('hearth.mjs', import.meta.url).href;
+/** Where the libraries are that every function finds: node_modules beside the agent. */
+const OWN_PARENT = new URL('index.mjs', import.meta.url).href;
+const NOT_FOUND = new Set(['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND']);
+
+/** Where the function's file would be, and so where `node_modules` is looked for: in the first layer. */
+export function pathOf(load) {
+  const name = `${load.function}.${load.module?.format === 'commonjs' ? 'cjs' : 'mjs'}`;
+  return join(load.layers[0] ?? '/function', name);
+}
+
+/**
+ * Resolves bare names in the function's first layer, as Node.js does by itself, then in its others, then beside the agent; `hearth` is ours. The hooks stay:
+ * a function may import later.
+ */
+export function addResolution(layers, entry) {
+  const parents = [...layers.slice(1).map((layer) => pathToFileURL(join(layer, 'index.mjs')).href), OWN_PARENT];
+  registerHooks({
+    resolve(specifier, context, next) {
+      if (specifier === ENTRY && entry !== null) return { url: entry.url, format: 'module', shortCircuit: true };
+      try {
+        return next(specifier, context);
+      } catch (error) {
+        if (!NOT_FOUND.has(error?.code) || !/^[^./#]/.test(specifier) || specifier.includes(':')) throw error;
+        if (specifier === 'hearth') return { url: SDK_URL, format: 'module', shortCircuit: true };
+        for (const parent of parents) {
+          const found = resolveFrom(parent, specifier, context, next);
+          if (found !== undefined) return found;
+        }
+        throw error;
+      }
+    },
+    load(url, context, next) {
+      if (entry !== null && url === entry.url) return { format: 'module', source: entry.source, shortCircuit: true };
+      return next(url, context);
+    },
+  });
+}
+
+function resolveFrom(parent, specifier, context, next) {
+  try {
+    if (!context.conditions?.includes('require')) return next(specifier, { ...context, parentURL: parent });
+    return { url: pathToFileURL(createRequire(parent).resolve(specifier)).href, shortCircuit: true };
+  } catch {
+    return undefined;
+  }
+}
+
+/** JavaScript for the text, every line and column where it was. @throws FunctionError for what can't be stripped */
+function javaScriptOf(load, text) {
+  if (!load.module?.typescript) return text;
+  try {
+    return stripTypeScriptTypes(text, { mode: 'strip' });
+  } catch (error) {
+    throw new FunctionError('SyntaxError', String(error?.message ?? error));
+  }
+}
+
+/** Runs the function's module. @returns what it exports: an ES module's namespace, or CommonJS's `module.exports` */
+export async function loadModule(load, source) {
+  const path = pathOf(load);
+  const text = new TextDecoder('utf-8', { fatal: true }).decode(source);
+  const script = javaScriptOf(load, text);
+  const url = pathToFileURL(path).href;
+  process.argv[1] = path;
+  if (load.module?.format === 'commonjs') {
+    addResolution(load.layers, null);
+    const module = new Module(path);
+    module.filename = path;
+    module.paths = Module._nodeModulePaths(dirname(path));
+    process.mainModule = module;
+    module._compile(script.replace(/^#!.*/, ''), path);
+    module.loaded = true;
+    return module.exports;
+  }
+  addResolution(load.layers, { url, source: script });
+  return import(ENTRY);
+}
+
+/** What a trace is to show for the place that the function's code has only for us. */
+export function shownPath(load) {
+  const path = pathOf(load);
+  return { from: [pathToFileURL(path).href, path], to: `/function/${load.function}.${path.endsWith('.cjs') ? 'cjs' : 'mjs'}` };
+}
+
+/** {call(message, context) or call(request, context), web}. @throws FunctionError when the module exports no function to call */
+export function entryOf(load, exported) {
+  const isCommonJs = load.module?.format === 'commonjs';
+  const standard = isCommonJs ? (exported?.default ?? exported) : exported.default;
+  if (typeof exported?.handler === 'function') return { call: exported.handler, web: false };
+  if (typeof standard?.handler === 'function' && typeof standard !== 'function') return { call: standard.handler.bind(standard), web: false };
+  if (typeof standard === 'object' && typeof standard?.fetch === 'function') return { call: standard.fetch.bind(standard), web: true };
+  if (typeof standard === 'function') return { call: standard, web: load.module?.web === true };
+  const names = Object.keys(exported ?? {});
+  throw new FunctionError(
+    'TypeError',
+    `the code exports no function to call: \`handler\`, a default function, or a default object with \`fetch\`. It exports ${names.length > 0 ? names.join(', ') : 'nothing'}.`,
+  );
+}

@@ -1,0 +1,281 @@
+// Handlers: their invocations, as many at a time as the function's concurrency, the others in the order in which they came.
+
+import { Calls } from './calls.mjs';
+import { leave } from './end.mjs';
+import { errorObject, FunctionError } from './errors.mjs';
+import { encode, encodeBody, encodeJson, FRAME, MAX_PAYLOAD, ProtocolError, parseObject } from './frames.mjs';
+import { setTransport } from './hearth.mjs';
+import { current, installOutput } from './output.mjs';
+import { Context, hideSecrets, makeMessage } from './request.mjs';
+import { piece, shape, streamType } from './result.mjs';
+import { makeRequest } from './web.mjs';
+
+/** A cancelled invocation whose function doesn't end is given up after so long, if others run beside it; alone, the platform ends the instance. Milliseconds. */
+const CANCEL_PATIENCE_MS = 100;
+const NOTHING = Buffer.alloc(0);
+
+/** One call: receiving → waiting → running → over. */
+class Invocation {
+  constructor(id, invoke) {
+    this.id = id;
+    this.invoke = invoke;
+    this.missing = invoke.bodyLength;
+    this.pieces = [];
+    this.over = false;
+    this.begunReply = false;
+    this.controller = null;
+  }
+
+  /** Made when somebody asks. */
+  get abort() {
+    this.controller ??= new AbortController();
+    return this.controller;
+  }
+
+  get raw() {
+    return this.pieces.length === 1 ? this.pieces[0] : Buffer.concat(this.pieces);
+  }
+}
+
+export class HandlerServer {
+  #channel;
+  #shown;
+  #entry = null;
+  #common;
+  #calls;
+  /** Everything that was announced and isn't over. */
+  #invocations = new Map();
+  #waiting = [];
+  #running = new Set();
+  #concurrency;
+  #closing = false;
+  /** Of connections to services; null when there are none. */
+  tunnel = null;
+
+  /** @param shown what traces are to have in place of the code's own path */
+  constructor(channel, load, shown) {
+    this.#channel = channel;
+    this.#shown = shown;
+    this.#concurrency = Math.max(1, load.concurrency ?? 1);
+    this.#calls = new Calls(channel, load.calls === true);
+    this.#common = { functionName: load.function, secrets: hideSecrets(load.secrets ?? {}), calls: this.#calls };
+    installOutput(channel, (id) => this.#invocations.has(id));
+    setTransport((head, body) => {
+      const invocation = current.getStore();
+      if (invocation === undefined || invocation.over)
+        throw new Error('invoke works while an invocation runs, in its own asynchronous context; here none does');
+      return this.#calls.send(invocation.id, head, body);
+    });
+    this.#standFirm();
+  }
+
+  get concurrency() {
+    return this.#concurrency;
+  }
+
+  /** What is called from now on. */
+  serve(entry) {
+    this.#entry = entry;
+  }
+
+  onFrame(type, id, payload) {
+    if (type === FRAME.invoke) this.#announce(id, parseObject(payload));
+    else if (type === FRAME.invokeBody) this.#takeBody(id, payload);
+    else if (type === FRAME.cancel) this.#cancel(id);
+    else if (type === FRAME.shutdown) {
+      this.#closing = true;
+      this.#leaveWhenIdle();
+    } else if (!this.#calls.take(type, id, payload) && !this.tunnel?.take(type, id, payload))
+      throw new ProtocolError(`type 0x${type.toString(16)} came after Ready`);
+  }
+
+  error(error) {
+    const object = errorObject(error);
+    for (const from of this.#shown.from) object.trace = object.trace.replaceAll(from, this.#shown.to);
+    return object;
+  }
+
+  #announce(id, invoke) {
+    const invocation = new Invocation(id, invoke);
+    this.#invocations.set(id, invocation);
+    if (invocation.missing === 0) this.#enqueue(invocation);
+  }
+
+  #takeBody(id, payload) {
+    const invocation = this.#invocations.get(id);
+    // Cancelled while its body was on the way.
+    if (invocation === undefined) return;
+    invocation.missing -= payload.length;
+    // The reader's memory is its own, and the function may keep the body.
+    invocation.pieces.push(Buffer.from(payload));
+    if (invocation.missing < 0) throw new ProtocolError('more body came than Invoke announced');
+    if (invocation.missing === 0) this.#enqueue(invocation);
+  }
+
+  #enqueue(invocation) {
+    if (this.#running.size < this.#concurrency) this.#start(invocation);
+    else this.#waiting.push(invocation);
+  }
+
+  #start(invocation) {
+    this.#running.add(invocation);
+    current.run(invocation, () => void this.#run(invocation));
+  }
+
+  /** Never rejects. */
+  async #run(invocation) {
+    try {
+      let value = this.#call(invocation);
+      if (typeof value?.then === 'function') value = await value;
+      if (invocation.over) return;
+      const shaped = shape(value);
+      if (shaped.stream === undefined) this.#reply(invocation, shaped);
+      else await this.#stream(invocation, shaped);
+    } catch (error) {
+      this.#fail(invocation, error);
+    }
+  }
+
+  #call(invocation) {
+    const { invoke } = invocation;
+    const raw = invocation.pieces.length === 0 ? NOTHING : invocation.raw;
+    const context = new Context(invocation, invoke, this.#common);
+    const { call, web } = this.#entry;
+    return web ? call(makeRequest(invoke, raw, invocation.abort.signal), context) : call(makeMessage(invoke, raw), context);
+  }
+
+  #reply(invocation, { status, headers, body }) {
+    if (invocation.over) return;
+    const { id } = invocation;
+    const head = headFrame(id, status, headers, false);
+    const end = encode(FRAME.replyEnd, id);
+    if (body.length <= MAX_PAYLOAD)
+      this.#channel.send(Buffer.concat(body.length === 0 ? [head, end] : [head, encode(FRAME.replyBody, id, body), end]));
+    else for (const frame of [head, ...encodeBody(FRAME.replyBody, id, body), end]) this.#channel.send(frame);
+    this.#end(invocation);
+  }
+
+  /** Piece by piece; a Response's that has its only piece at once goes out whole. */
+  async #stream(invocation, { status, headers, stream, probe }) {
+    try {
+      if (probe === true) {
+        const first = await soon(stream.next());
+        if (first.value?.done) return this.#reply(invocation, { status, headers, body: NOTHING });
+        if (first.value !== undefined) {
+          const second = await soon(stream.next());
+          if (second.value?.done) return this.#reply(invocation, { status, headers, body: piece(first.value.value) });
+          return await this.#pump(invocation, status, headers, stream, [first.promise, second.promise]);
+        }
+        return await this.#pump(invocation, status, headers, stream, [first.promise]);
+      }
+      const first = await stream.next();
+      if (first.done) return this.#reply(invocation, { status, headers, body: NOTHING });
+      return await this.#pump(invocation, status, streamType(headers, first.value), stream, [first]);
+    } finally {
+      // As `for await` does when it is left; what it rejects with has no one to hear it.
+      if (typeof stream.return === 'function') Promise.resolve(stream.return()).catch(() => undefined);
+    }
+  }
+
+  async #pump(invocation, status, headers, stream, begun) {
+    if (invocation.over) return;
+    invocation.begunReply = true;
+    this.#channel.send(headFrame(invocation.id, status, headers, true));
+    for (let at = 0; ; at++) {
+      const { done, value } = await (at < begun.length ? begun[at] : stream.next());
+      if (invocation.over) return;
+      if (done) break;
+      const data = piece(value);
+      let ready = true;
+      for (const frame of encodeBody(FRAME.replyBody, invocation.id, data)) ready = this.#channel.send(frame);
+      if (!ready) await this.#channel.drained();
+      if (invocation.over) return;
+    }
+    this.#channel.send(encode(FRAME.replyEnd, invocation.id));
+    this.#end(invocation);
+  }
+
+  #fail(invocation, error) {
+    if (invocation.over) return;
+    this.#channel.send(encodeJson(FRAME.failed, invocation.id, this.error(error)));
+    this.#end(invocation);
+  }
+
+  #end(invocation) {
+    invocation.over = true;
+    this.#invocations.delete(invocation.id);
+    this.#running.delete(invocation);
+    const next = this.#waiting.shift();
+    if (next !== undefined) this.#start(next);
+    this.#leaveWhenIdle();
+  }
+
+  #cancel(id) {
+    const invocation = this.#invocations.get(id);
+    if (invocation === undefined) return;
+    const cancelled = new FunctionError('Cancelled', 'the invocation was cancelled');
+    if (!this.#running.has(invocation)) {
+      const at = this.#waiting.indexOf(invocation);
+      if (at >= 0) this.#waiting.splice(at, 1);
+      this.#fail(invocation, cancelled);
+      return;
+    }
+    invocation.abort.abort(new DOMException('nobody wants the answer any more', 'AbortError'));
+    setTimeout(() => {
+      if (this.#running.size > 1) this.#fail(invocation, cancelled);
+    }, CANCEL_PATIENCE_MS).unref();
+  }
+
+  #leaveWhenIdle() {
+    if (this.#closing && this.#invocations.size === 0) void this.#channel.flushed().then(() => leave(0));
+  }
+
+  /** What would end the process, or leave callers without an answer. */
+  #standFirm() {
+    process.on('unhandledRejection', (reason) => {
+      process.stderr.write(`Unhandled rejection: ${this.#text(reason)}\n`);
+      const invocation = current.getStore();
+      if (invocation !== undefined) this.#fail(invocation, reason);
+    });
+    process.on('uncaughtException', (error) => {
+      process.stderr.write(`Uncaught exception: ${this.#text(error)}\n`);
+      // Nobody knows in what state the function's module is now.
+      this.#failAll(error);
+      void this.#channel.flushed().then(() => leave(1));
+    });
+    process.exit = process.reallyExit = (code) => {
+      const caller = current.getStore();
+      const said = new FunctionError('ProcessExit', `the function called process.exit(${code ?? process.exitCode ?? 0})`);
+      if (caller !== undefined) this.#fail(caller, said);
+      this.#failAll(said);
+      leave(Number(code ?? process.exitCode ?? 0) || 0);
+    };
+  }
+
+  #failAll(error) {
+    for (const invocation of [...this.#running]) {
+      // None that waits is started in a process that ends; the platform runs those elsewhere.
+      this.#waiting.length = 0;
+      this.#fail(invocation, error);
+    }
+  }
+
+  #text(error) {
+    const { type, message, trace } = this.error(error);
+    return trace || `${type}: ${message}`;
+  }
+}
+
+function headFrame(id, status, headers, streaming) {
+  const payload = Buffer.from(JSON.stringify({ status, headers, streaming }));
+  if (payload.length > MAX_PAYLOAD) throw new FunctionError('RangeError', 'the headers of the response are too large');
+  return encode(FRAME.replyHead, id, payload);
+}
+
+/** What the promise resolves with if it does so before anything else happens; its value is undefined otherwise. */
+function soon(promise) {
+  return new Promise((resolve, reject) => {
+    promise.then((value) => resolve({ promise, value }), reject);
+    setImmediate(resolve, { promise, value: undefined });
+  });
+}

@@ -1,0 +1,38 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import type { Config } from '../config.ts';
+import { inspectNode } from '../sandbox/node/inspect-node.ts';
+import { prepareAgent } from '../sandbox/node/prepare-agent.ts';
+import type { RuntimeDescription } from '../sandbox/runtimes.ts';
+import { NODE_AGENT_FOLDER } from './files.ts';
+
+/** Found by every function, as pika is by those of Python: the platform's own, which brings nothing else along. */
+const LIBRARIES = ['amqplib'];
+
+/**
+ * The versions of Node.js that functions may run on, in the order of the setting `sandbox.node`; none when it is empty.
+ * @throws HearthError sandbox_unavailable
+ */
+export async function describeNodes(config: Config): Promise<RuntimeDescription[]> {
+  const { node: programs } = config.sandbox;
+  if (programs.length === 0) return [];
+  const agentFolder = await prepareAgent(NODE_AGENT_FOLDER, join(config.data_dir, 'runtime'), LIBRARIES.map(packageFolder));
+  const nodes = await Promise.all(programs.map((program) => inspectNode(program === 'auto' ? process.execPath : program, config.toolPath)));
+  return nodes.map(({ version, files, npm }, index) => ({
+    names: [...(index === 0 ? (['nodejs'] as const) : []), `nodejs${Number.parseInt(version, 10)}` as const],
+    version,
+    files,
+    agentFolder,
+    arguments: ['--disable-warning=ExperimentalWarning', '{runtime}/main.mjs'],
+    // libuv would be refused its io_uring by the system call filter, and say so at every start.
+    environment: { UV_USE_IO_URING: '0' },
+    installer: npm,
+  }));
+}
+
+function packageFolder(name: string): string {
+  let folder = dirname(createRequire(import.meta.url).resolve(name));
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  return folder;
+}
