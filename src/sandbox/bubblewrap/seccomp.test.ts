@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { runFilter as verdict } from '../../../test/support/run-filter.ts';
 import { ABSENT, ALLOWED, NEEDLESS } from './allowed-calls.ts';
 import { seccompProgram } from './seccomp.ts';
 import { ARCHITECTURES } from './syscalls.ts';
@@ -6,31 +7,6 @@ import { ARCHITECTURES } from './syscalls.ts';
 const ALLOW = 0x7fff0000;
 const KILL = 0x80000000;
 const errno = (code: number) => 0x00050000 + code;
-
-/** Runs a classic BPF program over a struct seccomp_data; knows the instructions that filters are made of and fails on any other. */
-function verdict(program: Buffer, data: { nr: number; arch: number; args?: readonly number[] }): number {
-  const memory = Buffer.alloc(64);
-  memory.writeUInt32LE(data.nr, 0);
-  memory.writeUInt32LE(data.arch, 4);
-  data.args?.forEach((argument, index) => {
-    memory.writeBigUInt64LE(BigInt(argument), 16 + 8 * index);
-  });
-  let accumulator = 0;
-  for (let at = 0; ; at++) {
-    if (at * 8 >= program.length) throw new Error('ran past the end');
-    const code = program.readUInt16LE(at * 8);
-    const jumpTrue = program.readUInt8(at * 8 + 2);
-    const jumpFalse = program.readUInt8(at * 8 + 3);
-    const k = program.readUInt32LE(at * 8 + 4);
-    if (code === 0x20) accumulator = memory.readUInt32LE(k);
-    else if (code === 0x15) at += accumulator === k ? jumpTrue : jumpFalse;
-    else if (code === 0x35) at += accumulator >= k ? jumpTrue : jumpFalse;
-    else if (code === 0x05) at += k;
-    else if (code === 0x54) accumulator = (accumulator & k) >>> 0;
-    else if (code === 0x06) return k;
-    else throw new Error(`unknown instruction 0x${code.toString(16)}`);
-  }
-}
 
 describe.each(['x64', 'arm64'])('the system call filter of %s', (name) => {
   const program = seccompProgram(name) as Buffer;

@@ -37,7 +37,8 @@ const OLDEST_API = [1, 41] as const;
  */
 export class EngineClient {
   readonly socketPath: string;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  /** Of a burst, one idle connection is left. */
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 64, maxFreeSockets: 1 });
   #version: Promise<string> | undefined;
 
   constructor(socketPath: string) {

@@ -72,11 +72,14 @@ export function seccompProfile(arch: string): SeccompProfile | undefined {
           INTERNET_PROTOCOLS.map((protocol) => allow(['socket'], [is(0, family), masked(1, SOCKET_TYPE, type), is(2, protocol)])),
         ),
       ),
-      ...noneOf(0, [LOCAL_FAMILY, NETLINK_FAMILY, ...INTERNET_FAMILIES]).map(
-        (condition): Rule => ({ names: ['socket'], action: 'SCMP_ACT_ERRNO', errnoRet: EAFNOSUPPORT, args: [condition] }),
-      ),
+      ...unknownFamilies('socket', [LOCAL_FAMILY, NETLINK_FAMILY, ...INTERNET_FAMILIES]),
+      ...unknownFamilies('socketpair', [LOCAL_FAMILY]),
     ],
   };
+}
+
+function unknownFamilies(call: string, known: readonly number[]): Rule[] {
+  return noneOf(0, known).map((condition) => ({ names: [call], action: 'SCMP_ACT_ERRNO', errnoRet: EAFNOSUPPORT, args: [condition] }));
 }
 
 function masked(index: number, mask: number, wanted: number): Condition {
