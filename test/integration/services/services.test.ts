@@ -1,5 +1,8 @@
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Hearth, json, until } from '../../support/hearth.ts';
 import { Postgres } from '../../support/postgres.ts';
@@ -147,6 +150,20 @@ async def handler(message):
     return {"result": (await reader.read()).decode()}
 `;
 
+let servers: AsyncDisposableStack;
+let redis: Redis;
+let postgres: Postgres;
+/** One for all, so that the libraries are installed once. */
+let dataFolder: string;
+beforeAll(async () => {
+  servers = new AsyncDisposableStack();
+  dataFolder = await mkdtemp(join(tmpdir(), 'hearth-data-'));
+  servers.defer(() => rm(dataFolder, { recursive: true, force: true }));
+  redis = servers.use(await Redis.start());
+  postgres = servers.use(await Postgres.start());
+}, 300_000);
+afterAll(() => servers.disposeAsync());
+
 describe.each(['auto', 'off'] as const)('services by name (nursery %s)', (nursery) => {
   let stack: AsyncDisposableStack;
   let hearth: Hearth;
@@ -161,10 +178,10 @@ describe.each(['auto', 'off'] as const)('services by name (nursery %s)', (nurser
 
   beforeAll(async () => {
     stack = new AsyncDisposableStack();
-    const [redis, postgres] = await Promise.all([Redis.start().then((one) => stack.use(one)), Postgres.start().then((one) => stack.use(one))]);
     odd = stack.use(await startOddServer());
     hearth = stack.use(
       await Hearth.start({
+        dataFolder,
         requirements: 'pika\nredis\npg8000\n',
         settings: {
           HEARTH_SANDBOX_NURSERY: nursery,

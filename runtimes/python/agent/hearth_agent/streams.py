@@ -157,7 +157,16 @@ class Tunnel:
                     break
             else:
                 return False
+            if self._says_more(connection):
+                return False
         return True
+
+    def _says_more(self, connection):
+        """
+        Whether its window lets through no more of what was sent to the broker: that may be the answer of a process that has ended. Whose it is can't
+        be told, for the kernel doesn't tell of an end that has bytes before it.
+        """
+        return connection.service == "message_queue" and not connection.ended and connection.on_the_way >= frames.STREAM_WINDOW
 
     def _accept(self, listener, service):
         while True:
