@@ -230,7 +230,7 @@ class BubblewrapDriver implements SandboxDriver {
   #boot(spec: SandboxSpec, python: Interpreter): Boot {
     if (spec.runtime !== 'python' && spec.supervised) {
       const { files } = requireRuntime(this.#options.runtimes, spec.runtime);
-      const path = `${dirname(python.executable)}:${dirname(files.executable)}`;
+      const path = `${dirname(files.executable)}:${dirname(python.executable)}`;
       return { ...this.#boot({ ...spec, runtime: 'python', supervised: false }, python), alsoFiles: files, environment: { PATH: path } };
     }
     if (spec.runtime !== 'python') {

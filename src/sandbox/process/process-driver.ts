@@ -168,7 +168,7 @@ class ProcessDriver implements SandboxDriver {
     if (runtime !== 'python' && spec.supervised) {
       const { files } = requireRuntime(this.#options.runtimes, runtime);
       const boot = await this.#boot({ ...spec, runtime: 'python', supervised: false });
-      return { ...boot, environment: { PATH: `${dirname(boot.executable)}:${dirname(files.executable)}:${this.#options.path}` } };
+      return { ...boot, environment: { PATH: `${dirname(files.executable)}:${dirname(boot.executable)}:${this.#options.path}` } };
     }
     if (runtime !== 'python') {
       const { files, agentFolder, arguments: argv, environment } = requireRuntime(this.#options.runtimes, runtime);
