@@ -369,8 +369,9 @@ export class Instance implements RuntimeListener, ReplyInbox {
   }
 
   onFailed(id: number, { fatal, ...error }: RuntimeErrorMessage): void {
-    if (fatal) this.retire(`its program ended: ${error.message}`);
-    this.#work.onFailed(id, error);
+    if (!fatal) this.#work.onFailed(id, error);
+    // All of its invocations fail when it has stopped: only then it is known whether that was for want of memory.
+    else this.kill('its program ended', errors.failed(this.version.functionName, maskError(error, this.#mask)));
   }
 
   onExited(id: number, exit: ExitedMessage): void {
