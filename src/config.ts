@@ -143,6 +143,14 @@ export const ConfigSchema = Type.Object(
       },
       strict,
     ),
+    bundles: Type.Object(
+      {
+        max_upload_bytes: bytes(50 * MIB, 'Largest archive that is taken.'),
+        max_bytes: bytes(50 * MIB, 'Largest bundle, unpacked. It lies in memory, and is bounded by sandbox.tmp_bytes too.'),
+        max_files: Type.Integer({ minimum: 1, maximum: 100_000, default: 10_000, description: 'Files and folders in a bundle.' }),
+      },
+      strict,
+    ),
     pool: Type.Object(
       {
         minimum: Type.Integer({ minimum: 0, maximum: 64, default: 1, description: 'Booted sandboxes of each kind in use, at least; 0: no pool.' }),

@@ -7,6 +7,7 @@ import { decideAccess } from './api/access/access-policy.ts';
 import { createApi } from './api/create-api.ts';
 import { queuedInvocation } from './api/wire/invocations.ts';
 import { createBackups } from './backup/create-backups.ts';
+import { createBundles } from './bundles/bundles.ts';
 import { createChains } from './chains/create-chains.ts';
 import { answersByBroker, brokerCa } from './composition/broker.ts';
 import { readAdminToken, readInspector, readNodeInspector, readRequirements, readVersion, secretsKeyFile } from './composition/files.ts';
@@ -58,6 +59,8 @@ import { InvocationMetrics } from './telemetry/metrics/invocation-metrics.ts';
 import { platformMetrics, StopCounts } from './telemetry/metrics/platform-metrics.ts';
 
 const PRUNE_INTERVAL_MS = 3600_000;
+/** Bundles that are uploaded and that no function names yet. */
+const KEEP_UPLOADS_MS = 3600_000;
 /** For the outcomes of what ran to be written down, at the end. */
 const SETTLE_MS = 5000;
 /** A few sandboxes are measured each second, in turn (0.4 % of a core); 5 % of the machine's memory are to stay free. */
@@ -147,6 +150,13 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   });
   undo.defer(() => layers.close());
 
+  const bundles = await createBundles(join(config.data_dir, 'bundles'), {
+    maxUploadBytes: config.bundles.max_upload_bytes,
+    maxBytes: Math.min(config.bundles.max_bytes, config.sandbox.tmp_bytes),
+    maxFiles: config.bundles.max_files,
+  });
+  await bundles.sweep(store.namedBundles, 0);
+
   const replyEndpoint = createReplyEndpoint({ maxMessageBytes: config.gateway.max_reply_bytes, maxConnectionsPerInbox: 64 }, log);
   undo.defer(() => replyEndpoint.close());
   const ca = brokerCa(config);
@@ -198,6 +208,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     replyQueues,
     services: new Services(readServices(config), log),
     layers,
+    bundles,
     secrets,
     // Made below: it needs the queue.
     chains: { invoke: (request, sink) => chains.invoke(request, sink) },
@@ -295,6 +306,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     store,
     stored,
     layers,
+    bundles,
     inspectCode: createCodeInspector({
       driver,
       inspectorSource: await readInspector(),
@@ -392,6 +404,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     apiKeys,
     store: { ...store, ...readThrough(store, recorder) },
     access,
+    bundles,
     layers,
     secrets,
     metrics,
@@ -431,6 +444,9 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     store
       .pruneFirings(Date.now() - config.records.keep_ms)
       .catch((error: unknown) => log.warn({ err: error }, 'old firings of schedules could not be deleted'));
+    bundles
+      .sweep(store.namedBundles, KEEP_UPLOADS_MS)
+      .catch((error: unknown) => log.warn({ err: error }, 'bundles that nobody names could not be deleted'));
     store.pruneRecords(Date.now() - config.records.keep_ms).catch((error: unknown) => log.warn({ err: error }, 'old records could not be deleted'));
     store
       .pruneAudit(Date.now() - config.api.audit_keep_ms)

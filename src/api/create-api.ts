@@ -9,6 +9,7 @@ import { describeApi } from './describe-api.ts';
 import { answerClientError, sendProblem } from './problems.ts';
 import { RouteTable } from './route-table.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { bundleRoutes } from './routes/bundles.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { functionRoutes } from './routes/functions.ts';
 import { instanceRoutes } from './routes/instances.ts';
@@ -70,6 +71,7 @@ export function createApi(deps: ApiDependencies, { closeGraceMs = 5_000 }: ApiOp
   app.register(async (scope: Api) => {
     platformRoutes(scope, deps);
     functionRoutes(scope, deps);
+    bundleRoutes(scope, deps);
     triggerRoutes(scope, deps);
     instanceRoutes(scope, deps);
     versionRoutes(scope, deps);

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Backups } from '../backup/create-backups.ts';
+import type { Bundles } from '../bundles/bundles.ts';
 import type { Layers } from '../layers/layers.ts';
 import type { DurableInvocations } from '../queue/durable-invocations.ts';
 import type { QueueTriggers } from '../queue-triggers/queue-triggers.ts';
@@ -52,6 +53,7 @@ export interface ApiDependencies {
     | 'firings'
   >;
   access: AccessPolicy;
+  bundles: Pick<Bundles, 'receive' | 'get' | 'archive'>;
   layers: Pick<Layers, 'ensure' | 'list' | 'remove'>;
   secrets: Pick<Secrets, 'put' | 'remove' | 'list' | 'rotateKey'>;
   /**

@@ -24,6 +24,7 @@ export const ToRuntime = {
   CallFailed: 0x0b,
   StreamEnd: 0x0c,
   StreamCredit: 0x0d,
+  LoadBundle: 0x0e,
 } as const;
 
 /** What a runtime sends. */

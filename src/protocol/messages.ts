@@ -10,6 +10,8 @@ export interface LoadMessage {
   module?: { format: 'module' | 'commonjs'; web: boolean };
   /** Bytes of source that follow in LoadCode frames. */
   codeLength: number;
+  /** Files of the function, which follow in LoadBundle frames; left out when it is one text. */
+  bundle?: LoadBundle;
   /** Folders inside the sandbox, in search order. */
   layers: readonly string[];
   environment: Readonly<Record<string, string>>;
@@ -41,6 +43,15 @@ export interface ProgramMessage {
   memoryBytes: number;
   /** Bytes of an answer that does not come in pieces. */
   maxReplyBytes: number;
+}
+
+export interface LoadBundle {
+  /** Inside the sandbox; the runtime makes the files below it. */
+  folder: string;
+  /** Path, below the folder, of the file that is the function. */
+  entry: string;
+  /** Bytes of the bundle file: a line of JSON, and what the files hold. */
+  length: number;
 }
 
 export interface InvokeMessage {

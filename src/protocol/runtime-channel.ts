@@ -108,6 +108,26 @@ export class RuntimeChannel {
     for (const frame of encodeBody(ToRuntime.LoadCode, 0, code)) this.#write(frame);
   }
 
+  /** A piece of the bundle file that Load announced. @returns false when the socket asks to wait; see `drained` */
+  loadBundle(chunk: Uint8Array): boolean {
+    let ok = true;
+    for (const frame of encodeBody(ToRuntime.LoadBundle, 0, chunk)) ok = this.#write(frame);
+    return ok;
+  }
+
+  /** Resolves when the socket takes more, or never will. */
+  drained(): Promise<void> {
+    const socket = this.#socket;
+    return new Promise((resolve) => {
+      if (socket.destroyed || !socket.writable) return resolve();
+      const done = () => {
+        socket.off('drain', done).off('close', done);
+        resolve();
+      };
+      socket.once('drain', done).once('close', done);
+    });
+  }
+
   /** @returns the id under which frames of this invocation will be reported */
   invoke(message: InvokeMessage, body: Buffer | null): number {
     const id = this.#nextInvocation++;

@@ -1,3 +1,4 @@
+import type { Bundles } from '../bundles/bundles.ts';
 import { HearthError } from '../errors.ts';
 import type { BuiltLayer, Layers } from '../layers/layers.ts';
 import type { NetworkMode } from '../sandbox/driver.ts';
@@ -14,6 +15,7 @@ import { sameEventKey } from './check-traffic.ts';
 import type { FunctionDefaults } from './defaults.ts';
 import { type FunctionState, type InService, inService } from './in-service.ts';
 import type { CodeInspection } from './inspect-code.ts';
+import { type ResolvedCode, resolveCode } from './resolve-code.ts';
 import { Sequence } from './sequence.ts';
 import { createTrafficControl, type TrafficControl, type TrafficControlParts } from './traffic-control.ts';
 import type { TrafficMonitor } from './traffic-monitor.ts';
@@ -28,6 +30,7 @@ export interface RegistryOptions {
   /** The current version of every function that the store has. */
   stored: AsyncIterable<readonly FunctionVersion[]>;
   layers: Pick<Layers, 'ensure' | 'default' | 'named' | 'byId'>;
+  bundles: Pick<Bundles, 'fromFiles' | 'get' | 'text'>;
   /** @throws HearthError invalid_code, with the line */
   inspectCode(code: string, runtime: RuntimeName): Promise<CodeInspection>;
   defaults: FunctionDefaults;
@@ -62,7 +65,7 @@ export interface Registry extends TrafficControl {
    * Makes a version current; all or nothing. `created` is false when it was current already. Builds the layers that it needs first, which may take minutes.
    * Changes of one name take effect in the order in which they were asked for. A function that is being called gets an instance of the new version before
    * the switch; a traffic split stays in force. `warnings` says in words what went otherwise than one might expect.
-   * @throws HearthError invalid_request, invalid_code, network_unavailable, unknown_secret, unknown_layer, layer_build_failed, conflict, store_unavailable
+   * @throws HearthError invalid_request, invalid_code, invalid_bundle, bundle_too_large, unknown_bundle, network_unavailable, unknown_secret, unknown_layer, layer_build_failed, conflict, store_unavailable
    */
   register(definition: FunctionDefinition): Promise<Registration>;
   /** Whether there was one. @throws HearthError store_unavailable */
@@ -166,7 +169,8 @@ export function createRegistry(options: RegistryOptions): Registry {
 
   async function register(definition: FunctionDefinition): Promise<Registration> {
     checkAgainstSplit(definition, states.get(definition.function_name));
-    const inspection = isProgram(definition.style) ? AS_SAID : await inspectCode(definition.function_code, definition.runtime ?? 'python');
+    const source = await resolveCode(definition, options.bundles);
+    const inspection = isProgram(definition.style) ? AS_SAID : await inspectCode(source.code, definition.runtime ?? 'python');
     const registration = {
       functionName: definition.function_name,
       layerIds: [] as string[],
@@ -175,7 +179,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     underWay.add(registration);
     try {
       checkNamedSecrets(registration.secrets, options.secrets);
-      const draft = draftOf(definition, await resolveLayers(definition, registration.layerIds), inspection, defaults);
+      const draft = draftOf(definition, source, await resolveLayers(definition, registration.layerIds), inspection, defaults);
       const { version, created } = await store.putVersion({ ...draft, hash: versionHash(draft) });
       const { functionName } = version;
       if (!created && states.has(functionName)) return { version, created, warnings: [] };
@@ -284,6 +288,7 @@ function ownRequirements(definition: FunctionDefinition): string | null {
 
 function draftOf(
   definition: FunctionDefinition,
+  source: ResolvedCode,
   layerIds: readonly string[],
   inspection: CodeInspection,
   defaults: FunctionDefaults,
@@ -294,7 +299,7 @@ function draftOf(
     eventKey: definition.event_type,
     runtime: definition.runtime ?? 'python',
     style,
-    code: definition.function_code,
+    ...source,
     module,
     timeoutMs: definition.timeout_ms ?? defaults.timeoutMs,
     network: definition.network ?? defaults.network,

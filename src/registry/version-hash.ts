@@ -10,6 +10,7 @@ export function versionHash(version: Omit<FunctionVersion, 'number' | 'createdAt
     .update(
       canonicalJson({
         ...version,
+        bundle: version.bundle ?? undefined,
         policy: version.policy ?? undefined,
         schedule: version.schedule ?? undefined,
         destinations: version.destinations ?? undefined,

@@ -63,6 +63,8 @@ export interface Sandbox {
   readonly channel: Duplex;
   /** Paths, inside the sandbox, of the spec's layers, in its order. */
   readonly layerPaths: readonly string[];
+  /** Folder inside the sandbox, empty and of bounded size, in which the runtime makes the files of a function that is a bundle. */
+  readonly functionFolder: string;
   readonly streamListen: StreamListen;
   /** The runtime's addresses for connections to services, in the order in which the driver was told of them; `message_queue` may be one. */
   readonly services: readonly StreamListen[];

@@ -42,6 +42,9 @@ export interface DriverOptions {
 export const DEFAULT_UID_BASE = 1_900_000_000;
 export const DEFAULT_BOOT_TIMEOUT_MS = 20_000;
 
+/** Where a function that is a bundle has its files, in a sandbox that has a root of its own: a small file system in memory, as large as /tmp. */
+export const FUNCTION_FOLDER = '/function';
+
 /** The address that functions know as `message_queue` where the sandbox has a network namespace of its own. */
 export const PRIVATE_STREAM_LISTEN = { host: '127.0.0.1', port: 5672, name: 'message_queue' } as const;
 

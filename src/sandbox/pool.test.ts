@@ -31,6 +31,7 @@ class PlainDriver {
       driver: 'plain',
       channel: new PassThrough(),
       layerPaths: [],
+      functionFolder: '/function',
       streamListen: { host: '127.0.0.1', port: 5672, name: 'message_queue' },
       services: [],
       preloaded: spec.preload === true || !this.imports,

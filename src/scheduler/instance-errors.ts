@@ -70,6 +70,14 @@ export function crashed(name: string, exit: SandboxExit): HearthError {
   );
 }
 
+export function bundleUnreadable(name: string, hash: string, cause: Error): HearthError {
+  return new HearthError(
+    'function_load_failed',
+    `The bundle ${hash} of the function ${name} can not be read (${cause.message}). Deploy the function again.`,
+    { cause },
+  );
+}
+
 /** @param limitBytes of memory that the sandbox had, files in /tmp included */
 export function outOfMemory(name: string, limitBytes: number): HearthError {
   return new HearthError(

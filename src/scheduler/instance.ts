@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Bundles } from '../bundles/bundles.ts';
 import type { HearthError } from '../errors.ts';
 import type { Layers } from '../layers/layers.ts';
 import type { ProtocolError } from '../protocol/frame.ts';
@@ -6,6 +7,7 @@ import type {
   CallMessage,
   ExitedMessage,
   HelloMessage,
+  LoadBundle,
   ProgramMessage,
   ReadyMessage,
   ReplyHeadMessage,
@@ -16,7 +18,7 @@ import { StreamTunnel } from '../protocol/stream-tunnel.ts';
 import type { ReplyEndpoint, ReplyInbox, ReplyMessage, ReplyQueues } from '../reply/endpoint.ts';
 import type { Sandbox, SandboxDriver, SandboxExit, SandboxStats } from '../sandbox/driver.ts';
 import type { SandboxKind, SandboxPool } from '../sandbox/pool.ts';
-import type { FunctionVersion, ProgramPolicy } from '../schemas/function.ts';
+import type { BundleRef, FunctionVersion, ProgramPolicy } from '../schemas/function.ts';
 import type { InstanceRecord, InstanceState } from '../schemas/records.ts';
 import { runtimeFamily } from '../schemas/runtime-name.ts';
 import type { Mask } from '../secrets/mask.ts';
@@ -60,6 +62,7 @@ export interface InstanceParts {
   pool: Pick<SandboxPool, 'take' | 'stock'>;
   replyEndpoint: ReplyEndpoint;
   layers: Pick<Layers, 'byId'>;
+  bundles: Pick<Bundles, 'open'>;
   secrets: Pick<Secrets, 'reveal'>;
   chains: Chains;
   services: Services;
@@ -291,6 +294,27 @@ export class Instance implements RuntimeListener, ReplyInbox {
   }
 
   #load(): void {
+    const { bundle } = this.version;
+    if (bundle === null) this.#loadWith(null);
+    else this.#loadBundle(bundle).catch((error: Error) => this.#failStart(errors.bundleUnreadable(this.version.functionName, bundle.hash, error)));
+  }
+
+  /** While it is not read, nothing more is read for it: what is under way is a few hundred KiB, however large the bundle. */
+  async #loadBundle({ hash, entry }: BundleRef): Promise<void> {
+    const { length, chunks } = await this.#parts.bundles.open(hash);
+    try {
+      this.#loadWith({ folder: (this.#sandbox as Sandbox).functionFolder, entry, length });
+      const channel = this.#channel as RuntimeChannel;
+      for await (const chunk of chunks) {
+        if (this.#phase !== 'starting') return;
+        if (!channel.loadBundle(chunk)) await channel.drained();
+      }
+    } finally {
+      await chunks.return(undefined);
+    }
+  }
+
+  #loadWith(bundle: LoadBundle | null): void {
     if (this.#phase !== 'starting') return;
     const { version } = this;
     const sandbox = this.#sandbox as Sandbox;
@@ -304,6 +328,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
         style: version.style,
         runtime: version.runtime,
         ...(version.module ? { module: { format: version.module.format, web: version.module.web } } : {}),
+        ...(bundle === null ? {} : { bundle }),
         layers: sandbox.layerPaths,
         environment: version.environment,
         ...(version.secrets.length > 0 ? { secrets: given.values } : {}),

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { BundleFiles, BundleHash, EntryPath } from './bundle.ts';
 import { type Destinations, DestinationsDefinition } from './destination.ts';
 import { FunctionName } from './function-name.ts';
 import { AccessDefinition, CorsDefinition, type GatewayPolicy, RateLimitDefinition } from './policy.ts';
@@ -8,6 +9,8 @@ import { SecretName } from './secret.ts';
 
 /** Bounds of what a user may ask for; the operator's own bounds are in config.ts. */
 const MAX_CODE_CHARS = 1024 * 1024;
+/** Of the entry of a bundle. */
+export const MAX_CODE_BYTES = 1024 * 1024;
 const MAX_TIMEOUT_MS = 15 * 60_000;
 const MAX_IDLE_MS = 30 * 24 * 3600_000;
 
@@ -66,7 +69,12 @@ const ServerDefinition = Type.Object(
 export const FunctionDefinition = Type.Object(
   {
     event_type: EventKey,
-    function_code: Type.String({ minLength: 1, maxLength: MAX_CODE_CHARS, description: 'The source text.' }),
+    function_code: Type.Optional(
+      Type.String({ minLength: 1, maxLength: MAX_CODE_CHARS, description: 'The source text. Either this, or `files`, or `bundle`.' }),
+    ),
+    files: Type.Optional(BundleFiles),
+    bundle: Type.Optional(BundleHash),
+    entry: Type.Optional(EntryPath),
     function_name: FunctionName,
     runtime: Type.Optional(
       Type.Unsafe<RuntimeName>(
@@ -199,6 +207,14 @@ export interface ModuleForm {
   readonly compiled: string | null;
 }
 
+/** The files of a function that is more than one text. */
+export interface BundleRef {
+  /** SHA-256 of its manifest, which has the sums of all files. */
+  readonly hash: string;
+  /** Path of the file that is the function. */
+  readonly entry: string;
+}
+
 /** One immutable snapshot of a function; what the scheduler runs. Everything is decided: no default is left open. */
 export interface FunctionVersion {
   readonly functionName: string;
@@ -209,9 +225,12 @@ export interface FunctionVersion {
   readonly eventKey: string;
   readonly runtime: RuntimeName;
   readonly style: FunctionStyle;
+  /** The source text; of a bundle that of its entry. */
   readonly code: string;
   /** Null for Python. */
   readonly module: ModuleForm | null;
+  /** Null when the function is one text. */
+  readonly bundle: BundleRef | null;
   readonly timeoutMs: number;
   readonly network: 'none' | 'egress' | 'host';
   /** Ids (content hashes) of built layers, in search order. */

@@ -26,6 +26,8 @@ export interface Store {
    * is no such function or version.
    */
   makeCurrent(functionName: string, number: number): Promise<FunctionVersion | undefined>;
+  /** Hashes of the bundles that any version names. */
+  namedBundles(): Promise<string[]>;
   /** Whether there was one. Its versions and records stay, its traffic split and its API keys go. */
   deleteFunction(functionName: string): Promise<boolean>;
 

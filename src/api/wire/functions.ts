@@ -55,6 +55,9 @@ export type FunctionSummary = Static<typeof FunctionSummary>;
 export const FunctionDetail = Type.Object({
   ...members,
   function_code: Type.String(),
+  bundle: Nullable(
+    Type.Object({ hash: Type.String({ description: 'SHA-256 of its manifest.' }), entry: Type.String() }, { description: 'Null: it is one text.' }),
+  ),
   requirements: Nullable(Type.String()),
   environment: Type.Object({}, { additionalProperties: Type.String() }),
 });
@@ -120,6 +123,7 @@ export function functionDetail(version: FunctionVersion) {
   return {
     ...functionSummary(version),
     function_code: version.code,
+    bundle: version.bundle && { hash: version.bundle.hash, entry: version.bundle.entry },
     requirements: version.requirements,
     environment: { ...version.environment },
   };

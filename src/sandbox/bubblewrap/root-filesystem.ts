@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { FUNCTION_FOLDER } from '../options.ts';
 import type { InterpreterFiles } from '../runtimes.ts';
 import type { Step } from './plan.ts';
 
@@ -127,6 +128,7 @@ export function closingSteps(tmpBytes: number, proc: 'covered' | 'open' = 'cover
     ...['stdin', 'stdout', 'stderr'].map((name, index): Step => ({ kind: 'symlink', to: `/proc/self/fd/${index}`, target: `/dev/${name}` })),
     { kind: 'tmpfs', target: '/dev/shm', bytes: 16 * MIB, mode: '1777' },
     { kind: 'tmpfs', target: '/tmp', bytes: tmpBytes, mode: '1777' },
+    { kind: 'tmpfs', target: FUNCTION_FOLDER, bytes: tmpBytes, mode: '1777' },
     { kind: 'remount-read-only', target: '/dev' },
     { kind: 'remount-read-only', target: '/' },
   ];

@@ -1,5 +1,6 @@
 import { readlinkSync } from 'node:fs';
 import type { Probe } from '../driver.ts';
+import { FUNCTION_FOLDER } from '../options.ts';
 import { ARCHITECTURES } from './syscalls.ts';
 
 /**
@@ -36,7 +37,7 @@ export const REFUSED = [
 ];
 export const CAPABILITY_SETS = ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'];
 export const DEVICES = new Set(['null', 'zero', 'full', 'random', 'urandom', 'tty']);
-const WRITABLE = new Set(['/tmp', '/dev/shm']);
+const WRITABLE = new Set(['/tmp', '/dev/shm', FUNCTION_FOLDER]);
 export const EPERM = 1;
 
 /** Python, for an interpreter that runs in a sandbox; prints a report, and fails when what functions commonly import isn't there. */

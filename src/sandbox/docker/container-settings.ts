@@ -1,4 +1,5 @@
 import type { NetworkMode, SandboxLimits } from '../driver.ts';
+import { FUNCTION_FOLDER } from '../options.ts';
 import { type ContainerSettings, type LimitUpdate, PLATFORM_LABEL, SANDBOX_LABEL } from './engine.ts';
 
 const MIB = 1024 * 1024;
@@ -60,7 +61,7 @@ export function containerSettings(plan: ContainerPlan): ContainerSettings {
     HostConfig: {
       Binds: plan.mounts.map(({ source, target, writable }) => `${source}:${target}:${writable ? 'rw' : 'ro'}`),
       // Docker itself would add noexec; nosuid and nodev it adds as well.
-      Tmpfs: { '/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${plan.tmpBytes}` },
+      Tmpfs: Object.fromEntries(['/tmp', FUNCTION_FOLDER].map((folder) => [folder, `rw,exec,nosuid,nodev,mode=1777,size=${plan.tmpBytes}`])),
       NetworkMode: plan.network,
       ExtraHosts: Object.entries(plan.hosts).map(([name, address]) => `${name}:${address}`),
       ReadonlyRootfs: true,

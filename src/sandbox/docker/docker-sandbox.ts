@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { HearthError } from '../../errors.ts';
 import { layerPath } from '../bubblewrap/bubblewrap-sandbox.ts';
 import type { Sandbox, SandboxExit, SandboxLimits, SandboxSpec, SandboxStats, StreamListen } from '../driver.ts';
+import { FUNCTION_FOLDER } from '../options.ts';
 import type { OutputListener } from '../output-relay.ts';
 import { treeStats } from '../process-tree.ts';
 import type { Container } from './container.ts';
@@ -23,6 +24,7 @@ export class DockerSandbox implements Sandbox {
   readonly driver: string;
   readonly channel: Duplex;
   readonly layerPaths: readonly string[];
+  readonly functionFolder = FUNCTION_FOLDER;
   readonly streamListen: StreamListen;
   readonly services: readonly StreamListen[];
   readonly preloaded: boolean;

@@ -1,11 +1,12 @@
 import { readlinkSync } from 'node:fs';
 import { CAPABILITY_SETS, DEVICES, EPERM, REFUSED, type Report, selfExamination, verdictOf } from '../bubblewrap/self-examination.ts';
 import type { Probe } from '../driver.ts';
+import { FUNCTION_FOLDER } from '../options.ts';
 
 /** A container's own by the engine's doing; its user namespace is the machine's, unless the engine maps users. */
 const NAMESPACES = ['pid', 'net', 'ipc', 'uts', 'cgroup', 'mnt'];
 /** The engine's own mounts, of which a user other than root can write the first two only. */
-const WRITABLE = new Set(['/tmp', '/dev/shm', '/dev', '/dev/pts', '/dev/mqueue', '/etc/hosts', '/etc/hostname', '/etc/resolv.conf']);
+const WRITABLE = new Set(['/tmp', FUNCTION_FOLDER, '/dev/shm', '/dev', '/dev/pts', '/dev/mqueue', '/etc/hosts', '/etc/hostname', '/etc/resolv.conf']);
 
 /** Python that prints what a container says of itself, and the version of its interpreter, a line of JSON each. */
 export function examination(arch: string): string {

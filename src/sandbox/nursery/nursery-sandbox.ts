@@ -3,7 +3,7 @@ import { HearthError } from '../../errors.ts';
 import { layerPath } from '../bubblewrap/bubblewrap-sandbox.ts';
 import type { CgroupHandle } from '../cgroup/cgroups.ts';
 import type { Sandbox, SandboxExit, SandboxLimits, SandboxSpec, SandboxStats, StreamListen } from '../driver.ts';
-import { PRIVATE_STREAM_LISTEN } from '../options.ts';
+import { FUNCTION_FOLDER, PRIVATE_STREAM_LISTEN } from '../options.ts';
 import type { OutputListener, OutputRelay } from '../output-relay.ts';
 import { treeStats } from '../process-tree.ts';
 import { childrenOf } from './host-pids.ts';
@@ -25,6 +25,7 @@ export class NurserySandbox implements Sandbox {
   readonly driver: string;
   readonly channel: Duplex;
   readonly layerPaths: readonly string[];
+  readonly functionFolder = FUNCTION_FOLDER;
   readonly streamListen = PRIVATE_STREAM_LISTEN;
   readonly services: readonly StreamListen[];
   readonly preloaded = true;

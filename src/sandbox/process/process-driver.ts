@@ -79,8 +79,9 @@ class ProcessDriver implements SandboxDriver {
       for (const address of addresses) this.#addresses.giveBack(address);
     };
     let running: RunningProcess;
+    let privateFolder: string;
     try {
-      const privateFolder = await this.#privateFolder();
+      privateFolder = await this.#privateFolder();
       running = await this.#start({
         command: [executable, ...argv],
         environment: { PATH: `${dirname(executable)}:${this.#options.path}`, HOME: privateFolder, LANG: 'C.UTF-8', ...environment },
@@ -113,6 +114,7 @@ class ProcessDriver implements SandboxDriver {
       driver: NAME,
       channel,
       layerPaths,
+      functionFolder: join(privateFolder, 'function'),
       streamListen,
       services,
       preloaded: true,

@@ -4,7 +4,10 @@ import type { Database } from './database.ts';
 import type { BlockingStore } from './requests.ts';
 import { CommonTexts, type Row, VERSION_INSERT, VERSION_SELECT, versionFromRow, versionValues } from './rows.ts';
 
-export type FunctionOperations = Pick<BlockingStore, 'currentVersions' | 'putVersion' | 'versions' | 'version' | 'makeCurrent' | 'deleteFunction'>;
+export type FunctionOperations = Pick<
+  BlockingStore,
+  'currentVersions' | 'putVersion' | 'versions' | 'version' | 'makeCurrent' | 'namedBundles' | 'deleteFunction'
+>;
 
 const CURRENT = `${VERSION_SELECT} JOIN functions f ON f.name = v.function_name AND f.current_number = v.number`;
 
@@ -51,6 +54,12 @@ export function functionOperations(db: Database): FunctionOperations {
         db.statement('DELETE FROM traffic_splits WHERE function_name = ?').run(functionName);
         return read(row);
       }),
+
+    namedBundles: () =>
+      db
+        .statement("SELECT DISTINCT json_extract(bundle, '$.hash') AS hash FROM function_versions WHERE bundle IS NOT NULL")
+        .all()
+        .map(({ hash }) => hash as string),
 
     deleteFunction: (functionName) =>
       db.transaction('full', () => db.statement('DELETE FROM functions WHERE name = ?').run(functionName).changes === 1),

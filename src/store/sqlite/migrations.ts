@@ -235,6 +235,9 @@ const chains = `
 `;
 
 const programs = 'ALTER TABLE function_versions ADD COLUMN program TEXT;';
+const bundles = `
+  ALTER TABLE function_versions ADD COLUMN bundle TEXT;
+`;
 
 const moduleForm = `
   ALTER TABLE function_versions ADD COLUMN module TEXT;
@@ -253,6 +256,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 10, name: 'destinations and chains', sql: chains },
   { number: 11, name: 'programs', sql: programs },
   { number: 12, name: 'modules of Node.js', sql: moduleForm },
+  { number: 13, name: 'bundles', sql: bundles },
 ];
 
 export function checksum(migration: Migration): string {

@@ -80,7 +80,7 @@ export const VERSION_SELECT = 'SELECT v.*, b.code AS code FROM function_versions
 
 export const VERSION_INSERT =
   'INSERT INTO function_versions (function_name, number, hash, event_key, runtime, style, code_hash, timeout_ms, network, layers, requirements, ' +
-  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, secrets, async_mode, retry, memory_bytes, cpu, policy, schedule, destinations, invokes, program, module, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, secrets, async_mode, retry, memory_bytes, cpu, policy, schedule, destinations, invokes, program, module, bundle, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
 
 /** In the order of VERSION_INSERT. */
 export function versionValues(version: FunctionVersion, codeHash: string): SQLInputValue[] {
@@ -114,6 +114,7 @@ export function versionValues(version: FunctionVersion, codeHash: string): SQLIn
     version.invokes.length > 0 ? JSON.stringify(version.invokes) : null,
     version.program && JSON.stringify(version.program),
     version.module && JSON.stringify(version.module),
+    version.bundle && JSON.stringify(version.bundle),
     version.createdAt,
   ];
 }
@@ -174,6 +175,7 @@ export function versionFromRow(row: Row, common: CommonTexts): FunctionVersion {
     invokes: common.parse((row.invokes as string | null) ?? '[]') as string[],
     program: (row.program === null ? null : common.parse(row.program as string)) as FunctionVersion['program'],
     module: typeof row.module === 'string' ? (JSON.parse(row.module) as FunctionVersion['module']) : null,
+    bundle: (row.bundle === null ? null : JSON.parse(row.bundle as string)) as FunctionVersion['bundle'],
     createdAt: row.created_at as number,
   };
 }

@@ -94,6 +94,7 @@ export async function createStoreClient(worker: Worker, file: string, log: Store
     versions: (functionName) => call('versions', functionName),
     version: (functionName, number) => call('version', functionName, number),
     makeCurrent: (functionName, number) => call('makeCurrent', functionName, number),
+    namedBundles: () => call('namedBundles'),
     deleteFunction: (functionName) => call('deleteFunction', functionName),
     trafficSplits: () => call('trafficSplits'),
     putTrafficSplit: (split) => call('putTrafficSplit', split),

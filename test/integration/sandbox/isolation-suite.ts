@@ -84,7 +84,7 @@ export function isolationSuite(name: string, make: () => DriverUnderTest): void 
     if (!isContainer) {
       it('has a root that holds what Python needs and no shell', async () => {
         const root = (await inside.run('import os; result = os.listdir("/")')) as string[];
-        expect(root.sort().filter((name) => !name.startsWith('lib'))).toEqual(['dev', 'etc', 'layers', 'proc', 'runtime', 'tmp', 'usr']);
+        expect(root.sort().filter((name) => !name.startsWith('lib'))).toEqual(['dev', 'etc', 'function', 'layers', 'proc', 'runtime', 'tmp', 'usr']);
         expect(
           await inside.run(
             'import os; result = [p for p in ("/bin/sh", "/usr/bin/sh", "/usr/lib/python3/dist-packages", "/root", "/home") if os.path.exists(p)]',
@@ -93,7 +93,7 @@ export function isolationSuite(name: string, make: () => DriverUnderTest): void 
       });
     }
 
-    it('can write to /tmp and /dev/shm and nowhere else', async () => {
+    it('can write to /tmp, /function and /dev/shm and nowhere else', async () => {
       const code = `
 import os
 result = []
@@ -107,7 +107,7 @@ for folder, folders, files in os.walk("/"):
     except OSError:
         pass
 `;
-      expect(((await inside.run(code)) as string[]).sort()).toEqual(['/dev/shm', '/tmp']);
+      expect(((await inside.run(code)) as string[]).sort()).toEqual(['/dev/shm', '/function', '/tmp']);
       const chmod = 'import os\ntry:\n os.chmod("/", 0o777)\nexcept OSError as e: result = e.errno';
       expect(await inside.run(chmod)).toBe(30);
     });
@@ -123,7 +123,7 @@ except OSError as e:
     result = [e.errno, result]
 os.unlink("${path}/big")
 `;
-      expect(await inside.run(fill('/tmp'))).toEqual([28, 4 * 1024 * 1024]);
+      for (const folder of ['/tmp', '/function']) expect(await inside.run(fill(folder))).toEqual([28, 4 * 1024 * 1024]);
       expect(await inside.run(fill('/dev/shm'))).toEqual([28, 16 * 1024 * 1024]);
     });
 

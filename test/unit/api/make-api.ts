@@ -83,6 +83,7 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
       apiKeys: createApiKeys({ store, get: registry.get, clock: Date.now, onChanged() {} }),
       store,
       access: { host: '127.0.0.1', allowedHosts: ['localhost'], required: false, adminHash: null },
+      bundles: undefined as never,
       layers,
       secrets,
       durable: durable.invocations,

@@ -18,6 +18,8 @@ export function makeRegistry(store: Store, layers: MemoryLayers, options: Partia
     stored: readVersions(store),
     store,
     layers,
+    // For what bundles do, test/integration/bundles.
+    bundles: undefined as never,
     inspectCode: inspectByText,
     defaults: { ...FUNCTION_DEFAULTS, network: 'egress' },
     monitor: new TrafficMonitor(() => performance.now()),

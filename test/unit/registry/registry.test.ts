@@ -54,6 +54,7 @@ describe('the registry', () => {
       runtime: 'python',
       style: 'script',
       code: 'print(1)',
+      bundle: null,
       timeoutMs: 60_000,
       network: 'egress',
       layers: [(await layers.default()).id],

@@ -32,6 +32,7 @@ class Runtime {
       driver: 'test',
       channel: ours,
       layerPaths: [],
+      functionFolder: '/function',
       streamListen: { host: '127.0.0.1', port: 5672, name: 'message_queue' },
       services: [],
       preloaded: true,
@@ -93,6 +94,7 @@ beforeEach(() => {
     pool: { take: () => undefined, stock() {} },
     services: {} as never,
     replyQueues: null,
+    bundles: undefined as never,
     replyEndpoint: { accept() {}, close() {} },
     layers: { byId: (id) => ({ id, path: '/', name: null }) },
     chains: undefined as never,
@@ -113,7 +115,7 @@ beforeEach(() => {
     },
   };
   const version = {
-    ...versionDraft({ style: 'handler', concurrency: 1, secrets: [], layers: [], memoryBytes: null, cpu: null }),
+    ...versionDraft({ style: 'handler', bundle: null, concurrency: 1, secrets: [], layers: [], memoryBytes: null, cpu: null }),
     number: 1,
     createdAt: 0,
   };

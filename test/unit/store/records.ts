@@ -14,6 +14,7 @@ export function versionDraft(members: Partial<FunctionVersion> = {}): Omit<Funct
     style: 'script',
     code: 'print(1)\n',
     module: { format: 'module', web: true, compiled: 'export default 1' },
+    bundle: { hash: 'ab'.repeat(32), entry: 'src/app.py' },
     timeoutMs: 60_000,
     network: 'egress',
     layers: ['default'],

@@ -47,6 +47,7 @@ describe('migrations of the SQLite store', () => {
       'b3831d6d16af1d1efe4c62782e9a47def890f82de33d05b57e484ec643a6e605',
       '4ec42d9fb6470b28e09711506ed76befc0bbeb5647ad8e44714d6d0a1766a433',
       '8c33574676a77cfe4e8190996c83856fbb0f7b78c8de64694f37f3410b4561df',
+      '023c0418ec63fd6838fd3bac67bc9c4dd35b95f7209e6696974e26761f123a84',
     ]);
   });
 

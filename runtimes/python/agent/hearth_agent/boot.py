@@ -89,7 +89,7 @@ def prepare():
     import linecache  # noqa: F401
     import traceback  # noqa: F401
 
-    from . import child, dry_run, handler, imports, load, preload, request, resolve, result, script  # noqa: F401
+    from . import bundle, child, dry_run, handler, imports, load, preload, request, resolve, result, script  # noqa: F401
     from . import serve_one, streams, template, tunnel_thread  # noqa: F401
 
 
@@ -113,7 +113,37 @@ def _read_load(channel):
         source += payload
     if len(source) != missing:
         raise frames.ProtocolError("more code came than Load announced")
+    if "bundle" in load:
+        _receive_bundle(channel, load)
     return load, bytes(source)
+
+
+def _receive_bundle(channel, load):
+    """What keeps it from being unpacked is told when all has come, since nobody listens before."""
+    from .bundle import Unpacker
+
+    try:
+        described = load["bundle"]
+        missing = int(described["length"])
+        unpacker = Unpacker(described["folder"])
+        described["entry"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise frames.ProtocolError("Load is incomplete: %r" % error) from error
+    load["trouble"] = None
+    while missing > 0:
+        kind, ident, payload = channel.receive()
+        if kind != frames.LOAD_BUNDLE or ident != 0:
+            raise frames.ProtocolError("type 0x%02x came inside the bundle" % kind)
+        missing -= len(payload)
+        try:
+            if load["trouble"] is None:
+                unpacker.feed(payload)
+                if missing == 0:
+                    unpacker.end()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            load["trouble"] = errors.FunctionError("BundleError", "the bundle could not be unpacked: %s" % error)
+    if missing < 0:
+        raise frames.ProtocolError("more of the bundle came than Load announced")
 
 
 def parse_object(payload):
@@ -137,9 +167,11 @@ def parse_invoke(payload):
 
 
 def _load(channel, load, source):
-    from . import request
+    from . import bundle, request
 
     try:
+        if load.get("trouble") is not None:
+            raise load["trouble"]
         environment.apply_limits(load["limits"])
         environment.apply_environment(load["environment"])
         secrets = load.pop("secrets", None)
@@ -147,6 +179,8 @@ def _load(channel, load, source):
             environment.apply_environment(secrets)
             request.give_secrets(secrets)
         environment.apply_layers(load["layers"])
+        if "bundle" in load:
+            bundle.enter(load["bundle"]["folder"], load["bundle"]["entry"])
         listeners = _listen(load)
         style = _style(load["style"])
         if load["style"] != "handler":

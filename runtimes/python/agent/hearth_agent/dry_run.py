@@ -42,7 +42,7 @@ _INVOKE = {
 
 
 def run():
-    filename = load.filename_of(_NAME)
+    filename = load.filename_of({"function": _NAME})
     try:
         _, code = load.compile_function(load.decode_source(_SOURCE.encode()), filename)
         module = {"__name__": _NAME, "__builtins__": builtins}

@@ -21,7 +21,7 @@ def load(channel, load, source, listeners):
     current = _Current()
     outputs = Outputs(channel, current.get)
     outputs.install()
-    sys.argv = [loading.filename_of(name)]
+    sys.argv = [loading.filename_of(load)]
     loading.make_module("__main__", None).__dict__.pop("__file__")  # not the agent's own, for whoever looks
     tunnel = None
     if listeners:
@@ -30,7 +30,7 @@ def load(channel, load, source, listeners):
         # Before the code, which may connect while it is loaded.
         tunnel = TunnelThread(channel, listeners)
         tunnel.start()
-    function = _find_handler(name, source)
+    function = _find_handler(load, source)
     where = load.get("streamListen")
     global server
     server = Server(channel, outputs, current, function, name, where["name"] if where else "message_queue")
@@ -47,12 +47,13 @@ def load(channel, load, source, listeners):
     return lambda: serve(server, concurrency)
 
 
-def _find_handler(name, source):
-    filename = loading.filename_of(name)
+def _find_handler(load, source):
+    filename = loading.filename_of(load)
     text = loading.decode_source(source)
     _, code = loading.compile_function(text, filename)
     loading.keep_fork_as_start_method(text)
-    module = loading.make_module("function", filename)
+    module = loading.make_module(_module_name(load), filename)
+    module.__package__ = module.__name__.rpartition(".")[0]
     exec(code, module.__dict__)
     handler = getattr(module, "handler", None)
     if handler is not None:
@@ -63,6 +64,14 @@ def _find_handler(name, source):
     if function is None:
         raise errors.FunctionError("LoadError", "the code defines no `handler`")
     return function
+
+
+def _module_name(load):
+    if "bundle" not in load:
+        return "function"
+    from . import bundle
+
+    return bundle.module_name(load["bundle"]["entry"]) or "function"
 
 
 class _Current:

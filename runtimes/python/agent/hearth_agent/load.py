@@ -5,8 +5,11 @@ import sys
 from types import ModuleType
 
 
-def filename_of(name):
-    return "/function/%s.py" % name
+def filename_of(load):
+    bundle = load.get("bundle")
+    if bundle is not None:
+        return "%s/%s" % (bundle["folder"], bundle["entry"])
+    return "/function/%s.py" % load["function"]
 
 
 def decode_source(data):

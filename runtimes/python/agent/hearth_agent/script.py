@@ -20,7 +20,7 @@ IMPORT_SECONDS = 20
 def load(channel, load, source, listeners):
     """Returns, in the template, what serves invocations for ever. The boot process never returns from here."""
     name = load["function"]
-    filename = loading.filename_of(name)
+    filename = loading.filename_of(load)
     text = loading.decode_source(source)
     tree, code = loading.compile_function(text, filename)
     entries = imports.find(tree)

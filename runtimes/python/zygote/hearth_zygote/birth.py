@@ -213,6 +213,7 @@ def _mount(tmp_bytes, covers):
     kernel.mount(b"none", b"/", None, kernel.MS_REC | kernel.MS_PRIVATE)
     options = b"mode=1777,size=%d,nr_inodes=%d" % (tmp_bytes, tmp_bytes // _PAGE + _EMPTY_FILES)
     kernel.mount(b"tmpfs", b"/tmp", b"tmpfs", _TMPFS_FLAGS, options)
+    kernel.mount(b"tmpfs", b"/function", b"tmpfs", _TMPFS_FLAGS, options)
     kernel.mount(b"tmpfs", b"/dev/shm", b"tmpfs", _TMPFS_FLAGS, _SHM_OPTIONS)
     kernel.mount(b"proc", b"/proc", b"proc", _PROC_FLAGS)
     for cover in covers:
