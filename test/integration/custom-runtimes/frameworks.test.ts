@@ -1,3 +1,8 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Hearth, json, sleep } from '../../support/hearth.ts';
 
@@ -49,6 +54,49 @@ async def events():
     return StreamingResponse(pieces(), media_type='text/event-stream')
 `;
 
+const EXPRESS = `
+import { readFileSync } from 'node:fs';
+import express from 'express';
+
+const { from } = JSON.parse(readFileSync(new URL('data.json', import.meta.url), 'utf8'));
+const app = express();
+app.use(express.json());
+app.get(['/_/ready', '/_/health'], (request, response) => response.send('ok'));
+app.post('/express/cats', (request, response) => response.status(201).json({ added: request.body.name, from }));
+app.get('/express/stream', async (request, response) => {
+  for (const piece of ['one ', 'two ', 'three']) {
+    response.write(piece);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  response.end();
+});
+app.get('/express/broken', () => {
+  throw new Error('broken');
+});
+app.listen(process.env.PORT);
+`;
+
+/** An app with its libraries, as its author would deploy it: a tar.gz. */
+async function expressApp(): Promise<AsyncDisposable & { archive: Buffer<ArrayBuffer> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'hearth-express-'));
+  const archive = `${folder}.tar.gz`;
+  const dispose = () => Promise.all([folder, archive].map((path) => rm(path, { recursive: true, force: true })));
+  try {
+    await writeFile(join(folder, 'package.json'), '{"private": true}');
+    await run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-save', 'express@5'], { cwd: folder });
+    await writeFile(join(folder, 'server.mjs'), EXPRESS);
+    await writeFile(join(folder, 'data.json'), '{"from": "data.json"}');
+    await rm(join(folder, 'node_modules/.bin'), { recursive: true, force: true });
+    await run('tar', ['-czf', archive, '-C', folder, '.']);
+    return { archive: await readFile(archive), [Symbol.asyncDispose]: async () => void (await dispose()) };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+const run = promisify(execFile);
+
 describe('apps of web frameworks, unmodified', () => {
   let hearth: Hearth;
 
@@ -90,6 +138,31 @@ describe('apps of web frameworks, unmodified', () => {
     expect(await json(await hearth.call('/fast/openapi.json'))).toHaveProperty('openapi');
     expect(await (await hearth.call('/fast/events')).text()).toBe('data: 0\n\ndata: 1\n\ndata: 2\n\n');
   });
+
+  test('Express, with its node_modules in the bundle: routes, JSON bodies, streams, errors', async () => {
+    await using app = await expressApp();
+    const response = await fetch(`${hearth.api}/bundles`, { method: 'POST', headers: { 'Content-Type': 'application/gzip' }, body: app.archive });
+    const { bundle } = (await json(response)) as { bundle: string };
+    await hearth.register({
+      event_type: 'http|*|/express/*',
+      function_name: 'express',
+      bundle,
+      entry: 'server.mjs',
+      runtime: 'nodejs',
+      style: 'server',
+      server: { ready_path: '/_/ready', health_path: '/_/health' },
+    });
+    const post = await hearth.call('/express/cats', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"name": "Tom"}' });
+    expect([post.status, post.headers.get('x-powered-by'), await post.json()]).toEqual([201, 'Express', { added: 'Tom', from: 'data.json' }]);
+    expect(await (await hearth.call('/express/stream')).text()).toBe('one two three');
+    expect((await hearth.call('/express/nothing')).status).toBe(404);
+    expect((await hearth.call('/express/broken')).status).toBe(500);
+    // Express keeps connections for 5 s; ours are given up before.
+    for (const pause of [0, 900, 1100]) {
+      await sleep(pause);
+      expect((await hearth.call('/express/cats', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' })).status).toBe(201);
+    }
+  }, 120_000);
 
   test('many at once, over connections that are used again', async () => {
     for (let round = 0; round < 5; round++) {
