@@ -46,7 +46,12 @@ build_python() { register python "$here/python" '"entry": "function.py", "requir
 build_node() {
   has npm || return 2
   cp -r "$here/node" "$work/node"
-  (cd "$work/node" && npm install --no-fund --no-audit --loglevel=error --foreground-scripts >"$work/node.log" 2>&1) || { tail -n 20 "$work/node.log" && return 1; }
+  # Recent releases of npm run only those install scripts that are approved; older ones don't know the command, and run all.
+  (
+    cd "$work/node"
+    npm install --no-fund --no-audit --loglevel=error
+    if npm install-scripts approve aws-lambda-ric; then npm rebuild --foreground-scripts aws-lambda-ric; fi
+  ) >"$work/node.log" 2>&1 || { tail -n 20 "$work/node.log" && return 1; }
   # What was needed to build it is not needed to run it.
   rm -rf "$work/upload" && mkdir -p "$work/upload/node_modules/aws-lambda-ric" "$work/upload/node_modules/@aws"
   cp "$work/node/index.mjs" "$work/node/package.json" "$work/upload/"
@@ -64,7 +69,7 @@ build_rust() {
   has cargo || return 2
   cp -r "$here/rust" "$work/rust" && mkdir "$work/rust-bundle"
   (cd "$work/rust" && cargo build --release --quiet)
-  cp "$work/rust/target/release/bootstrap" "$work/rust-bundle/"
+  cp "${CARGO_TARGET_DIR:-$work/rust/target}/release/bootstrap" "$work/rust-bundle/"
   register rust "$work/rust-bundle"
 }
 
