@@ -24,7 +24,7 @@ export async function describeNodes(config: Config): Promise<RuntimeDescription[
     version,
     files,
     agentFolder,
-    arguments: ['--disable-warning=ExperimentalWarning', '{runtime}/main.mjs'],
+    arguments: ['--max-old-space-size={heapMiB}', '--disable-warning=ExperimentalWarning', '{runtime}/main.mjs'],
     // libuv would be refused its io_uring by the system call filter, and say so at every start.
     environment: { UV_USE_IO_URING: '0' },
     installer: npm,

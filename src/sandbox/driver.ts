@@ -19,6 +19,8 @@ export interface SandboxSpec {
   tmpBytes: number;
   /** A program of that runtime will run in it, started by Python's agent. Left out for Python's own sandboxes, which can do that anyway. */
   supervised?: boolean;
+  /** Memory that it will be bounded by, for runtimes that want to know when they start; left out for others. */
+  memoryBytes?: number;
   /** Nobody waits for it: libraries of the layers may be imported before it says Hello. */
   preload?: boolean;
 }

@@ -116,7 +116,7 @@ export class SandboxPool {
   }
 
   #shelf(kind: SandboxKind): Shelf {
-    const key = JSON.stringify([kind.runtime, kind.supervised, kind.layers, kind.network, kind.tmpBytes]);
+    const key = JSON.stringify([kind.runtime, kind.supervised, kind.layers, kind.network, kind.tmpBytes, kind.memoryBytes]);
     let shelf = this.#shelves.get(key);
     if (!shelf) {
       shelf = {

@@ -17,11 +17,23 @@ export interface RuntimeDescription {
   files: InterpreterFiles;
   /** Folder on the host that holds its agent; appears as /runtime. */
   agentFolder: string;
-  /** argv after the interpreter, of a sandbox that waits for Load. `{runtime}` stands for the agent's folder. */
+  /** argv after the interpreter, of a sandbox that waits for Load. `{runtime}` stands for the agent's folder, `{heapMiB}` for what its own heap may have. */
   arguments: readonly string[];
   environment: Readonly<Record<string, string>>;
   /** Folder on the host with the installer of its libraries, which builds see as /installer; null: none was found, and no layers can be built. */
   installer: { folder: string; version: string } | null;
+}
+
+/** Of memory that isn't its heap's: the program itself, its buffers, threads and young objects. */
+const BESIDE_HEAP_MIB = 48;
+const LEAST_HEAP_MIB = 16;
+const DEFAULT_MEMORY_BYTES = 256 * 1024 * 1024;
+
+/** argv after the interpreter. @param agentFolder as the sandbox sees it @param memoryBytes that it will be bounded by */
+export function bootArguments({ arguments: argv }: RuntimeDescription, agentFolder: string, memoryBytes: number = DEFAULT_MEMORY_BYTES): string[] {
+  const memoryMiB = memoryBytes / (1024 * 1024);
+  const heapMiB = Math.max(LEAST_HEAP_MIB, Math.floor(memoryMiB * 0.75 - BESIDE_HEAP_MIB));
+  return argv.map((argument) => argument.replaceAll('{runtime}', agentFolder).replaceAll('{heapMiB}', String(heapMiB)));
 }
 
 /** One that is not Python. @throws HearthError sandbox_unavailable when nobody has configured it */

@@ -22,10 +22,19 @@ describe('the limits of an instance', () => {
   it('tell each kill once, so that a later death of another kind is not taken for one', async () => {
     const limits = new InstanceLimits(version, settings);
     const sandbox = { oomKills: async () => 1 };
-    expect(await limits.ofKilledScript(sandbox)).toMatchObject({ code: 'out_of_memory', extra: { memory_limit_bytes: 256 * MIB } });
-    expect(await limits.ofKilledScript(sandbox)).toBeUndefined();
-    expect(limits.ofExit({ code: 1, signal: null, oomKills: 1 })).toBeUndefined();
-    expect(limits.ofExit({ code: null, signal: 'SIGKILL', oomKills: 2 })).toMatchObject({ code: 'out_of_memory' });
-    expect(new InstanceLimits(version, settings).ofExit({ code: 1, signal: null })).toBeUndefined();
+    expect(await limits.ofKilledScript(sandbox, 'SIGKILL', null)).toMatchObject({ code: 'out_of_memory', extra: { memory_limit_bytes: 256 * MIB } });
+    expect(await limits.ofKilledScript(sandbox, 'SIGKILL', null)).toBeUndefined();
+    expect(limits.ofExit({ code: 1, signal: null, oomKills: 1 }, null)).toBeUndefined();
+    expect(limits.ofExit({ code: null, signal: 'SIGKILL', oomKills: 2 }, null)).toMatchObject({ code: 'out_of_memory' });
+    expect(new InstanceLimits(version, settings).ofExit({ code: 1, signal: null }, null)).toBeUndefined();
+  });
+
+  it('are told of a V8 that has given up by itself, and of no other process that aborts', async () => {
+    const limits = new InstanceLimits(version, settings);
+    const said = 'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory';
+    expect(limits.ofExit({ code: null, signal: 'SIGABRT' }, said)).toMatchObject({ code: 'out_of_memory' });
+    expect(limits.ofExit({ code: null, signal: 'SIGABRT' }, 'assertion failed')).toBeUndefined();
+    expect(limits.ofExit({ code: null, signal: 'SIGKILL' }, said)).toBeUndefined();
+    expect(await limits.ofKilledScript({ oomKills: async () => 0 }, 'SIGABRT', said)).toMatchObject({ code: 'out_of_memory' });
   });
 });

@@ -39,12 +39,13 @@ export class InstanceLimits {
   }
 
   /** Why its sandbox ended, if that was for want of memory. */
-  ofExit({ oomKills = 0 }: SandboxExit): HearthError | undefined {
-    return oomKills > this.#told ? this.#error() : undefined;
+  ofExit({ oomKills = 0, signal }: SandboxExit, logs: string | null): HearthError | undefined {
+    return oomKills > this.#told || gaveUp(signal, logs) ? this.#error() : undefined;
   }
 
-  /** Why the kernel may have killed a process of a script, if that was for want of memory. Each kill is told once. */
-  async ofKilledScript(sandbox: Pick<Sandbox, 'oomKills'>): Promise<HearthError | undefined> {
+  /** Why a process of a script was killed by the kernel, or has given up, if that was for want of memory. Each kill is told once. */
+  async ofKilledScript(sandbox: Pick<Sandbox, 'oomKills'>, signal: string | undefined, logs: string | null): Promise<HearthError | undefined> {
+    if (gaveUp(signal, logs)) return this.#error();
     if ((await sandbox.oomKills()) <= this.#told) return undefined;
     this.#told++;
     return this.#error();
@@ -58,4 +59,9 @@ export class InstanceLimits {
   #error(): HearthError {
     return errors.outOfMemory(this.#version.functionName, this.memoryBytes);
   }
+}
+
+/** V8 ends its process when its own bound is reached, before the kernel's is. */
+function gaveUp(signal: string | null | undefined, logs: string | null): boolean {
+  return signal === 'SIGABRT' && logs !== null && logs.includes('JavaScript heap out of memory');
 }

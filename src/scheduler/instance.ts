@@ -150,7 +150,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
         isDraining: () => this.#phase === 'draining',
         replyQueues: parts.replyQueues,
         brokerHasTaken: () => this.#services?.settled('message_queue') ?? Promise.resolve(),
-        outOfMemory: () => this.#limits.ofKilledScript(this.#sandbox as Sandbox),
+        outOfMemory: (signal, logs) => this.#limits.ofKilledScript(this.#sandbox as Sandbox, signal, logs),
       },
       parts.settings,
     );
@@ -510,7 +510,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
     this.#services?.close();
     this.#calls?.close();
     // Before whatever we made of its symptoms, such as a channel that was closed.
-    const outOfMemory = this.#limits.ofExit(exit);
+    const outOfMemory = this.#limits.ofExit(exit, this.#logs.text());
     const { orphans, untouched } = this.#work.abandon(outOfMemory ?? this.#stopError ?? errors.crashed(this.version.functionName, exit));
     this.#owner.onStopped(
       this,
@@ -542,7 +542,14 @@ export function kindOf(parts: Pick<InstanceParts, 'layers' | 'settings'>, versio
     layers.push(layer.path);
   }
   const { runtime, network, program } = version;
-  const kind = { runtime, layers, network, tmpBytes: parts.settings.tmpBytes };
+  const kind = {
+    runtime,
+    layers,
+    network,
+    tmpBytes: parts.settings.tmpBytes,
+    // V8 is told when it starts.
+    ...(version.module === null ? {} : { memoryBytes: version.memoryBytes ?? parts.settings.limits.memoryBytes }),
+  };
   // In Python's sandboxes programs run as they are, so that they share their pool.
   return program === null || runtime === 'python' ? kind : { ...kind, supervised: true };
 }

@@ -40,8 +40,8 @@ export interface WorkOwner {
   readonly replyQueues: ReplyQueues | null;
   /** Resolves once the broker has taken what processes that have ended had sent to it. */
   brokerHasTaken(): Promise<void>;
-  /** Why the kernel has killed a process of a script, if it was for want of memory. */
-  outOfMemory(): Promise<HearthError | undefined>;
+  /** Why a process of a script was killed, or has given up, if it was for want of memory. */
+  outOfMemory(signal: string | undefined, logs: string | null): Promise<HearthError | undefined>;
 }
 
 /**
@@ -298,7 +298,7 @@ export class WorkInHand {
   #exited(entry: RunningInvocation, exit: ExitedMessage): void {
     if (!this.#all.has(entry.frameId)) return;
     const { invocation } = entry;
-    if (!invocation.answered && exit.signal === 'SIGKILL' && !entry.isCancelled) {
+    if (!invocation.answered && (exit.signal === 'SIGKILL' || exit.signal === 'SIGABRT') && !entry.isCancelled) {
       void this.#killed(entry, exit);
       return;
     }
@@ -311,7 +311,7 @@ export class WorkInHand {
 
   /** By itself, by somebody in its sandbox, or by the kernel for want of memory: then the template, which is smaller, goes on. */
   async #killed(entry: RunningInvocation, exit: ExitedMessage): Promise<void> {
-    const outOfMemory = await this.#owner.outOfMemory();
+    const outOfMemory = await this.#owner.outOfMemory(exit.signal, entry.invocation.logs?.text() ?? null);
     if (!this.#all.has(entry.frameId)) return;
     failInvocation(entry.invocation, outOfMemory ?? errors.scriptFailed(this.#owner.version.functionName, exit));
     this.#over(entry);

@@ -170,6 +170,8 @@ export class HandlerServer {
       }
       const first = await stream.next();
       if (first.done) return this.#reply(invocation, { status, headers, body: NOTHING });
+      // Before the head goes out: a first piece that is none is a failure like any other.
+      piece(first.value);
       return await this.#pump(invocation, status, streamType(headers, first.value), stream, [first]);
     } finally {
       // As `for await` does when it is left; what it rejects with has no one to hear it.
@@ -197,7 +199,10 @@ export class HandlerServer {
 
   #fail(invocation, error) {
     if (invocation.over) return;
-    this.#channel.send(encodeJson(FRAME.failed, invocation.id, this.error(error)));
+    const object = this.error(error);
+    // The caller is told type and message; where it was stands in the record.
+    if (object.trace !== '') this.#channel.send(encode(FRAME.logErr, invocation.id, Buffer.from(`${object.trace}\n`)));
+    this.#channel.send(encodeJson(FRAME.failed, invocation.id, object));
     this.#end(invocation);
   }
 

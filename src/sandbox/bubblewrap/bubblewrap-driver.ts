@@ -10,7 +10,7 @@ import { inheritedDescriptors } from '../inherited-descriptors.ts';
 import { type Interpreter, inspectInterpreter } from '../interpreter.ts';
 import { type Listens, LoopbackAddresses } from '../loopback-addresses.ts';
 import { DEFAULT_BOOT_TIMEOUT_MS, DEFAULT_UID_BASE, type DriverOptions, PRIVATE_STREAM_LISTEN, privateServices } from '../options.ts';
-import { type InterpreterFiles, requireRuntime } from '../runtimes.ts';
+import { bootArguments, type InterpreterFiles, requireRuntime } from '../runtimes.ts';
 import { NOT_STARTED, superviseBuild } from '../supervise-build.ts';
 import { BubblewrapSandbox, layerPath } from './bubblewrap-sandbox.ts';
 import { buildPlan, nodeBuilder, prepareOutputFolder, pythonBuilder, removeTemporary } from './build.ts';
@@ -234,8 +234,9 @@ class BubblewrapDriver implements SandboxDriver {
       return { ...this.#boot({ ...spec, runtime: 'python', supervised: false }, python), alsoFiles: files, environment: { PATH: path } };
     }
     if (spec.runtime !== 'python') {
-      const { files, agentFolder, arguments: argv, environment } = requireRuntime(this.#options.runtimes, spec.runtime);
-      return { files, agentFolder, argv: argv.map((argument) => argument.replaceAll('{runtime}', '/runtime')), environment };
+      const description = requireRuntime(this.#options.runtimes, spec.runtime);
+      const { files, agentFolder, environment } = description;
+      return { files, agentFolder, argv: bootArguments(description, '/runtime', spec.memoryBytes), environment };
     }
     const { agentFolder, agentEntry } = this.#options;
     const preloaded = spec.preload ? spec.layers.map((_, index) => layerPath(index)) : [];

@@ -11,7 +11,7 @@ import { type Interpreter, inspectInterpreter, unsupportedVersion } from '../int
 import { type Listens, LoopbackAddresses } from '../loopback-addresses.ts';
 import { DEFAULT_BOOT_TIMEOUT_MS, type DriverOptions, NETWORK_MODES, PRIVATE_STREAM_LISTEN, privateServices } from '../options.ts';
 import { treeStats } from '../process-tree.ts';
-import { requireRuntime } from '../runtimes.ts';
+import { bootArguments, requireRuntime } from '../runtimes.ts';
 import { NOT_STARTED, superviseBuild } from '../supervise-build.ts';
 import { makePrivateFolder, sweepPrivateFolders } from './private-folders.ts';
 import { type ProcessStart, type RunningProcess, startProcess } from './start-process.ts';
@@ -166,15 +166,16 @@ class ProcessDriver implements SandboxDriver {
 
   /** What runs in it at first. @throws HearthError sandbox_unavailable */
   async #boot(spec: SandboxSpec): Promise<{ executable: string; argv: string[]; environment: Readonly<Record<string, string>> }> {
-    const { runtime } = spec;
+    const { runtime, memoryBytes } = spec;
     if (runtime !== 'python' && spec.supervised) {
       const { files } = requireRuntime(this.#options.runtimes, runtime);
       const boot = await this.#boot({ ...spec, runtime: 'python', supervised: false });
       return { ...boot, environment: { PATH: `${dirname(files.executable)}:${dirname(boot.executable)}:${this.#options.path}` } };
     }
     if (runtime !== 'python') {
-      const { files, agentFolder, arguments: argv, environment } = requireRuntime(this.#options.runtimes, runtime);
-      return { executable: files.executable, argv: argv.map((argument) => argument.replaceAll('{runtime}', resolve(agentFolder))), environment };
+      const description = requireRuntime(this.#options.runtimes, runtime);
+      const { files, agentFolder, environment } = description;
+      return { executable: files.executable, argv: bootArguments(description, resolve(agentFolder), memoryBytes), environment };
     }
     const { agentFolder, agentEntry } = this.#options;
     const { executable } = await this.#inspect();
