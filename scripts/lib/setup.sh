@@ -91,6 +91,7 @@ test_packages=(
   'strace|must|command -v strace|makes flushes of the disk fail in tests of the queue'
   'nginx-light|must|has_program nginx|stands in front of the gateway in tests'
   'haproxy|must|has_program haproxy|stands in front of the gateway in tests'
+  'openssl|must|command -v openssl|makes the certificate of a broker in tests'
   'redis-server|must|has_program redis-server|is a service that functions use in tests'
   'postgresql|must|ls /usr/lib/postgresql/*/bin/postgres|is a service that functions use in tests'
   'rabbitmq-server|must|has_program rabbitmq-server|is the broker that tests publish to'

@@ -54,6 +54,11 @@ describe('what becomes of an invocation', () => {
     expect(judge(attempted(failed(code)))).toMatchObject({ kind: 'done', state: 'failed', deadReason: 'not_retriable', error: { code } });
   });
 
+  test('waits for the broker by which scripts answer, which is not held against it unless it was run', () => {
+    expect(judge(attempted({ ...failed('broker_unavailable', 503), instanceId: null }))).toMatchObject({ kind: 'retry', counts: false });
+    expect(judge(attempted(failed('broker_unavailable', 503)))).toMatchObject({ kind: 'retry', counts: true });
+  });
+
   test('what found no room is given back, and that is no failure', () => {
     const verdict = judge(attempted({ ...failed('queue_full', 429), instanceId: null }, { taken: { failures: 2 } }));
     expect(verdict).toMatchObject({ kind: 'retry', counts: false, attempt: { outcome: 'released' } });

@@ -16,6 +16,8 @@ const FATAL: ReadonlySet<string> = new Set<ErrorCode>([
 ]);
 /** Between two tries to find room, at least. Milliseconds. */
 const NO_ROOM_DELAY_MS = 200;
+/** Between two tries while the broker by which scripts answer is away, at least. Milliseconds. */
+const NO_BROKER_DELAY_MS = 2000;
 
 export interface Attempted {
   taken: Pick<Taken, 'mode' | 'failures' | 'ageFrom'>;
@@ -45,7 +47,8 @@ export function judge({ taken, record, reply, policy, now, random, clock }: Atte
   }
   const code = record.errorCode;
   // In the line until its deadline: no instance had time for it.
-  const notRun = (code !== null && NOT_RUN.has(code)) || clock === 'queue';
+  const noBroker = code === 'broker_unavailable' && record.instanceId === null;
+  const notRun = (code !== null && NOT_RUN.has(code)) || noBroker || clock === 'queue';
   const over = (deadReason: DeadReason): Verdict => ({
     kind: 'done',
     state: record.state === 'timed_out' ? 'timed_out' : 'failed',
@@ -59,7 +62,7 @@ export function judge({ taken, record, reply, policy, now, random, clock }: Atte
   if (taken.mode === 'sync') return over('attempts_exhausted');
   if (code !== null && FATAL.has(code)) return over('not_retriable');
   if (notRun) {
-    const delayMs = NO_ROOM_DELAY_MS * (1 + random());
+    const delayMs = (noBroker ? NO_BROKER_DELAY_MS : NO_ROOM_DELAY_MS) * (1 + random());
     if (code !== 'draining' && isTooOld(taken, policy, now + delayMs)) return over('too_old');
     return { kind: 'retry', delayMs: code === 'draining' ? 0 : delayMs, attempt: { ...attempt, outcome: 'released' }, counts: false };
   }

@@ -1,4 +1,13 @@
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { connect as connectTcp } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { createServer as createTlsServer } from 'node:tls';
+import { promisify } from 'node:util';
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Hearth, json, sleep, until } from '../../support/hearth.ts';
@@ -249,3 +258,45 @@ describe('when the broker is killed and comes back', () => {
     await noQueues();
   }, 240_000);
 });
+
+test('answers travel over TLS to a broker with a certificate of its own, and functions speak plain AMQP', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'hearth-tls-'));
+  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'];
+  await promisify(execFile)('openssl', [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-days',
+    '2',
+    '-keyout',
+    key,
+    '-out',
+    certificate,
+    ...subject,
+  ]);
+  const connections = new Set<Duplex>();
+  const server = createTlsServer({ key: await readFile(key), cert: await readFile(certificate) }, (secure) => {
+    const plain = connectTcp(broker.port, '127.0.0.1');
+    for (const socket of [secure, plain]) connections.add(socket.on('error', () => undefined));
+    secure.pipe(plain).pipe(secure);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = broker.url.replace('amqp:', 'amqps:').replace(`:${broker.port}`, `:${(server.address() as { port: number }).port}`);
+  try {
+    await using secure = await Hearth.start({
+      requirements: 'pika\n',
+      settings: { ...SETTINGS, HEARTH_AMQP_URL: url, HEARTH_AMQP_CA_FILE: certificate },
+    });
+    await secure.define('hasty', HASTY);
+    expect(await json(await secure.call('/hasty', { method: 'POST', body: '1' }))).toEqual({ got: 1 });
+  } finally {
+    for (const socket of connections) socket.destroy();
+    server.close();
+    await rm(folder, { recursive: true });
+  }
+}, 120_000);
