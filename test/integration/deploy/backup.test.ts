@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { type Header, pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packBackup } from '../../../src/backup/backup-file.ts';
 import { Hearth, json, until } from '../../support/hearth.ts';
@@ -144,18 +146,23 @@ describe('a backup', () => {
     ['cut short', (copy: string) => stat(copy).then(({ size }) => truncate(copy, size - 200))],
     ['changed in the middle', (copy: string) => flip(copy)],
     ['no backup', (copy: string) => writeFile(copy, 'something else')],
+    ['made to write beside the folder', (copy: string) => writeEntry(copy, { name: 'bundles/../../evil', type: 'file' })],
+    ['made to write through a link', (copy: string) => writeEntry(copy, { name: 'hearth.db', type: 'symlink', linkname: '/etc/passwd' })],
   ])('that was %s is refused, and leaves nothing behind', async (_, damage) => {
     const copy = join(folder, `damaged-${Math.random()}`);
     await writeFile(copy, await readFile(file));
     await damage(copy);
     const data = join(folder, `target-${Math.random()}`);
     expect(await restore(copy, data)).toMatchObject({ code: 1, stderr: expect.stringContaining("The backup can't be used") });
-    expect(await hearthCommand(['restore', '--check', copy])).toMatchObject({ code: 1 });
     expect(await readdir(data)).toEqual(['hearth.lock']);
   });
 
-  it('is found good by --check', async () => {
+  it('is found good by --check, unless it is damaged', async () => {
     expect(await hearthCommand(['restore', '--check', file])).toMatchObject({ code: 0, stdout: expect.stringContaining('whole and undamaged') });
+    const copy = join(folder, 'damaged');
+    await writeFile(copy, await readFile(file));
+    await flip(copy);
+    expect(await hearthCommand(['restore', '--check', copy])).toMatchObject({ code: 1 });
   });
 
   it.each(['hearth.db', 'queue.db'])('%s of a newer version is left alone by this one', async (name) => {
@@ -186,6 +193,14 @@ describe('a backup', () => {
     });
   });
 });
+
+/** A tar of one entry, as an attacker would begin it. */
+async function writeEntry(file: string, header: Partial<Header> & { name: string }): Promise<void> {
+  const tar = pack();
+  tar.entry(header, header.type === 'file' ? 'evil' : '');
+  tar.finalize();
+  await pipeline(tar, createGzip(), createWriteStream(file));
+}
 
 /** Turns a byte of the compressed data around. */
 async function flip(file: string): Promise<void> {

@@ -102,6 +102,19 @@ describe('the platform in a container', () => {
     }, 150_000);
   }, 160_000);
 
+  it('has the engine build the image of functions, asked from inside', async () => {
+    const { Id: builder } = await docker.api<{ Id: string }>('POST', '/containers/create?name=builder', {
+      Image: IMAGE,
+      Cmd: ['images', 'build', '--base', 'hearth-test-base:latest'],
+      HostConfig: { NetworkMode: 'none', ReadonlyRootfs: true, CapDrop: ['ALL'], Binds: [`${docker.socket}:/var/run/docker.sock`] },
+    });
+    await docker.api('POST', `/containers/${builder}/start`);
+    const { StatusCode } = await docker.api<{ StatusCode: number }>('POST', `/containers/${builder}/wait`);
+    expect(await docker.api<string>('GET', `/containers/${builder}/logs?stdout=true&stderr=true`)).toMatch(/hearth-python:[0-9a-f]+/);
+    expect(StatusCode).toBe(0);
+    await docker.api('DELETE', `/containers/${builder}`);
+  }, 120_000);
+
   it('ends well when it is told to stop, and leaves no container of a function', async () => {
     await docker.api('POST', `/containers/${id}/stop?t=90`);
     expect((await docker.api<ContainerState>('GET', `/containers/${id}/json`)).State.ExitCode).toBe(0);
