@@ -13,7 +13,7 @@ export interface Target {
 
 /** One request to the control plane; the CLI knows nothing else of a running platform. @throws HearthError what the platform answered, or that it didn't */
 export async function request(target: Target, method: string, path: string, body?: unknown): Promise<unknown> {
-  const response = await send(target, method, path, body);
+  const response = await send(target, method, path, jsonOf(body));
   const value = await bodyOf(response);
   if (response.ok && value !== undefined) return value;
   throw refusal(target, response, value);
@@ -21,12 +21,29 @@ export async function request(target: Target, method: string, path: string, body
 
 /** One whose answer may be large. @throws HearthError as `request` */
 export async function download(target: Target, method: string, path: string, body?: unknown): Promise<ReadableStream<Uint8Array>> {
-  const response = await send(target, method, path, body);
+  const response = await send(target, method, path, jsonOf(body));
   if (response.ok && response.body !== null) return response.body;
   throw refusal(target, response, await bodyOf(response));
 }
 
-async function send(target: Target, method: string, path: string, body: unknown): Promise<Response> {
+/** Bytes as they are. @throws HearthError as `request` */
+export async function upload(target: Target, path: string, type: string, bytes: Uint8Array<ArrayBuffer>): Promise<unknown> {
+  const response = await send(target, 'POST', path, { type, data: bytes });
+  const value = await bodyOf(response);
+  if (response.ok && value !== undefined) return value;
+  throw refusal(target, response, value);
+}
+
+interface Body {
+  type: string;
+  data: string | Uint8Array<ArrayBuffer>;
+}
+
+function jsonOf(body: unknown): Body | undefined {
+  return body === undefined ? undefined : { type: 'application/json', data: JSON.stringify(body) };
+}
+
+async function send(target: Target, method: string, path: string, body: Body | undefined): Promise<Response> {
   const { api } = target;
   const token = await tokenOf(target);
   try {
@@ -34,9 +51,9 @@ async function send(target: Target, method: string, path: string, body: unknown)
       method,
       headers: {
         ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
-        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+        ...(body === undefined ? {} : { 'Content-Type': body.type }),
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: body.data }),
     });
   } catch (cause) {
     throw new HearthError('internal', `No platform answers at ${api}. Start one with \`hearth up\`, or name its address with --api.`, { cause });

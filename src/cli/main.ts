@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { HearthError } from '../errors.ts';
 import { printable } from '../printable.ts';
 import { backup, restore } from './backup.ts';
+import { deploy } from './deploy/deploy.ts';
 import { doctor } from './doctor.ts';
 import { imagesBuild } from './images.ts';
 import { install, uninstall } from './install/install.ts';
@@ -115,6 +116,13 @@ onPlatform(schedules.command('show <function>'))
 onPlatform(schedules.command('pause <function>')).description('fire no more until it is resumed').action(schedulesPause);
 onPlatform(schedules.command('resume <function>')).description('fire again, from the next instant on').action(schedulesResume);
 onPlatform(schedules.command('run <function>')).description('fire now, and print the id of the invocation').action(schedulesRun);
+
+onPlatform(program.command('deploy [folder]'))
+  .description('deploy the functions of a project (hearth.json or hearth.yaml) to a running platform')
+  .option('--gateway <url>', 'address of the gateway, for the URLs that are printed', 'http://127.0.0.1:5000')
+  .option('--dry-run', 'only say what would be deployed')
+  .option('--json', 'print a JSON document')
+  .action(deploy);
 
 onPlatform(program.command('backup <file>'))
   .description('write everything that a running platform keeps to a new file: functions, records, schedules, secrets, the queue')

@@ -1,0 +1,45 @@
+import { type Static, Type } from 'typebox';
+import { EntryPath } from './bundle.ts';
+import { EventKey, FunctionDefinition } from './function.ts';
+import { FunctionName } from './function-name.ts';
+
+const {
+  event_type: _key,
+  function_name: _name,
+  function_code: _code,
+  files: _files,
+  bundle: _bundle,
+  entry: _entry,
+  ...settings
+} = FunctionDefinition.properties;
+
+const RequirementsFile = Type.String({
+  minLength: 1,
+  description: "A requirements.txt of the project; its libraries are built into a layer of the function's own. Not together with `requirements`.",
+});
+
+const shared = { ...settings, requirements_file: Type.Optional(RequirementsFile) };
+
+/** What `hearth.json` and `hearth.yaml` hold: the functions of a project, whose folder is their bundle. */
+export const Project = Type.Object(
+  {
+    $schema: Type.Optional(Type.String({ description: 'For editors.' })),
+    defaults: Type.Optional(
+      Type.Object(shared, {
+        additionalProperties: false,
+        description: 'For every function that does not say otherwise; `environment` is put together by name.',
+      }),
+    ),
+    functions: Type.Record(FunctionName, Type.Object({ on: EventKey, entry: Type.Optional(EntryPath), ...shared }, { additionalProperties: false }), {
+      minProperties: 1,
+      description: 'Names of functions and what they are. All have the files of the project.',
+    }),
+  },
+  { additionalProperties: false, title: 'A project of Hearth', description: 'docs/bundles.md says what it is for.' },
+);
+export type Project = Static<typeof Project>;
+
+/** As JSON Schema, as text. */
+export function projectSchema(): string {
+  return `${JSON.stringify({ $schema: 'https://json-schema.org/draft/2020-12/schema', ...Project }, null, 2)}\n`;
+}
