@@ -1,7 +1,7 @@
 // A function's invocations of other functions: Call frames out, CallReply or CallFailed back.
 
 import { encodeBody, encodeJson, FRAME, parseObject } from './frames.mjs';
-import { InvokeError, readAnswer, requestOf } from './hearth.mjs';
+import { InvokeError, NOT_ALLOWED, readAnswer, requestOf } from './hearth.mjs';
 
 export class Calls {
   #channel;
@@ -23,7 +23,7 @@ export class Calls {
   /** @returns {head, body} of CallReply @throws InvokeError */
   send(invocation, head, body) {
     if (!this.#allowed) {
-      throw new InvokeError('invoke_not_allowed', 403, 'this function may invoke none: register it with "invokes": ["name", …]');
+      throw new InvokeError('invoke_not_allowed', 403, NOT_ALLOWED);
     }
     const call = this.#next++;
     return new Promise((resolve, reject) => {

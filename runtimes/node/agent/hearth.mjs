@@ -1,7 +1,9 @@
 /**
- * The SDK of functions that Hearth runs: `import { invoke, InvokeError } from 'hearth'`. A handler has the same as `context.invoke`.
- * The function that invokes must be registered with the names of those that it may invoke: `"invokes": ["resize", "notify"]`.
+ * The SDK of functions that Hearth runs: `import { invoke, InvokeError, logger, traceHeaders } from '@hearth/sdk'`, or from 'hearth'. A handler's context has the
+ * same. ../types/index.d.ts has the types of what is public. The function that invokes must be registered with the names of those that it may invoke: `"invokes": ["resize", "notify"]`.
  */
+
+export { logger } from './logger.mjs';
 
 /** The other function was not run, failed, or answered with a status of 400 or above. */
 export class InvokeError extends Error {
@@ -18,12 +20,25 @@ export class InvokeError extends Error {
   }
 }
 
-/** What carries calls of this process: (head, body) → promise of {head, body}. */
-let transport = null;
+export const NOT_ALLOWED = 'this function may invoke none: register it with "invokes": ["name", …]';
 
-/** For the agent. */
-export function setTransport(send) {
-  transport = send;
+/** What stands behind this module in this process. */
+let platform = null;
+
+/**
+ * For the agent and the stand-in of testing.mjs.
+ * @param given {send(head, body) → promise of {head, body}, traceHeaders()} @returns what was in place; null: nothing
+ */
+export function setPlatform(given) {
+  const before = platform;
+  platform = given;
+  return before;
+}
+
+function here(what) {
+  if (platform === null)
+    throw new Error(`${what} works inside a function that Hearth runs, and this is none; @hearth/sdk/testing calls one elsewhere`);
+  return platform;
 }
 
 /**
@@ -31,9 +46,14 @@ export function setTransport(send) {
  * body: JSON, or bytes as they are; undefined or null: none. Options: `mode`, `timeoutMs`. Rejects with InvokeError.
  */
 export async function invoke(name, payload, options) {
-  if (transport === null) throw new Error('invoke works inside a function that Hearth runs, while an invocation runs; here none does');
+  const { send } = here('invoke');
   const { head, body } = requestOf(name, payload, options);
-  return readAnswer(head, await transport(head, body));
+  return readAnswer(head, await send(head, body));
+}
+
+/** What a request to elsewhere carries on (W3C Trace Context): traceparent and tracestate, as far as the caller sent them. */
+export function traceHeaders() {
+  return here('traceHeaders').traceHeaders();
 }
 
 export function requestOf(name, payload, options = {}) {

@@ -7,6 +7,11 @@ import { FunctionError } from './errors.mjs';
 
 const ENTRY = 'hearth:function';
 const SDK_URL = new URL('hearth.mjs', import.meta.url).href;
+/** Ours even where a layer has them too: only this copy has the platform behind it. */
+const SDK = new Map([
+  ['@hearth/sdk', SDK_URL],
+  ['@hearth/sdk/testing', new URL('testing.mjs', import.meta.url).href],
+]);
 /** Where the libraries are that every function finds: node_modules beside the agent. */
 const OWN_PARENT = new URL('index.mjs', import.meta.url).href;
 const NOT_FOUND = new Set(['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND']);
@@ -18,7 +23,7 @@ export function pathOf(load) {
 }
 
 /**
- * Resolves bare names in the function's first layer, as Node.js does by itself, then in its others, then beside the agent; `hearth` is ours. The hooks stay:
+ * Resolves bare names in the function's first layer, as Node.js does by itself, then in its others, then beside the agent; the SDK is ours. The hooks stay:
  * a function may import later.
  */
 export function addResolution(layers, entry) {
@@ -26,6 +31,8 @@ export function addResolution(layers, entry) {
   registerHooks({
     resolve(specifier, context, next) {
       if (specifier === ENTRY && entry !== null) return { url: entry.url, format: 'module', shortCircuit: true };
+      const own = SDK.get(specifier);
+      if (own !== undefined) return { url: own, format: 'module', shortCircuit: true };
       try {
         return next(specifier, context);
       } catch (error) {

@@ -1,6 +1,7 @@
 // What a function sees of a request: a handler's `message` and `context`, a script's environment. The members are those of docs/functions.md.
 
 import { inspect } from 'node:util';
+import { logger } from './logger.mjs';
 
 /** @param raw the body's bytes */
 export function makeMessage(invoke, raw) {
@@ -15,7 +16,7 @@ export function makeMessage(invoke, raw) {
     query,
     query_all: queryAll,
     params: invoke.params,
-    message_type: 'http',
+    message_type: invoke.messageType ?? 'http',
   };
 }
 
@@ -67,10 +68,21 @@ export function hideSecrets(values) {
   return Object.freeze(secrets);
 }
 
+/** traceparent and tracestate of a request's headers (W3C Trace Context). */
+export function traceOf(pairs) {
+  const found = {};
+  for (let at = 0; at + 1 < pairs.length; at += 2) {
+    const name = pairs[at].toLowerCase();
+    if (name === 'traceparent' || name === 'tracestate') found[name] = pairs[at + 1];
+  }
+  return found;
+}
+
 /** One for each call. `signal` aborts when nobody wants the answer any more. */
 export class Context {
   #abort;
   #calls;
+  #headers;
 
   /** @param common what is the same for all calls: functionName, secrets, calls */
   constructor(invocation, invoke, common) {
@@ -80,12 +92,22 @@ export class Context {
     this.function_name = common.functionName;
     this.deadline = invoke.deadline / 1000;
     Object.defineProperty(this, 'secrets', { value: common.secrets });
+    this.#headers = invoke.headers;
     this.#abort = invocation.abort;
     this.#calls = (name, payload, options) => common.calls.invoke(invocation.id, name, payload, options);
   }
 
   get signal() {
     return this.#abort.signal;
+  }
+
+  get logger() {
+    return logger;
+  }
+
+  /** What a request to elsewhere carries on: traceparent and tracestate, as far as the caller sent them. */
+  trace_headers() {
+    return traceOf(this.#headers);
   }
 
   /** Milliseconds until nobody wants the answer any more; 0 when that has passed. */

@@ -22,7 +22,7 @@ export function shape(value) {
 
 const whole = (status, headers, body) => ({ status, headers, body });
 
-function isBytes(value) {
+export function isBytes(value) {
   return value instanceof Uint8Array || ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
 }
 

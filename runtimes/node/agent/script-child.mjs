@@ -1,8 +1,9 @@
 // The process of one run of a script: boots ahead, waits for its run, and is that program from then on.
 
 import { errorObject } from './errors.mjs';
-import { InvokeError, setTransport } from './hearth.mjs';
+import { InvokeError, NOT_ALLOWED, setPlatform } from './hearth.mjs';
 import { loadModule, shownPath } from './load.mjs';
+import { traceOf } from './request.mjs';
 import { makeResolvable } from './resolve.mjs';
 
 /** As Node.js ends when the top level still awaits something that nothing can bring about. */
@@ -11,9 +12,9 @@ const UNSETTLED = 13;
 process.once('message', ({ load, source, environment }) => {
   Object.assign(process.env, environment);
   makeResolvable(load);
-  if (load.calls === true) connectCalls();
+  setPlatform({ send: load.calls === true ? connectCalls() : refuse, traceHeaders: () => traceOf(headerPairs()) });
   // An open channel would keep the program alive.
-  else process.disconnect();
+  if (load.calls !== true) process.disconnect();
   let settled = false;
   process.on('exit', (code) => {
     if (!settled && code === 0) process.exitCode = UNSETTLED;
@@ -32,6 +33,20 @@ process.once('message', ({ load, source, environment }) => {
   );
 });
 
+function refuse() {
+  throw new InvokeError('invoke_not_allowed', 403, NOT_ALLOWED);
+}
+
+/** Names and values in turn. */
+function headerPairs() {
+  const { HTTP_HEADER: lines = '' } = process.env;
+  return lines.split('\n').flatMap((line) => {
+    const colon = line.indexOf(': ');
+    return [line.slice(0, colon), line.slice(colon + 2)];
+  });
+}
+
+/** @returns what sends a call */
 function connectCalls() {
   const pending = new Map();
   let next = 1;
@@ -44,7 +59,7 @@ function connectCalls() {
     else waiting?.resolve({ head, body: Buffer.from(body, 'base64') });
   });
   process.channel.unref();
-  setTransport((head, body) => {
+  return (head, body) => {
     const call = next++;
     return new Promise((resolve, reject) => {
       pending.set(call, { resolve, reject });
@@ -52,5 +67,5 @@ function connectCalls() {
       process.channel.ref();
       process.send({ call, head, body: body.toString('base64') });
     });
-  });
+  };
 }

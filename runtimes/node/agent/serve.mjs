@@ -4,9 +4,9 @@ import { Calls } from './calls.mjs';
 import { leave } from './end.mjs';
 import { errorObject, FunctionError } from './errors.mjs';
 import { encode, encodeBody, encodeJson, FRAME, MAX_PAYLOAD, ProtocolError, parseObject } from './frames.mjs';
-import { setTransport } from './hearth.mjs';
+import { setPlatform } from './hearth.mjs';
 import { current, installOutput } from './output.mjs';
-import { Context, hideSecrets, makeMessage } from './request.mjs';
+import { Context, hideSecrets, makeMessage, traceOf } from './request.mjs';
 import { piece, shape, streamType } from './result.mjs';
 import { makeRequest } from './web.mjs';
 
@@ -60,11 +60,9 @@ export class HandlerServer {
     this.#calls = new Calls(channel, load.calls === true);
     this.#common = { functionName: load.function, secrets: hideSecrets(load.secrets ?? {}), calls: this.#calls };
     installOutput(channel, (id) => this.#invocations.has(id));
-    setTransport((head, body) => {
-      const invocation = current.getStore();
-      if (invocation === undefined || invocation.over)
-        throw new Error('invoke works while an invocation runs, in its own asynchronous context; here none does');
-      return this.#calls.send(invocation.id, head, body);
+    setPlatform({
+      send: (head, body) => this.#calls.send(running('invoke').id, head, body),
+      traceHeaders: () => traceOf(running('traceHeaders').invoke.headers),
     });
     this.#standFirm();
   }
@@ -269,6 +267,15 @@ export class HandlerServer {
     const { type, message, trace } = this.error(error);
     return trace || `${type}: ${message}`;
   }
+}
+
+/** The invocation that runs here. */
+function running(what) {
+  const invocation = current.getStore();
+  if (invocation === undefined || invocation.over) {
+    throw new Error(`${what} works while an invocation runs, in its own asynchronous context; here none does`);
+  }
+  return invocation;
 }
 
 function headFrame(id, status, headers, streaming) {

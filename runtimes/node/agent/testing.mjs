@@ -1,0 +1,168 @@
+/**
+ * Calls a handler as the platform would, without the platform:
+ *
+ *     import { call } from '@hearth/sdk/testing';
+ *
+ *     const answer = await call(handler, { body: { name: 'Ada' }, invokes: { greeting: ({ name }) => `Hello ${name}` } });
+ *     assert.deepEqual([answer.status, answer.json()], [200, { text: 'Hello Ada' }]);
+ *
+ * The request is taken apart and the answer put together by the code that does it inside sandboxes. What the handler throws is thrown here. There are no limits,
+ * and no deadline is enforced.
+ */
+
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomUUID } from 'node:crypto';
+import { InvokeError, readAnswer, requestOf, setPlatform } from './hearth.mjs';
+import { entryOf } from './load.mjs';
+import { Context, hideSecrets, makeMessage, traceOf } from './request.mjs';
+import { bytesOf, isBytes, piece, shape, streamType } from './result.mjs';
+import { makeRequest } from './web.mjs';
+
+/** The call that runs here: several may at a time. */
+const current = new AsyncLocalStorage();
+const platform = {
+  send: (head, body) => (current.getStore() ?? outer ?? nowhere()).send(head, body),
+  traceHeaders: () => (current.getStore() ?? outer ?? nowhere()).traceHeaders(),
+};
+/** What was in place: there is something if a function of the platform tests another. */
+const outer = setPlatform(platform);
+
+function nowhere() {
+  throw new Error('this works while `call` runs a handler, in its own asynchronous context; here none runs');
+}
+
+/** What a caller would get. */
+class Answer {
+  constructor(status, headers, pieces, streamed, invoked) {
+    this.status = status;
+    this.headers = pairsOf(headers);
+    this.pieces = pieces;
+    this.streamed = streamed;
+    this.invoked = invoked;
+  }
+
+  get body() {
+    return Buffer.concat(this.pieces);
+  }
+
+  get text() {
+    return this.body.toString();
+  }
+
+  json() {
+    return JSON.parse(this.text);
+  }
+
+  header(name) {
+    return this.headers.find(([known]) => known.toLowerCase() === name.toLowerCase())?.[1];
+  }
+}
+
+/** The platform, for `invoke` and `traceHeaders`. */
+class StandIn {
+  invoked = [];
+  #functions;
+  #invoke;
+
+  constructor(functions, invoke) {
+    this.#functions = functions;
+    this.#invoke = invoke;
+  }
+
+  /** As Calls has it. */
+  async invoke(_invocation, name, payload, options) {
+    const { head, body } = requestOf(name, payload, options);
+    return readAnswer(head, await this.send(head, body));
+  }
+
+  async send(head, body) {
+    const name = head.function;
+    if (!Object.hasOwn(this.#functions, name)) {
+      throw new InvokeError(
+        'invoke_not_allowed',
+        403,
+        `it may not invoke "${name}": give \`call\` a stand-in for it by \`invokes\`, and register the function with "invokes": ["${name}"]`,
+      );
+    }
+    const payload = head.contentType === null ? null : head.contentType === 'application/json' ? JSON.parse(body) : body;
+    this.invoked.push({ name, payload, mode: head.mode });
+    if (head.mode === 'async') return { head: { id: randomUUID() }, body: null };
+    const { status, headers, pieces } = await gather(await this.#functions[name](payload));
+    return { head: { status, headers }, body: Buffer.concat(pieces) };
+  }
+
+  traceHeaders() {
+    return traceOf(this.#invoke.headers);
+  }
+}
+
+/** @param handler a function, an object with `fetch` or `handler`, or a module that exports one; the options are those of types/testing.d.ts */
+export async function call(handler, options = {}) {
+  const { timeoutMs = 60_000, functionName = 'function', signal = new AbortController().signal } = options;
+  const { invoke, raw } = makeInvoke(options, timeoutMs);
+  const standIn = new StandIn(options.invokes ?? {}, invoke);
+  const common = { functionName, secrets: hideSecrets(options.secrets ?? {}), calls: standIn };
+  const { call: entry, web } = entryOf({ module: { web: isWeb(handler, options.style) } }, exportsOf(handler));
+  return current.run(standIn, async () => {
+    const context = new Context({ id: 1, abort: { signal } }, invoke, common);
+    const value = await entry(web ? makeRequest(invoke, raw, signal) : makeMessage(invoke, raw), context);
+    const { status, headers, pieces, streamed } = await gather(value);
+    return new Answer(status, headers, pieces, streamed, standIn.invoked);
+  });
+}
+
+function makeInvoke({ body, verb = 'POST', path = '/', query = '', headers = {}, params = {} }, timeoutMs) {
+  const { raw, contentType } = encode(body);
+  const flat = [...(typeof headers[Symbol.iterator] === 'function' ? headers : Object.entries(headers))].flat().map(String);
+  const isTyped = flat.some((name, at) => at % 2 === 0 && name.toLowerCase() === 'content-type');
+  if (contentType !== null && !isTyped) flat.push('Content-Type', contentType);
+  const queryText = typeof query === 'string' ? query : new URLSearchParams(query).toString();
+  const target = path.split('/').map(encodeURIComponent).join('/');
+  const invoke = {
+    correlationId: randomUUID(),
+    instanceId: 'local',
+    deadline: Date.now() + timeoutMs,
+    query: queryText,
+    headers: flat,
+    path,
+    rawPath: queryText === '' ? target : `${target}?${queryText}`,
+    verb: verb.toUpperCase(),
+    params: { ...params },
+  };
+  return { invoke, raw };
+}
+
+function encode(body) {
+  if (body === undefined || body === null) return { raw: Buffer.alloc(0), contentType: null };
+  if (isBytes(body)) return { raw: bytesOf(body), contentType: null };
+  if (typeof body === 'string') return { raw: Buffer.from(body), contentType: 'text/plain; charset=utf-8' };
+  return { raw: Buffer.from(JSON.stringify(body)), contentType: 'application/json' };
+}
+
+/** {status, headers, pieces, streamed} */
+async function gather(value) {
+  const { status, headers, body, stream, probe } = shape(value);
+  if (stream === undefined) return { status, headers, pieces: body.length === 0 ? [] : [body], streamed: false };
+  const items = [];
+  for await (const item of { [Symbol.asyncIterator]: () => stream }) items.push(item);
+  // An empty stream, and a Response whose body is one piece, go out whole.
+  const streamed = items.length > (probe === true ? 1 : 0);
+  const typed = probe === true || items.length === 0 ? headers : streamType(headers, items[0]);
+  return { status, headers: typed, pieces: items.map(piece), streamed };
+}
+
+function pairsOf(flat) {
+  const pairs = [];
+  for (let at = 0; at < flat.length; at += 2) pairs.push([flat[at], flat[at + 1]]);
+  return pairs;
+}
+
+const exportsOf = (handler) => (typeof handler === 'function' || typeof handler?.fetch === 'function' ? { default: handler } : handler);
+
+/** The platform sees the type of the parameter besides, which is gone here. */
+function isWeb(handler, style) {
+  if (style !== undefined) return style === 'web';
+  const bare = typeof handler === 'function' ? handler : handler?.default;
+  if (typeof bare !== 'function') return false;
+  return /^(async\b)?\s*(function\b[^(]*)?\(?\s*(request|req)\s*,?\s*(\)|=>)/.test(Function.prototype.toString.call(bare));
+}
