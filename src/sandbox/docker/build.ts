@@ -13,13 +13,10 @@ const PIP_CONFIG_COPY = '.pip.conf';
 
 /**
  * Makes the folders of a build and writes its inputs.
- * @param uid whom the output is to belong to, if we may say so; undefined: its container's users aren't ours
- * @returns the user id that the build is to run under
+ * @param owner whom the output folder is given to; undefined: it stays ours
  * @throws HearthError sandbox_unavailable
  */
-export async function prepareFolders(spec: BuildSpec, inputFolder: string, uid: number | undefined): Promise<number> {
-  const isRoot = process.getuid?.() === 0;
-  const owner = uid !== undefined && isRoot ? uid : (process.getuid?.() ?? 0);
+export async function prepareFolders(spec: BuildSpec, inputFolder: string, owner: number | undefined): Promise<void> {
   try {
     for (const [name, content] of Object.entries(spec.inputs)) {
       if (name !== basename(name) || name === '' || name === '.' || name === '..' || name === PIP_CONFIG_COPY)
@@ -32,8 +29,7 @@ export async function prepareFolders(spec: BuildSpec, inputFolder: string, uid: 
     if (!lstatSync(outputFolder).isDirectory()) throw new Error(`${outputFolder} is a symbolic link`);
     if (readdirSync(outputFolder).length > 0) throw new Error(`${outputFolder} is not empty`);
     mkdirSync(join(outputFolder, TEMPORARY), { mode: 0o700 });
-    if (isRoot) for (const folder of [join(outputFolder, TEMPORARY), outputFolder]) chownSync(folder, owner, owner);
-    return owner;
+    if (owner !== undefined) for (const folder of [join(outputFolder, TEMPORARY), outputFolder]) chownSync(folder, owner, owner);
   } catch (error) {
     throw new HearthError('sandbox_unavailable', `The build's folders can not be used: ${error instanceof Error ? error.message : error}`, {
       cause: error,

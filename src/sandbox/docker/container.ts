@@ -8,6 +8,9 @@ import { EngineRefusal } from './engine-client.ts';
 import { type HostView, hostView, readOomKills } from './host-view.ts';
 import type { Leftovers } from './leftovers.ts';
 
+/** While the engine is gone. */
+const ASK_AGAIN_MS = 500;
+
 /**
  * A container's life: created → attached → started → (killed) → not running → removed. `exited` follows the last step; or, when the engine is gone, the end of the
  * connection to its output, upon which the container is left to Leftovers.
@@ -37,7 +40,11 @@ export class Container {
 
   /** @throws EngineRefusal, HearthError sandbox_unavailable; nothing is left of it then */
   static async start(engine: Engine, leftovers: Leftovers, name: string, settings: ContainerSettings): Promise<Container> {
-    const id = await engine.create(name, settings);
+    const id = await engine.create(name, settings).catch((error: unknown) => {
+      // An engine that went away may have made it and not said so.
+      if (!(error instanceof EngineRefusal)) leftovers.add(name);
+      throw error;
+    });
     try {
       const connection = await engine.attach(id);
       try {
@@ -123,7 +130,7 @@ export class Container {
         await this.#killing;
         return undefined;
       }
-      await new Promise((resolve) => setTimeout(resolve, 1000).unref());
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
       try {
         return await this.#engine.wait(this.id);
       } catch (again) {

@@ -12,12 +12,14 @@ import { NOT_STARTED, superviseBuild } from '../supervise-build.ts';
 import { buildPlan, prepareFolders, removeTemporary } from './build.ts';
 import { type ChannelDoor, openChannelDoor } from './channel-door.ts';
 import { CONNECT, HOLD } from './connect-program.ts';
+import { connected } from './connected.ts';
 import { Container } from './container.ts';
 import { CHANNEL_FOLDER, type ContainerPlan, containerSettings, networkName } from './container-settings.ts';
 import type { DockerOptions } from './docker-options.ts';
 import { DockerSandbox } from './docker-sandbox.ts';
 import { type EgressGuard, egressGuard } from './egress-guard.ts';
 import { Engine, PLATFORM_LABEL } from './engine.ts';
+import { type EngineUsers, engineUsers, plainUsers } from './engine-users.ts';
 import { explainRefusal } from './explain-refusal.ts';
 import { Leftovers } from './leftovers.ts';
 import { engineView } from './path-mapping.ts';
@@ -27,8 +29,6 @@ import { seccompProfile } from './seccomp-profile.ts';
 const NAME = 'docker';
 /** Inside the data folder; none but the platform may enter it. */
 const DOORS = 'docker';
-/** Where the kernel's user ids are mapped for containers, no other than this is sure to be mapped. */
-const NOBODY = 65_534;
 const OUT_OF_MEMORY = '\nThe build needed more memory than it may use (limits.max_memory_per_instance_bytes), and was killed.\n';
 
 export interface DockerSandboxes extends SandboxDriver {
@@ -56,8 +56,11 @@ class DockerDriver implements DockerSandboxes {
   readonly #running = new Set<Container>();
   readonly #guard: EgressGuard;
   #networks: readonly NetworkMode[] = [];
-  #mapsUsers = false;
+  readonly #buildUid: number;
+  #users: EngineUsers;
   #prepared: Promise<void> | undefined;
+  /** While somebody asks whether it is there. */
+  #network: Promise<boolean> | undefined;
   #closed = false;
 
   constructor(options: DockerOptions) {
@@ -66,6 +69,8 @@ class DockerDriver implements DockerSandboxes {
     this.#leftovers = new Leftovers(this.#engine, options.log);
     this.#uids = new UidAllocator(options.uidBase ?? DEFAULT_UID_BASE);
     this.#guard = egressGuard(options.path);
+    this.#buildUid = (options.uidBase ?? DEFAULT_UID_BASE) - 1;
+    this.#users = plainUsers(this.#buildUid);
   }
 
   async probe(): Promise<Probe[]> {
@@ -74,8 +79,8 @@ class DockerDriver implements DockerSandboxes {
       settings: this.#options.docker,
       guard: this.#guard,
       run: (network, program) => this.#examine(network, program),
-      onInfo: ({ SecurityOptions }) => {
-        this.#mapsUsers = SecurityOptions.some((option) => /name=(userns|rootless)/.test(option));
+      onInfo: (info) => {
+        this.#users = engineUsers(info, this.#buildUid);
       },
     });
     this.#networks = networks;
@@ -130,17 +135,17 @@ class DockerDriver implements DockerSandboxes {
 
   async build(spec: BuildSpec): Promise<BuildResult> {
     if (spec.signal?.aborted) return NOT_STARTED;
-    const uid = this.#mapsUsers ? NOBODY : (this.#options.uidBase ?? DEFAULT_UID_BASE) - 1;
+    const { build: uid, buildOwner } = this.#users;
     const inputFolder = await this.#folder(`inputs-${spec.id}`);
-    const owner = await prepareFolders(spec, inputFolder, this.#mapsUsers ? undefined : uid);
     try {
+      await prepareFolders(spec, inputFolder, buildOwner);
       const plan = buildPlan(spec, this.#engineView(spec.outputFolder), this.#engineView(inputFolder));
       const { container, door, giveBack } = await this.#start({
         ...plan,
         command: held(plan.command),
         network: spec.network,
         limits: { memoryBytes: this.#options.docker.buildMemoryBytes, cpu: null, processes: this.#options.docker.limits.processes },
-        uid: owner,
+        uid,
       });
       container.output.listen((_, chunk) => spec.onOutput(chunk));
       await this.#release(door, container);
@@ -170,13 +175,14 @@ class DockerDriver implements DockerSandboxes {
     const profile = seccompProfile(process.arch);
     if (profile === undefined) throw new HearthError('sandbox_unavailable', `There is no system call filter for ${process.arch} yet.`);
     await this.#prepare();
-    const uid = plan.uid ?? (this.#mapsUsers ? NOBODY : this.#uids.take());
+    const { shared } = this.#users;
+    const uid = plan.uid ?? shared ?? this.#uids.take();
     const giveBack = () => {
-      if (plan.uid === undefined && !this.#mapsUsers) this.#uids.giveBack(uid);
+      if (plan.uid === undefined && shared === undefined) this.#uids.giveBack(uid);
     };
     let door: ChannelDoor | undefined;
     try {
-      if (plan.network === 'egress') await this.#engine.ensureNetwork(docker.network, { [PLATFORM_LABEL]: docker.platformId });
+      if (plan.network === 'egress') await this.#ensureNetwork();
       door = await openChannelDoor(await this.#folder('doors'), {
         passwd: `function:x:${uid}:${uid}:function:/tmp:/nonexistent\n`,
         group: `function:x:${uid}:\n`,
@@ -240,6 +246,20 @@ class DockerDriver implements DockerSandboxes {
     return this.#prepared;
   }
 
+  /** IPv6 would lead past the routes that shut the host. */
+  async #ensureNetwork(): Promise<void> {
+    const { network, platformId, openEgress } = this.#options.docker;
+    this.#network ??= this.#engine.ensureNetwork(network, { [PLATFORM_LABEL]: platformId }).finally(() => {
+      this.#network = undefined;
+    });
+    const hasIpv6 = await this.#network;
+    if (!hasIpv6 || openEgress) return;
+    throw new HearthError(
+      'network_unavailable',
+      `The network ${network} has IPv6, by which functions would reach the host's own addresses. Make it anew without, name another one by HEARTH_DOCKER_NETWORK, or accept the risk by HEARTH_DOCKER_OPEN_EGRESS=true.`,
+    );
+  }
+
   async #folder(name: string): Promise<string> {
     const parent = join(this.#options.docker.dataFolder, DOORS);
     await mkdir(parent, { recursive: true, mode: 0o700 });
@@ -288,27 +308,4 @@ class DockerDriver implements DockerSandboxes {
 /** The command, run once `#release` lets it. */
 function held(command: readonly string[]): string[] {
   return ['python3', '-I', '-S', '-B', '-c', HOLD, ...command];
-}
-
-/** The channel, or why it did not come. */
-async function connected(door: ChannelDoor, container: Container, limitMs: number) {
-  let timer: NodeJS.Timeout | undefined;
-  const failure = (what: string) => {
-    const said = container.output.stderrHead;
-    return new HearthError('sandbox_unavailable', `The runtime ${what}${said === '' ? '' : `: ${said}`}`);
-  };
-  try {
-    return await Promise.race([
-      door.connection,
-      container.exited.then(async ({ code, signal }) => {
-        await container.output.drained;
-        throw failure(`ended before it said Hello (${signal ?? `exit code ${code}`})`);
-      }),
-      new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(failure(`did not say Hello within ${limitMs} ms`)), limitMs);
-      }),
-    ]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

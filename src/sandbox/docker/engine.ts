@@ -65,6 +65,7 @@ export interface EngineInfo {
   Runtimes: Record<string, unknown>;
   DefaultRuntime: string;
   SecurityOptions: string[];
+  DockerRootDir: string;
   InitBinary?: string;
 }
 
@@ -136,8 +137,8 @@ export class Engine {
     } catch (error) {
       if (!(error instanceof EngineRefusal)) throw error;
       if (error.status === 404) return;
-      // Somebody else is at it: `removal of container … is already in progress`.
-      if (error.status !== 409) throw error;
+      // Somebody else is at it. Other conflicts (an engine that can't kill what it has just found again) are no promise that it will go.
+      if (error.status !== 409 || !/already in progress/.test(error.message)) throw error;
       await this.client.json({ method: 'POST', path: `/containers/${id}/wait`, query: { condition: 'removed' } }).catch(ignoreMissing);
     }
   }
@@ -153,15 +154,29 @@ export class Engine {
     return this.client.json<{ Id: string }>({ method: 'GET', path: `/images/${encodeURIComponent(name)}/json` }).catch(ignoreMissing);
   }
 
-  /** Makes the network when it is missing. */
-  async ensureNetwork(name: string, labels: Record<string, string>): Promise<void> {
-    const found = await this.client.json<object>({ method: 'GET', path: `/networks/${encodeURIComponent(name)}` }).catch(ignoreMissing);
-    if (found !== undefined) return;
+  /** Makes the network when it is missing. @returns whether IPv6 is on it */
+  async ensureNetwork(name: string, labels: Record<string, string>): Promise<boolean> {
+    const found = await this.client
+      .json<{ EnableIPv6?: boolean }>({ method: 'GET', path: `/networks/${encodeURIComponent(name)}` })
+      .catch(ignoreMissing);
+    if (found !== undefined) return found.EnableIPv6 === true;
     const body = { Name: name, Driver: 'bridge', CheckDuplicate: true, Labels: labels };
-    await this.client.json({ method: 'POST', path: '/networks/create', body }).catch((error: unknown) => {
+    const made = await this.client.json<{ Id: string }>({ method: 'POST', path: '/networks/create', body }).catch((error: unknown) => {
       // Somebody was faster.
-      if (!(error instanceof EngineRefusal && error.status === 409)) throw error;
+      if (error instanceof EngineRefusal && error.status === 409) return undefined;
+      throw error;
     });
+    if (made !== undefined) await this.#yieldNetwork(name, made.Id);
+    return false;
+  }
+
+  /** Engines don't keep two from making a network of one name at the same time, and then neither is of use: the younger one goes. */
+  async #yieldNetwork(name: string, id: string): Promise<void> {
+    const query = { filters: JSON.stringify({ name: [name] }) };
+    const all = await this.client.json<{ Id: string; Name: string; Created: string }[]>({ method: 'GET', path: '/networks', query });
+    const age = ({ Created, Id }: { Created: string; Id: string }) => `${Created} ${Id}`;
+    const [oldest] = all.filter(({ Name }) => Name === name).sort((one, other) => (age(one) < age(other) ? -1 : 1));
+    if (oldest !== undefined && oldest.Id !== id) await this.client.json({ method: 'DELETE', path: `/networks/${id}` });
   }
 
   /** Lines of JSON that tell how it goes: see buildImage. */

@@ -25,7 +25,7 @@ export class Leftovers {
     await Promise.all(ids.map((id) => this.#engine.remove(id)));
   }
 
-  /** Of a sandbox that is dead or as good as dead. */
+  /** Of a sandbox that is dead or as good as dead, or was perhaps never made. @param id or name */
   add(id: string): void {
     if (this.#closed) return;
     this.#ids.add(id);

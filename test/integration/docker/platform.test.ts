@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { groupPrefix } from '../../../src/sandbox/cgroup/group-prefix.ts';
 import { Docker, hearthOn } from '../../support/docker.ts';
@@ -115,6 +118,23 @@ it('survives an engine that is killed, and answers by new containers when that i
 it('removes every container when it stops', async () => {
   expect(await hearth.stop()).toBe(0);
   expect(await docker.containers()).toEqual([]);
+});
+
+it('is what `auto` takes where bubblewrap does not work, and stops although its engine is gone', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'hearth-test-bwrap-'));
+  await writeFile(join(folder, 'bwrap'), '#!/bin/sh\necho "bwrap: No permissions to create new namespace" >&2\nexit 1\n', { mode: 0o755 });
+  const settings = { HEARTH_SANDBOX_DRIVER: 'auto', PATH: `${folder}:/usr/sbin:/usr/bin:/sbin:/bin` };
+  const { code, stdout } = await hearthCommand(['doctor'], { ...docker.settings, ...settings });
+  expect(stdout).toMatch(/^ok {3} bubblewrap: can not be used here, so Docker is: /m);
+  expect(stdout).toMatch(/^Isolation: full \(docker; networks: none, egress, host\)\.$/m);
+  expect(code).toBe(0);
+  await using platform = await hearthOn(docker, settings);
+  expect(platform.output).toContain('Driver: docker');
+  await platform.define('there', 'def handler(message, context): return 1');
+  expect((await platform.call('/there')).status).toBe(200);
+  await docker.stopEngine('SIGKILL');
+  expect(await platform.stop()).toBe(0);
+  await rm(folder, { recursive: true });
 });
 
 it('does not start without its image, and names the command that builds it; hearth doctor says the same', async () => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDockerDriver } from '../../../src/sandbox/docker/docker-driver.ts';
 import type { DockerSettings } from '../../../src/sandbox/docker/docker-options.ts';
 import type { Sandbox } from '../../../src/sandbox/driver.ts';
-import { DEFAULT_UID_BASE } from '../../../src/sandbox/options.ts';
 import { Docker } from '../../support/docker.ts';
 import { until } from '../../support/hearth.ts';
 import { hardeningSuite } from '../sandbox/hardening-suite.ts';
@@ -136,14 +135,17 @@ result = os.waitpid(pid, 0)[1]
   });
 
   it('is gone from the engine when it has ended, with everything that it started', async () => {
-    const tree = await driver.create(sandboxSpec('none'));
+    const uidBase = 1_700_000_000 + process.pid * 10;
+    const own = createDockerDriver({ ...driverOptions({ uidBase }), docker: { ...settings(), platformId: 'hearth-of-a-tree' } });
+    const tree = await own.create(sandboxSpec('none'));
     await new Inside(tree).run('import os\nfor _ in range(3):\n  if os.fork() == 0:\n    os.setsid()\n    import time; time.sleep(1000)');
-    expect(processesOfUsers(DEFAULT_UID_BASE, DEFAULT_UID_BASE + 10).length).toBeGreaterThanOrEqual(5);
+    expect(processesOfUsers(uidBase, uidBase + 10).length).toBeGreaterThanOrEqual(5);
     tree.kill();
     expect(await tree.exited).toEqual({ code: null, signal: 'SIGKILL' });
     expect(await docker.containers()).not.toContain(`/hearth-${tree.id}`);
     await expect(tree.stats()).rejects.toThrow('has ended');
-    expect(processesOfUsers(DEFAULT_UID_BASE + 1, DEFAULT_UID_BASE + 10)).toEqual([]);
+    expect(processesOfUsers(uidBase, uidBase + 10)).toEqual([]);
+    await own.close();
   });
 
   it('of mode egress reaches neither the host nor the metadata services of clouds', async () => {
@@ -211,6 +213,31 @@ except OSError as e:
       message: expect.stringContaining('ended before it said Hello'),
     });
     await crashing.close();
+  });
+
+  it('finds its folders where the engine has the data folder of a platform in a container', async () => {
+    const here = join(dataFolder, 'here');
+    cpSync(driverOptions().agentFolder, join(here, 'agent'), { recursive: true });
+    symlinkSync(here, join(dataFolder, 'there'));
+    const mapped = { ...settings(), dataFolder: here, engineDataFolder: join(dataFolder, 'there'), platformId: 'hearth-in-a-container' };
+    const inContainer = createDockerDriver({ ...driverOptions({ agentFolder: join(here, 'agent') }), docker: mapped });
+    const far = await inContainer.create(sandboxSpec('none'));
+    expect(await new Inside(far).run('result = 42')).toBe(42);
+    const elsewhere = inContainer.create(sandboxSpec('none', { layers: ['/usr/share'] }));
+    await expect(elsewhere).rejects.toMatchObject({ code: 'sandbox_unavailable', message: expect.stringContaining('not below the data folder') });
+    await inContainer.close();
+  });
+
+  it('of mode egress is refused on a network with IPv6, by which the host could be reached', async () => {
+    await docker.api('POST', '/networks/create', {
+      Name: 'six',
+      Driver: 'bridge',
+      EnableIPv6: true,
+      IPAM: { Config: [{ Subnet: 'fd00:dead::/64' }] },
+    });
+    const six = createDockerDriver({ ...driverOptions(), docker: { ...settings(), network: 'six', platformId: 'hearth-of-six' } });
+    await expect(six.create(sandboxSpec('egress'))).rejects.toMatchObject({ code: 'network_unavailable', message: expect.stringContaining('IPv6') });
+    await six.close();
   });
 
   it('whose image or runtime the engine does not have is refused with what to do', async () => {
