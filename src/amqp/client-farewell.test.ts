@@ -25,7 +25,7 @@ const PUBLISH = Buffer.concat([method(1, 60, 40, Buffer.alloc(20)), frame(2, 1, 
 /** What is said after those bytes, in whatever pieces they came. */
 function afterPieces(bytes: Buffer, size: number): Buffer | null {
   const watch = new ClientFarewell();
-  for (let at = 0; at < bytes.length; at += size) watch.observe(bytes.subarray(at, at + size));
+  for (let at = 0; at < bytes.length; at += size) watch.outgoing(bytes.subarray(at, at + size));
   return watch.farewell();
 }
 
@@ -37,9 +37,21 @@ describe.each([1, 2, 3, 7, 10, 64, 10_000])('a client of a broker that leaves, i
     expect(following(HEADER, OPEN)).toHaveLength(19);
   });
 
-  it('needs nothing more when it has said so itself, or has agreed', () => {
+  it('is waited for when it has said so itself, and not when it has agreed to the close of the broker', () => {
     expect(following(HEADER, OPEN, PUBLISH, CLOSE)).toHaveLength(0);
-    expect(following(HEADER, OPEN, CLOSE_OK)).toHaveLength(0);
+    expect(following(HEADER, OPEN, CLOSE_OK)).toBe(null);
+  });
+
+  it('is answered once the broker has agreed, and then there is nothing to be said', () => {
+    const watch = new ClientFarewell();
+    watch.outgoing(Buffer.concat([HEADER, OPEN]));
+    const say = (bytes: Buffer) => {
+      for (let at = 0; at < bytes.length; at += size) watch.incoming(bytes.subarray(at, at + size));
+    };
+    say(Buffer.concat([method(0, 10, 10, Buffer.alloc(300)), PUBLISH]));
+    expect(watch.isAnswered).toBe(false);
+    say(CLOSE_OK);
+    expect([watch.isAnswered, watch.farewell()]).toEqual([true, null]);
   });
 
   it('can not be spoken for in the middle of a frame, or before it was let in', () => {

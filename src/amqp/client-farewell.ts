@@ -1,6 +1,7 @@
+import { MethodWatch } from './method-watch.ts';
+
 const PROTOCOL_HEADER_BYTES = 8;
-const FRAME_HEADER_BYTES = 7;
-/** Class and method ids, as a method frame's payload begins with them. */
+/** Class and method ids (AMQP 0-9-1 §1.4). */
 const CONNECTION_OPEN = 0x000a_0028;
 const CONNECTION_CLOSE = 0x000a_0032;
 const CONNECTION_CLOSE_OK = 0x000a_0033;
@@ -10,52 +11,40 @@ const CLOSE_FRAME = Buffer.from([1, 0, 0, 0, 0, 0, 11, 0, 10, 0, 50, 0, 200, 0, 
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Follows what an AMQP client sends to a broker, only so far as to say goodbye for one that leaves without it. A broker that sees a connection break off may throw
- * away what it has read and not yet dealt with, a publish that an exiting script sent last for example; one that is told `connection.close` deals with it first.
+ * Follows a connection between an AMQP client and a broker, only so far as to say goodbye for a client that leaves without it. A broker that sees a connection break
+ * off may throw away what it has read and not yet dealt with, a publish that an exiting script sent last for example; one that is told `connection.close` deals with
+ * it first, and says so by `close-ok`.
  */
 export class ClientFarewell {
-  /** Of the protocol header, a frame's header or the rest of a frame: until the next boundary. */
-  #skip = PROTOCOL_HEADER_BYTES;
-  #header = Buffer.alloc(FRAME_HEADER_BYTES + 4);
-  #headerBytes = 0;
   #opened = false;
-  #saidClose = false;
+  #closing = false;
+  #agreed = false;
+  readonly #toBroker = new MethodWatch(PROTOCOL_HEADER_BYTES, (method) => {
+    if (method === CONNECTION_OPEN) this.#opened = true;
+    if (method === CONNECTION_CLOSE) this.#closing = true;
+    // The broker has closed it, and is told that this is understood.
+    if (method === CONNECTION_CLOSE_OK) this.#agreed = true;
+  });
+  readonly #fromBroker = new MethodWatch(0, (method) => {
+    if (method === CONNECTION_CLOSE_OK) this.#agreed = true;
+  });
 
-  observe(chunk: Buffer): void {
-    let offset = 0;
-    while (offset < chunk.length) {
-      if (this.#skip > 0) {
-        const skipped = Math.min(this.#skip, chunk.length - offset);
-        this.#skip -= skipped;
-        offset += skipped;
-        continue;
-      }
-      const wanted = this.#headerBytes < FRAME_HEADER_BYTES ? FRAME_HEADER_BYTES : this.#header.length;
-      const taken = chunk.copy(this.#header, this.#headerBytes, offset, offset + wanted - this.#headerBytes);
-      this.#headerBytes += taken;
-      offset += taken;
-      this.#look();
-    }
+  outgoing(chunk: Buffer): void {
+    this.#toBroker.see(chunk);
   }
 
-  /** @returns what is to be sent before the broker's end is waited for; null: nothing can be said, and the connection is to be ended */
+  incoming(chunk: Buffer): void {
+    this.#fromBroker.see(chunk);
+  }
+
+  get isAnswered(): boolean {
+    return this.#agreed;
+  }
+
+  /** @returns what is to be sent before the broker's answer is waited for; null: nothing can be said, or all has been, and the connection is to be ended */
   farewell(): Buffer | null {
-    if (this.#saidClose) return NOTHING;
-    return this.#opened && this.#skip === 0 && this.#headerBytes === 0 ? CLOSE_FRAME : null;
-  }
-
-  #look(): void {
-    if (this.#headerBytes < FRAME_HEADER_BYTES) return;
-    const size = this.#header.readUInt32BE(3);
-    const isMethodOfConnection = this.#header[0] === 1 && this.#header.readUInt16BE(1) === 0 && size >= 4;
-    if (isMethodOfConnection && this.#headerBytes < this.#header.length) return;
-    if (isMethodOfConnection) {
-      const method = this.#header.readUInt32BE(FRAME_HEADER_BYTES);
-      if (method === CONNECTION_OPEN) this.#opened = true;
-      if (method === CONNECTION_CLOSE || method === CONNECTION_CLOSE_OK) this.#saidClose = true;
-    }
-    // The rest of the payload, and the byte at the frame's end.
-    this.#skip = size + 1 - (this.#headerBytes - FRAME_HEADER_BYTES);
-    this.#headerBytes = 0;
+    if (this.#agreed) return null;
+    if (this.#closing) return NOTHING;
+    return this.#opened && this.#toBroker.isBetweenFrames ? CLOSE_FRAME : null;
   }
 }

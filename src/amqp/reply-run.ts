@@ -60,10 +60,12 @@ export class ReplyRun {
    */
   async settled(): Promise<void> {
     const channel = await this.#consumed;
-    if (channel === null) return;
+    // Once it is closed the channel may belong to another run, and the queue be gone, which would be an error on it.
+    const mayAsk = () => !this.#closed && this.#channel !== null;
+    if (channel === null || !mayAsk()) return;
     try {
       await channel.checkQueue(this.#name);
-      await channel.checkQueue(this.#name);
+      if (mayAsk()) await channel.checkQueue(this.#name);
     } catch {
       // The channel's end has told the receiver why.
     }

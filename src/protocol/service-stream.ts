@@ -7,11 +7,14 @@ const CREDIT_BYTES = STREAM_WINDOW_BYTES / 2;
 /** For the other end to take the rest after the inner end has gone. */
 const LINGER_MS = 5000;
 
-/** Follows the bytes that go out, for the sake of what has to be said at their end. */
-export interface OutgoingWatch {
-  observe(chunk: Buffer): void;
-  /** What is to be said when the inner end sends no more, before the other end's close is waited for; null: ours is to close at once. */
+/** Follows what a connection carries, for the sake of what has to be said at its end. */
+export interface StreamWatch {
+  outgoing(chunk: Buffer): void;
+  incoming(chunk: Buffer): void;
+  /** What is to be said when the inner end sends no more, before the service's answer is waited for; null: the connection is to be ended at once. */
   farewell(): Buffer | null;
+  /** The service has dealt with everything that it was sent. */
+  readonly isAnswered: boolean;
 }
 
 /**
@@ -22,7 +25,7 @@ export class ServiceStream {
   readonly #channel: RuntimeChannel;
   readonly #id: number;
   readonly #socket: Socket;
-  readonly #watch: OutgoingWatch | null;
+  readonly #watch: StreamWatch | null;
   readonly #onGone: () => void;
   /** To the service: received and not yet credited; of that, delivered. */
   #uncredited = 0;
@@ -37,15 +40,17 @@ export class ServiceStream {
   #lingering: NodeJS.Timeout | null = null;
 
   /** @param socket that is being connected @param onGone called once, when the connection to the service is closed for good */
-  constructor(channel: RuntimeChannel, id: number, socket: Socket, watch: OutgoingWatch | null, onGone: () => void) {
+  constructor(channel: RuntimeChannel, id: number, socket: Socket, watch: StreamWatch | null, onGone: () => void) {
     this.#channel = channel;
     this.#id = id;
     this.#socket = socket;
     this.#watch = watch;
     this.#onGone = onGone;
     socket.on('data', (chunk: Buffer) => {
+      this.#watch?.incoming(chunk);
       this.#held = chunk;
       this.#pass();
+      if (this.#innerEnded && this.#watch?.isAnswered) socket.end();
     });
     socket.on('end', () => {
       this.#serviceEnded = true;
@@ -68,7 +73,7 @@ export class ServiceStream {
     this.#uncredited += chunk.length;
     if (this.#uncredited > STREAM_WINDOW_BYTES)
       throw new ProtocolError(`more than ${STREAM_WINDOW_BYTES} bytes of stream ${this.#id} without credit`);
-    this.#watch?.observe(chunk);
+    this.#watch?.outgoing(chunk);
     // Copies: what was read holds other frames too.
     this.#socket.write(Buffer.from(chunk), (error) => {
       if (!error) this.#credit(chunk.length);

@@ -1,3 +1,4 @@
+import type { ExitedMessage } from '../protocol/messages.ts';
 import type { RuntimeChannel } from '../protocol/runtime-channel.ts';
 import type { ReplyQueue } from '../reply/endpoint.ts';
 import type { Invocation } from './invocation.ts';
@@ -14,8 +15,8 @@ export class RunningInvocation {
   unwanted = false;
   /** By which a script answers where a broker is the way; null where it isn't. */
   queue: ReplyQueue | null = null;
-  /** Its process has ended; what it published last may be on its way. */
-  exited = false;
+  /** How its process has ended; what it published last may be on its way. */
+  exit: ExitedMessage | null = null;
   #idleTimer: NodeJS.Timeout | null = null;
   #graceTimer: NodeJS.Timeout | null = null;
   #release: (() => void) | null = null;

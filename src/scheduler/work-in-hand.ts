@@ -217,6 +217,7 @@ export class WorkInHand {
       entry.queue = replyQueues.open(correlationId, {
         onMessage: (message) => {
           if (!entry.invocation.answered) this.#guard(entry, () => entry.assembly.message(message));
+          if (entry.exit) this.#exited(entry, entry.exit);
         },
         onLost: (error) => this.#messagesLost(entry, error),
       });
@@ -231,7 +232,7 @@ export class WorkInHand {
 
   /** The script has ended. What it published may be on its way to the broker, in it, or from it to us: only then it is known what it said. */
   async #fence(entry: RunningInvocation, exit: ExitedMessage): Promise<void> {
-    entry.exited = true;
+    entry.exit = exit;
     await this.#owner.brokerHasTaken();
     if (!entry.invocation.answered) await entry.queue?.settled();
     this.#exited(entry, exit);
@@ -263,7 +264,7 @@ export class WorkInHand {
 
   #interrupt(entry: RunningInvocation, reason: 'deadline' | 'client_gone' | 'reply_refused'): void {
     entry.stopClocks();
-    if (entry.exited) {
+    if (entry.exit) {
       this.#over(entry);
       return;
     }

@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { RuntimeChannel } from '../protocol/runtime-channel.ts';
-import { type OutgoingWatch, ServiceStream } from '../protocol/service-stream.ts';
+import { ServiceStream, type StreamWatch } from '../protocol/service-stream.ts';
 
 /** What functions reach by a name, without a network of their own: the operator's explicit list. */
 export interface Service {
@@ -12,7 +12,7 @@ export interface Service {
   /** Where the platform connects to. */
   target: { host: string; port: number; tls?: Pick<ConnectionOptions, 'ca' | 'servername'> };
   /** Of each connection. */
-  watch?: () => OutgoingWatch;
+  watch?: () => StreamWatch;
 }
 
 export interface ServicesLog {
