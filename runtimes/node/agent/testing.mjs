@@ -111,7 +111,7 @@ export async function call(handler, options = {}) {
   });
 }
 
-function makeInvoke({ body, verb = 'POST', path = '/', query = '', headers = {}, params = {} }, timeoutMs) {
+function makeInvoke({ body, verb = 'POST', path = '/', query = '', headers = {}, params = {}, messageType }, timeoutMs) {
   const { raw, contentType } = encode(body);
   const flat = [...(typeof headers[Symbol.iterator] === 'function' ? headers : Object.entries(headers))].flat().map(String);
   const isTyped = flat.some((name, at) => at % 2 === 0 && name.toLowerCase() === 'content-type');
@@ -128,6 +128,7 @@ function makeInvoke({ body, verb = 'POST', path = '/', query = '', headers = {},
     rawPath: queryText === '' ? target : `${target}?${queryText}`,
     verb: verb.toUpperCase(),
     params: { ...params },
+    messageType,
   };
   return { invoke, raw };
 }

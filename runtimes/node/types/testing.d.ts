@@ -1,5 +1,5 @@
 /// <reference types="node" />
-import type { Handler, Result, WebHandler } from './index.js';
+import type { Handler, Message, Result, WebHandler } from './index.js';
 
 /** A handler's module, as `import * as` or `require` gives it, counts too. */
 // biome-ignore lint/suspicious/noExplicitAny: handlers of whatever body
@@ -17,6 +17,8 @@ export interface CallOptions {
   headers?: Record<string, string> | Iterable<readonly [string, string]> | undefined;
   /** What `:name` and `*` in the event key match. */
   params?: Record<string, string> | undefined;
+  /** `http` by default. */
+  messageType?: Message['message_type'] | undefined;
   /** Of `context.secrets`. */
   secrets?: Record<string, string> | undefined;
   /** What stands in for the functions that it may invoke. Each is given the payload, and returns what a handler may, or throws an InvokeError. */

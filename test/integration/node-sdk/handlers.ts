@@ -44,6 +44,8 @@ show('web stream', webStream.pieces.map(String), webStream.streamed);
 
 show('bytes', [...(await call((message) => message.raw_body, { body: new Uint8Array([255, 0]) })).body]);
 
+show('type', (await call(({ message_type }) => message_type, { messageType: 'queue' })).text, (await call((message) => message.message_type)).text);
+
 const failed = async (promise: Promise<unknown>): Promise<unknown> => promise.catch((error: unknown) => error);
 const refused = await failed(call(() => invoke('other')));
 if (refused instanceof InvokeError) show('not allowed', refused.code, refused.status);

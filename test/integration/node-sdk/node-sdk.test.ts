@@ -40,6 +40,7 @@ describe('the Node.js SDK on a developer’s machine', () => {
       ['stream', 200, ['a', 'é'], 'text/plain; charset=utf-8', true],
       ['web stream', ['one', 'two'], true],
       ['bytes', [255, 0]],
+      ['type', 'queue', 'http'],
       ['not allowed', 'invoke_not_allowed', 403],
       ['status', 'status', 418, { short: 'stout' }],
       ['thrown', 'RangeError: no luck'],
@@ -49,6 +50,17 @@ describe('the Node.js SDK on a developer’s machine', () => {
       ['required', 'function'],
     ]);
     expect(stderr).toMatch(/^INFO asked for \/hello by Bob\nWARN \{ of: 'the module' \}\n$/);
+  });
+
+  it('is passed over where functions run, for the copy that has the platform behind it', async () => {
+    await writeFile(join(folder, 'uses.js'), "export { invoke } from '@hearth/sdk';\nexport { call } from '@hearth/sdk/testing';\n");
+    const show = `
+      const [{ addResolution }, { invoke }, { call }] = await Promise.all(['load', 'hearth', 'testing'].map((name) => import('${fileOf('runtimes/node/agent')}/' + name + '.mjs')));
+      if (process.argv[1] === 'sandbox') addResolution(['${folder}'], null);
+      const used = await import('${folder}/uses.js');
+      console.log(used.invoke === invoke, used.call === call);`;
+    const sameAs = async (place: string) => (await run(process.execPath, ['--input-type=module', '-e', show, place], { cwd: folder })).stdout;
+    expect([await sameAs('sandbox'), await sameAs('elsewhere')]).toEqual(['true true\n', 'false false\n']);
   });
 
   it('has types that the compiler accepts, and holds handlers to', async () => {
