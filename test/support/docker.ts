@@ -131,7 +131,8 @@ export class Docker {
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      // An engine that a test has left broken has no say in it.
+      // One that a test has killed comes back once more, for its containers and networks; one that is broken has no say in it.
+      if (this.#engine === null) await this.startEngine().catch(() => undefined);
       if (await this.#answers()) {
         const containers = await this.api<{ Id: string }[]>('GET', '/containers/json?all=true');
         await Promise.all(containers.map(({ Id }) => this.api('DELETE', `/containers/${Id}?force=true`)));
