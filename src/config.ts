@@ -297,6 +297,8 @@ export interface Config extends ConfigFile {
   readonly toolPath: string;
   /** What pip needs of the operator's environment: PIP_*, proxies, certificates. */
   readonly pipEnvironment: Readonly<Record<string, string>>;
+  /** What npm needs of it: its registry, proxies, certificates. */
+  readonly npmEnvironment: Readonly<Record<string, string>>;
 }
 
 /** What they hold is measured and bounded by memory_bytes; this bounds their number. */
@@ -323,16 +325,21 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
       `Configuration: ${path} ${error.message}. It comes from ${environment.HEARTH_CONFIG ?? 'the defaults'} or the environment's HEARTH_${path.replaceAll('.', '_').toUpperCase()}.`,
     );
   }
-  const pipEnvironment: Record<string, string> = {};
-  for (const [name, value] of Object.entries(environment)) {
-    if (value !== undefined && /^(PIP_.*|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE)$/i.test(name)) pipEnvironment[name] = value;
-  }
   return {
     ...filled,
     data_dir: resolve(cwd, filled.data_dir),
     toolPath: environment.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-    pipEnvironment,
+    pipEnvironment: select(environment, /^(PIP_.*|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE)$/i),
+    // Not all of npm's: a platform that npm itself has started finds dozens.
+    npmEnvironment: select(
+      environment,
+      /^(npm_config_(registry|proxy|https_proxy|noproxy|cafile|strict_ssl|fetch_\w+)|(https?|no)_proxy|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS)$/i,
+    ),
   };
+}
+
+function select(environment: Readonly<Record<string, string | undefined>>, names: RegExp): Record<string, string> {
+  return Object.fromEntries(Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined && names.test(entry[0])));
 }
 
 function readFile(file: string | undefined, cwd: string): Record<string, unknown> {

@@ -12,6 +12,7 @@ import { createChains } from './chains/create-chains.ts';
 import { answersByBroker, brokerCa } from './composition/broker.ts';
 import { readAdminToken, readInspector, readNodeInspector, readRequirements, readVersion, secretsKeyFile } from './composition/files.ts';
 import { gatewaySettings } from './composition/gateway-settings.ts';
+import { layerMakers } from './composition/layer-makers.ts';
 import { openLimits } from './composition/limits.ts';
 import { buildNetwork, defaultNetwork } from './composition/machine.ts';
 import { openDriver } from './composition/open-driver.ts';
@@ -138,12 +139,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     builder: driver,
     folder: join(config.data_dir, 'layers'),
     defaultRequirements: await readRequirements(config),
-    interpreter: {
-      version: pythonVersion.join('.'),
-      abi: `cpython-${pythonVersion[0]}${pythonVersion[1]}-${process.platform}-${process.arch}`,
-    },
-    pipEnvironment: config.pipEnvironment,
-    network: buildNetwork(driver),
+    makers: layerMakers(config, buildNetwork(driver), pythonVersion, runtimes),
     timeoutMs: config.layers.build_timeout_ms,
     log,
     clock: Date.now,

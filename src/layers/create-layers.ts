@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { HearthError } from '../errors.ts';
-import type { NetworkMode, SandboxDriver } from '../sandbox/driver.ts';
+import type { SandboxDriver } from '../sandbox/driver.ts';
 import type { LayerRecord } from '../schemas/records.ts';
+import type { RuntimeName } from '../schemas/runtime-name.ts';
 import { layerFolders } from './folders.ts';
 import { type FolderLimits, inspectFolder } from './inspect-folder.ts';
 import { type LayerStore, layerBook } from './layer-book.ts';
 import { buildFailure, explain, stopped } from './layer-errors.ts';
 import { layerId } from './layer-id.ts';
+import { type LayerMaker, SITE } from './layer-maker.ts';
 import type { BuiltLayer, Layers } from './layers.ts';
-import { pipInstall, SITE } from './pip-install.ts';
-import { normaliseRequirements } from './requirements.ts';
 import { whenAborted } from './when-aborted.ts';
 
 export interface LayersDependencies {
@@ -20,12 +20,8 @@ export interface LayersDependencies {
   folder: string;
   /** The text of requirements.functions.txt; may be empty. */
   defaultRequirements: string;
-  /** The interpreter of sandboxes, such as `3.11.2` and `cpython-311-x86_64-linux-gnu`: libraries fit only the one they were installed for. */
-  interpreter: { version: string; abi: string };
-  /** The operator's settings for pip: PIP_*, proxies, certificates. */
-  pipEnvironment: Readonly<Record<string, string>>;
-  /** Of builds; pip needs to reach its index. */
-  network: NetworkMode;
+  /** By the runtimes that their layers are for; that of Python is the first. */
+  makers: readonly [LayerMaker, ...LayerMaker[]];
   /** Milliseconds for one build. Default 10 minutes. */
   timeoutMs?: number;
   /** What a layer may hold. Default 2 GiB and 200,000 files. */
@@ -43,6 +39,7 @@ const DEFAULT_RETRY_MS = 60_000;
 
 interface Wanted {
   id: string;
+  maker: LayerMaker;
   /** As written. */
   requirements: string;
   normalised: string;
@@ -61,7 +58,6 @@ export function createLayers(deps: LayersDependencies): Layers {
   const { log, clock } = deps;
   const timeoutMs = deps.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const limits = deps.limits ?? DEFAULT_LIMITS;
-  const target = { runtime: 'python' as const, ...deps.interpreter, platform: `${process.platform}-${process.arch}` };
   const folders = layerFolders(deps.folder);
   const book = layerBook(deps.store);
   const builds = new Map<string, Build>();
@@ -80,13 +76,16 @@ export function createLayers(deps: LayersDependencies): Layers {
     background.add(owned);
   }
 
-  function want(requirements: string): Wanted {
-    const normalised = normaliseRequirements(requirements);
-    return { id: layerId(target, normalised), requirements, normalised };
+  /** @throws HearthError invalid_request, internal when nobody makes layers for it */
+  function want(requirements: string, runtime: RuntimeName): Wanted {
+    const maker = deps.makers.find(({ names }) => names.includes(runtime));
+    if (maker === undefined) throw new HearthError('internal', `Nobody makes layers for the runtime ${runtime}.`);
+    const normalised = maker.normalise(requirements);
+    return { id: layerId(maker.target, normalised), maker, requirements, normalised };
   }
 
   function built(record: LayerRecord): BuiltLayer {
-    return { id: record.id, path: folders.path(record.id), name: record.name };
+    return { id: record.id, path: folders.path(record.id), name: record.name, runtime: record.runtime };
   }
 
   function byId(id: string): BuiltLayer | undefined {
@@ -116,7 +115,7 @@ export function createLayers(deps: LayersDependencies): Layers {
       id: wanted.id,
       name,
       requirements: wanted.requirements,
-      runtime: 'python',
+      runtime: wanted.maker.names[0] ?? 'python',
       state: 'building',
       output: '',
       createdAt: clock(),
@@ -133,7 +132,7 @@ export function createLayers(deps: LayersDependencies): Layers {
   }
 
   async function build(wanted: Wanted, signal: AbortSignal, after: readonly Promise<unknown>[]): Promise<BuiltLayer> {
-    const { id, normalised } = wanted;
+    const { id, maker, normalised } = wanted;
     const scratch = folders.scratch(id);
     const site = join(scratch, SITE);
     let output = '';
@@ -142,11 +141,11 @@ export function createLayers(deps: LayersDependencies): Layers {
       refuseWhenStopped(id, signal);
       if (normalised !== '') {
         log.info({ layer: id }, 'building a layer');
-        const settings = { settings: deps.pipEnvironment, network: deps.network, timeoutMs, signal, maxBytes: limits.maxBytes };
-        const result = await pipInstall(deps.builder, { id: `layer-${id}`, requirements: normalised, outputFolder: scratch, ...settings });
+        const install = { id: `layer-${id}`, requirements: normalised, outputFolder: scratch, timeoutMs, signal, maxBytes: limits.maxBytes };
+        const result = await maker.install(deps.builder, install);
         output = result.output;
         refuseWhenStopped(id, signal);
-        if (!result.ok) throw buildFailure(id, result.problem, output);
+        if (!result.ok) throw buildFailure(id, maker.installer, result.problem, output);
       }
       const sizeBytes = await inspectFolder(site, limits);
       await folders.publish(site, id);
@@ -157,7 +156,7 @@ export function createLayers(deps: LayersDependencies): Layers {
       if (layer === undefined) throw new HearthError('internal', `The folder of layer ${id} went away as soon as it was there.`);
       return layer;
     } catch (error) {
-      const failure = signal.aborted ? stopped(id, closing.signal.aborted) : explain(id, error, output);
+      const failure = signal.aborted ? stopped(id, closing.signal.aborted) : explain(id, maker.installer, error, output);
       if (signal.aborted) log.info({ layer: id }, failure.message);
       else log.error({ layer: id, err: failure, output: output.slice(-4096) }, 'a layer could not be built');
       const text = output === '' ? failure.message : `${output.trimEnd()}\n${failure.message}\n`;
@@ -184,7 +183,7 @@ export function createLayers(deps: LayersDependencies): Layers {
   }
 
   async function obtainDefault(): Promise<BuiltLayer> {
-    const wanted = want(deps.defaultRequirements);
+    const wanted = want(deps.defaultRequirements, 'python');
     if (defaultFailure !== undefined && clock() - defaultFailure.at < DEFAULT_RETRY_MS && !builds.has(wanted.id)) throw defaultFailure.error;
     const record = book.get(wanted.id);
     // Somebody may have named a layer with the same requirements: then it keeps that name.
@@ -201,7 +200,8 @@ export function createLayers(deps: LayersDependencies): Layers {
 
   /** Functions know their layers by id and ask nobody to build them: a lost one has to come back by itself. */
   async function rebuild(record: LayerRecord): Promise<void> {
-    const wanted = want(record.requirements);
+    if (!deps.makers.some(({ names }) => names.includes(record.runtime))) return;
+    const wanted = want(record.requirements, record.runtime);
     // Another interpreter since then: nothing that is built now would have that id.
     if (wanted.id === record.id) await obtain(wanted, null);
   }
@@ -242,11 +242,11 @@ export function createLayers(deps: LayersDependencies): Layers {
       for (const record of lost) own(rebuild(record), 'a layer whose folder is gone could not be built again');
     },
 
-    async ensure(requirements, name) {
+    async ensure(requirements, name, runtime = 'python') {
       if (name === DEFAULT_NAME) {
         throw new HearthError('conflict', `The name \`${DEFAULT_NAME}\` is that of the layer which every function has; choose another.`);
       }
-      return obtain(want(requirements), name);
+      return obtain(want(requirements, runtime), name);
     },
 
     default: obtainDefault,
@@ -254,7 +254,7 @@ export function createLayers(deps: LayersDependencies): Layers {
     async named(name) {
       const record = book.named(name);
       if (record === undefined) throw new HearthError('unknown_layer', `There is no layer named \`${name}\`.`, { extra: { layer: name } });
-      return obtain(want(record.requirements), record.name);
+      return obtain(want(record.requirements, record.runtime), record.name);
     },
 
     byId,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 /** What, besides the requirements, decides what pip installs. */
 export interface LayerTarget {
-  runtime: 'python';
+  runtime: 'python' | 'nodejs';
   /** Of the interpreter, such as `3.11.2`; the patch level makes no difference to what is installed. */
   version: string;
   /** Such as `cpython-311-x86_64-linux-gnu`. */

@@ -1,4 +1,5 @@
 import type { LayerRecord } from '../schemas/records.ts';
+import type { RuntimeName } from '../schemas/runtime-name.ts';
 
 /** A built layer, ready to be mounted. */
 export interface BuiltLayer {
@@ -6,6 +7,8 @@ export interface BuiltLayer {
   /** Folder on the host that holds importable libraries. */
   path: string;
   name: string | null;
+  /** Whose libraries they are. */
+  runtime: RuntimeName;
 }
 
 /** Libraries for sandboxes: built once per content hash, never changed after, mounted read-only. */
@@ -13,10 +16,10 @@ export interface Layers {
   /** Reads the records, sweeps what a crash left half built, and starts building the default layer if it isn't there; doesn't wait for that. */
   start(): Promise<void>;
   /**
-   * The id of the layer with exactly these requirements, building it when it doesn't exist; two calls at once share one build.
-   * @throws HearthError layer_build_failed, its message ending with the last of pip's output, `extra.output` with more of it
+   * The id of the layer with exactly these requirements (of Python, unless a runtime is named), building it when it doesn't exist; two calls at once share one build.
+   * @throws HearthError layer_build_failed, its message ending with the last of the installer's output, `extra.output` with more of it
    */
-  ensure(requirements: string, name: string | null): Promise<BuiltLayer>;
+  ensure(requirements: string, name: string | null, runtime?: RuntimeName): Promise<BuiltLayer>;
   /** The default layer (requirements.functions.txt); waits for its build. @throws HearthError layer_build_failed */
   default(): Promise<BuiltLayer>;
   /** A named layer. @throws HearthError unknown_layer, layer_build_failed */

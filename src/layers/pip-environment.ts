@@ -34,10 +34,17 @@ export interface PipEnvironment {
  * and temporary files go to /build, which has room for them.
  */
 export async function pipEnvironment(settings: Readonly<Record<string, string>>): Promise<PipEnvironment> {
-  const environment = Object.fromEntries(Object.entries(settings).filter(([name]) => !CONTRADICTING.has(name)));
+  const kept = Object.fromEntries(Object.entries(settings).filter(([name]) => !CONTRADICTING.has(name)));
+  const { environment, inputs } = await withCertificates(kept, CERTIFICATE_FILES);
+  return { environment: { ...environment, HOME: '/build', TMPDIR: '/build', LANG: 'C.UTF-8', PYTHONNOUSERSITE: '1' }, inputs };
+}
+
+/** The same variables, with those of these names pointing to copies of the files that they name. */
+export async function withCertificates(settings: Readonly<Record<string, string>>, names: readonly string[]): Promise<PipEnvironment> {
+  const environment: Record<string, string> = { ...settings };
   const inputs: Record<string, string> = {};
   const copies = new Map<string, string>();
-  for (const name of CERTIFICATE_FILES) {
+  for (const name of names) {
     const file = environment[name];
     if (file === undefined || file === '') continue;
     let copy = copies.get(file);
@@ -51,7 +58,7 @@ export async function pipEnvironment(settings: Readonly<Record<string, string>>)
     }
     environment[name] = `/input/${copy}`;
   }
-  return { environment: { ...environment, HOME: '/build', TMPDIR: '/build', LANG: 'C.UTF-8', PYTHONNOUSERSITE: '1' }, inputs };
+  return { environment, inputs };
 }
 
 async function certificates(file: string): Promise<string | undefined> {

@@ -1,27 +1,32 @@
 import type { NetworkMode, SandboxDriver } from '../sandbox/driver.ts';
 import { explainPip } from './explain-pip.ts';
+import { type Install, type InstallResult, type LayerMaker, SITE } from './layer-maker.ts';
 import { OutputTail } from './output-tail.ts';
 import { pipEnvironment } from './pip-environment.ts';
+import { normaliseRequirements } from './requirements.ts';
 import { watchSize } from './watch-size.ts';
-
-/** The folder, inside the build's output folder, that becomes the layer; what lies beside it is temporary. */
-export const SITE = 'site';
 
 const KEPT_OUTPUT_BYTES = 64 * 1024;
 const SIZE_INTERVAL_MS = 2000;
 
-export interface PipInstall {
-  /** Names the build's sandbox. */
-  id: string;
-  /** Normalised. */
-  requirements: string;
-  outputFolder: string;
-  settings: Readonly<Record<string, string>>;
+export interface PipSettings {
+  /** The interpreter of sandboxes, such as `3.11.2` and `cpython-311-x86_64-linux-gnu`: libraries fit only the one they were installed for. */
+  interpreter: { version: string; abi: string };
+  /** The operator's settings for pip: PIP_*, proxies, certificates. */
+  environment: Readonly<Record<string, string>>;
+  /** Of builds; pip needs to reach its index. */
   network: NetworkMode;
-  timeoutMs: number;
-  signal: AbortSignal;
-  /** Bytes that the layer may have. While it is built it may have three times that: an archive, its content, and what is compiled of it. */
-  maxBytes: number;
+}
+
+/** Layers of libraries for Python. */
+export function pipLayers(settings: PipSettings): LayerMaker {
+  return {
+    names: ['python'],
+    installer: 'pip',
+    target: { runtime: 'python', ...settings.interpreter, platform: `${process.platform}-${process.arch}` },
+    normalise: normaliseRequirements,
+    install: (builder, install) => pipInstall(builder, install, settings),
+  };
 }
 
 /**
@@ -29,11 +34,8 @@ export interface PipInstall {
  * @returns whether it worked, pip's output (its end), and in one line what went wrong
  * @throws what the builder throws
  */
-export async function pipInstall(
-  builder: Pick<SandboxDriver, 'build'>,
-  install: PipInstall,
-): Promise<{ ok: boolean; output: string; problem: string }> {
-  const { environment, inputs } = await pipEnvironment(install.settings);
+async function pipInstall(builder: Pick<SandboxDriver, 'build'>, install: Install, settings: PipSettings): Promise<InstallResult> {
+  const { environment, inputs } = await pipEnvironment(settings.environment);
   const tail = new OutputTail(KEPT_OUTPUT_BYTES);
   const tooLarge = new AbortController();
   const watch = watchSize(install.outputFolder, { maxBytes: install.maxBytes * 3, intervalMs: SIZE_INTERVAL_MS, exceeded: () => tooLarge.abort() });
@@ -48,7 +50,7 @@ export async function pipInstall(
     environment,
     outputFolder: install.outputFolder,
     inputs: { ...inputs, 'requirements.txt': install.requirements },
-    network: install.network,
+    network: settings.network,
     timeoutMs: install.timeoutMs,
     signal: AbortSignal.any([install.signal, tooLarge.signal]),
     onOutput: (chunk) => tail.write(chunk),
@@ -59,7 +61,7 @@ export async function pipInstall(
   return { ok: result.code === 0, output, problem: describe(result.code, result.timedOut, install, output) };
 }
 
-function describe(code: number | null, timedOut: boolean, install: PipInstall, output: string): string {
+function describe(code: number | null, timedOut: boolean, install: Install, output: string): string {
   if (code === 0) return '';
   const explained = explainPip(output);
   if (timedOut) return `not done after ${install.timeoutMs / 1000} s${explained === '' ? '' : `; last heard: ${explained}`}`;

@@ -22,7 +22,12 @@ export function checkDefinition(definition: FunctionDefinition): void {
   }
   const isPython = (definition.runtime ?? 'python') === 'python';
   if (isPython && definition.style === 'web') throw invalid('style', '"web" is a style of Node.js; Python has "script" and "handler".');
-  if (!isPython && definition.requirements !== undefined) throw invalid('requirements', 'is for Python.');
+  if (!isPython && definition.requirements !== undefined) throw invalid('requirements', 'is for Python; Node.js has `package_json`.');
+  if (isPython && definition.package_json !== undefined) throw invalid('package_json', 'is for Node.js; Python has `requirements`.');
+  for (const member of ['package_lock', 'allow_scripts'] as const) {
+    if (definition[member] !== undefined && definition.package_json === undefined)
+      throw invalid(member, 'belongs to a `package_json`, and there is none.');
+  }
   checkSource(definition);
   policyOf(definition);
   checkProgram(definition);

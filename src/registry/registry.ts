@@ -1,6 +1,7 @@
 import type { Bundles } from '../bundles/bundles.ts';
 import { HearthError } from '../errors.ts';
 import type { BuiltLayer, Layers } from '../layers/layers.ts';
+import { packagesText } from '../layers/npm-packages.ts';
 import type { NetworkMode } from '../sandbox/driver.ts';
 import { checkSchedule, sayIfNobodyIsTold, schedulePolicyOf } from '../schedules/schedule-policy.ts';
 import type { FunctionDefinition, FunctionVersion, RetryPolicy } from '../schemas/function.ts';
@@ -160,8 +161,12 @@ export function createRegistry(options: RegistryOptions): Registry {
       if (!held.includes(layer.id)) held.push(layer.id);
     };
     const requirements = ownRequirements(definition);
-    if (requirements !== null) hold(await layers.ensure(requirements, null));
-    for (const name of definition.layers ?? []) hold(await layers.named(name));
+    if (requirements !== null) hold(await layers.ensure(requirements, null, definition.runtime ?? 'python'));
+    for (const name of definition.layers ?? []) {
+      const layer = await layers.named(name);
+      checkLayerOf(definition, layer);
+      hold(layer);
+    }
     // Those of Node.js find what every function has beside their agent.
     if (runtimeFamily(definition.runtime ?? 'python') === 'python') hold(await layers.default());
     return [...held];
@@ -252,6 +257,13 @@ function checkAgainstSplit({ event_type: eventKey, function_name: functionName }
   );
 }
 
+/** @throws HearthError invalid_request for libraries of another language */
+function checkLayerOf({ runtime = 'python' }: FunctionDefinition, layer: BuiltLayer): void {
+  if (runtimeFamily(layer.runtime) === runtimeFamily(runtime)) return;
+  const message = `the layer ${layer.name} holds libraries of ${layer.runtime}, and the function runs on ${runtime}.`;
+  throw new HearthError('invalid_request', `layers: ${message}`, { extra: { errors: [{ field: 'layers', message }] } });
+}
+
 /** @throws HearthError conflict */
 function checkLayers(version: FunctionVersion, layers: Pick<Layers, 'byId'>): void {
   if (version.layers.every((id) => layers.byId(id) !== undefined)) return;
@@ -282,6 +294,8 @@ function checkSecrets(version: FunctionVersion, secrets: Pick<Secrets, 'has'>): 
 
 /** Blank text asks for nothing. */
 function ownRequirements(definition: FunctionDefinition): string | null {
+  const { package_json: description, package_lock: lock, allow_scripts: scripts = false } = definition;
+  if (description !== undefined) return packagesText({ package: description, lock, scripts });
   const text = definition.requirements ?? '';
   return text.trim() === '' ? null : text;
 }

@@ -1,3 +1,5 @@
+import type { RuntimeName } from './runtime-name.ts';
+
 /** Records: what is written down about what ran. Times are milliseconds since the epoch; durations are milliseconds. */
 
 export type InvocationState = 'queued' | 'running' | 'succeeded' | 'failed' | 'timed_out' | 'cancelled';
@@ -60,9 +62,9 @@ export interface LayerRecord {
   /** The name under which functions ask for it; null for a layer of one function's own requirements. */
   name: string | null;
   requirements: string;
-  runtime: 'python';
+  runtime: RuntimeName;
   state: 'building' | 'ready' | 'failed';
-  /** pip's output, bounded to its end. */
+  /** The installer's output, bounded to its end. */
   output: string;
   createdAt: number;
   readyAt: number | null;

@@ -17,6 +17,7 @@ export const FRAME = Object.freeze({
   callFailed: 0x0b,
   streamEnd: 0x0c,
   streamCredit: 0x0d,
+  loadBundle: 0x0e,
   hello: 0x81,
   ready: 0x82,
   loadFailed: 0x83,

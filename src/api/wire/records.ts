@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import type { InstanceRecord, LayerRecord } from '../../schemas/records.ts';
+import type { RuntimeName } from '../../schemas/runtime-name.ts';
 import { Instant, Nullable, OneOf } from './common.ts';
 
 export const Instance = Type.Object({
@@ -19,9 +20,9 @@ export const Layer = Type.Object({
   id: Type.String(),
   name: Nullable(Type.String({ description: "Null for a layer of one function's own requirements." })),
   requirements: Type.String(),
-  runtime: OneOf(['python']),
+  runtime: Type.Unsafe<RuntimeName>(Type.String({ examples: ['python', 'nodejs26'] })),
   state: OneOf(['building', 'ready', 'failed']),
-  output: Type.String({ description: "The last of pip's output." }),
+  output: Type.String({ description: "The last of the installer's output." }),
   created_at: Instant,
   ready_at: Nullable(Instant),
   size_bytes: Nullable(Type.Number()),

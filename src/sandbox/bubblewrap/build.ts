@@ -14,7 +14,7 @@ const TMP_BYTES = 256 * 1024 * 1024;
 const TEMPORARY = '.tmp';
 const PIP_CONFIG = '/etc/pip.conf';
 /** The machine's own settings of npm, of which the first is taken. */
-const NPM_CONFIGS = ['/etc/npmrc'];
+const NPM_CONFIGS = ['/etc/npmrc', '/usr/local/etc/npmrc', '/usr/etc/npmrc'];
 
 /** Makes the folder or takes an empty one, and gives it to the user that builds run under. @throws HearthError sandbox_unavailable */
 export function prepareOutputFolder(folder: string, uid: number | undefined): void {

@@ -43,7 +43,7 @@ test('a package that does not exist fails by name, with the output kept, and not
 
 test('a failed layer is tried again when it is asked for again', async () => {
   const { layers: open, builder, store } = harness();
-  const offline = open({ pipEnvironment: { PIP_NO_INDEX: '1', PIP_FIND_LINKS: '' } });
+  const offline = open({}, { environment: { PIP_NO_INDEX: '1', PIP_FIND_LINKS: '' } });
   await offline.start();
   await expect(offline.ensure('pika', 'messaging')).rejects.toMatchObject({ code: 'layer_build_failed' });
   await expect(offline.named('messaging')).rejects.toMatchObject({ code: 'layer_build_failed' });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { createLayers, type LayersDependencies } from '../../../src/layers/create-layers.ts';
 import type { Layers } from '../../../src/layers/layers.ts';
+import { type PipSettings, pipLayers } from '../../../src/layers/pip-install.ts';
 import { memoryLayerStore } from '../../support/memory-layer-store.ts';
 import { unsandboxedBuilder } from '../../support/unsandboxed-builder.ts';
 
@@ -27,7 +28,7 @@ export interface Harness {
   builder: ReturnType<typeof unsandboxedBuilder>;
   logged: { level: string; fields: Record<string, unknown>; text: string }[];
   /** A new `Layers` on the same folder and store, as after a restart; closed when the test ends. */
-  layers(changes?: Partial<LayersDependencies>): Layers;
+  layers(changes?: Partial<LayersDependencies>, pip?: Partial<PipSettings>): Layers;
 }
 
 export function harness(): Harness {
@@ -48,15 +49,13 @@ export function harness(): Harness {
     store,
     builder,
     logged,
-    layers(changes = {}) {
+    layers(changes = {}, pip = {}) {
       const layers = createLayers({
         store,
         builder,
         folder: join(folder, 'layers'),
         defaultRequirements: '',
-        interpreter: { version, abi },
-        pipEnvironment: operatorSettings(),
-        network: 'egress',
+        makers: [pipLayers({ interpreter: { version, abi }, environment: operatorSettings(), network: 'egress', ...pip })],
         log: { info: logger('info'), warn: logger('warn'), error: logger('error') } as LayersDependencies['log'],
         clock: () => (now += 1),
         ...changes,

@@ -20,7 +20,7 @@ afterAll(() => driver.close());
 test('the default libraries are installed in a build sandbox and all import', { timeout: 300_000 }, async () => {
   const { layers: open, folder } = harness();
   const defaultRequirements = readFileSync(new URL('../../../requirements.functions.txt', import.meta.url), 'utf8');
-  const layers = open({ builder: driver, defaultRequirements, network });
+  const layers = open({ builder: driver, defaultRequirements }, { network });
   await layers.start();
   const layer = await layers.default();
   const modules = ['aiohttp', 'boto3', 'pika', 'psycopg2', 'pymongo', 'pymysql', 'redis', 'requests'];
@@ -33,7 +33,7 @@ test('the default libraries are installed in a build sandbox and all import', { 
 
 test('a package that does not exist fails with the output of pip', async () => {
   const { layers: open, folder } = harness();
-  const layers = open({ builder: driver, network });
+  const layers = open({ builder: driver }, { network });
   await layers.start();
   const { id } = await layers.default();
   await expect(layers.ensure('hearth-has-no-such-package>=7', null)).rejects.toMatchObject({
@@ -45,7 +45,7 @@ test('a package that does not exist fails with the output of pip', async () => {
 
 test('without a network pip fails and says that the index could not be reached', async () => {
   const { layers: open } = harness();
-  const layers = open({ builder: driver, network: 'none', pipEnvironment: { PIP_RETRIES: '1' } });
+  const layers = open({ builder: driver }, { network: 'none', environment: { PIP_RETRIES: '1' } });
   await layers.start();
   await expect(layers.ensure('pika', null)).rejects.toThrow(/index could not be reached/);
 });
@@ -53,7 +53,7 @@ test('without a network pip fails and says that the index could not be reached',
 test('closing ends a running build sandbox', async () => {
   const { layers: open, folder } = harness();
   // pip goes on for hours. The bound is above the test's own, so that only the close can end it in time.
-  const layers = open({ builder: driver, network: 'none', pipEnvironment: { PIP_RETRIES: '100' }, timeoutMs: 90_000 });
+  const layers = open({ builder: driver, timeoutMs: 90_000 }, { network: 'none', environment: { PIP_RETRIES: '100' } });
   await layers.start();
   const { id } = await layers.default();
   const outcome = layers.ensure('pika', null).catch((error: unknown) => error);

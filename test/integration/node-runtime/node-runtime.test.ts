@@ -270,6 +270,31 @@ describe('scripts in Node.js', () => {
   });
 });
 
+describe('packages of npm', () => {
+  it('are installed by npm into a layer, which ES modules and CommonJS find', async () => {
+    const description = { dependencies: { ms: '2.1.3' } };
+    await define('packaged', 'import ms from "ms";\nexport default () => ms("2 days");', { package_json: description });
+    expect(await (await post('packaged')).text()).toBe('172800000');
+    await define('required', 'const ms = require("ms");\nmodule.exports = () => ms("1 h");', { package_json: JSON.stringify(description) });
+    expect(await (await post('required')).text()).toBe('3600000');
+    const layers = ['packaged', 'required'].map(async (name) => ((await hearth.get(`/functions/${name}`)) as { layers: string[] }).layers);
+    const [first, second] = await Promise.all(layers);
+    expect(first).toHaveLength(1);
+    expect(second).toEqual(first);
+  });
+
+  it('are refused in words when npm can not install them', async () => {
+    const dependencies = { ms: '2.1.3' };
+    const lock = { lockfileVersion: 3, packages: { '': {} } };
+    expect(await refusal('1', { package_json: { dependencies }, package_lock: lock })).toMatchObject({
+      code: 'layer_build_failed',
+      detail: expect.stringContaining('package_lock does not fit package_json'),
+    });
+    expect(await refusal('1', { package_json: { dependencies: { ms: 'file:/etc' } } })).toMatchObject({ status: 422, code: 'invalid_request' });
+    expect(await refusal('1', { package_lock: lock })).toMatchObject({ status: 422, code: 'invalid_request' });
+  });
+});
+
 describe('registration of Node.js functions', () => {
   it.each([
     ['const a = 1;\nconst b = ;', 2],
