@@ -121,7 +121,8 @@ describe('functions over the API', () => {
   });
 
   it.for([
-    [{}, ['event_type', 'function_code', 'function_name']],
+    [{}, ['event_type', 'function_name']],
+    [{ event_type: 'http|GET|/cats', function_name: 'cats' }, ['function_code']],
     [{ ...definition(), shoe_size: 44 }, ['shoe_size']],
     [{ ...definition(), function_name: '../etc' }, ['function_name']],
     [{ ...definition(), function_name: 'trigger' }, ['function_name']],
