@@ -123,6 +123,8 @@ export class Instance implements RuntimeListener, ReplyInbox {
   #startError: HearthError | null = null;
   /** What its running invocations are failed with; null: it crashed by itself. */
   #stopError: HearthError | null = null;
+  /** Killed for a channel that had ended. */
+  #lostChannel = false;
   /** Its program was asked to end. */
   #asked = false;
   /** Until it is ready: for the start. After the end of the channel, or when it was asked to end: for that of the sandbox. */
@@ -451,7 +453,10 @@ export class Instance implements RuntimeListener, ReplyInbox {
   onChannelEnd(): void {
     if (this.#phase === 'stopped') return;
     this.#clearStartTimer();
-    const kill = () => this.kill('its channel was closed', errors.channelClosed(this.version.functionName));
+    const kill = () => {
+      this.#lostChannel = true;
+      this.kill('its channel was closed', errors.channelClosed(this.version.functionName));
+    };
     this.#startTimer = setTimeout(kill, this.#parts.settings.cancelGraceMs);
   }
 
@@ -511,6 +516,8 @@ export class Instance implements RuntimeListener, ReplyInbox {
     this.#calls?.close();
     // Before whatever we made of its symptoms, such as a channel that was closed.
     const outOfMemory = this.#limits.ofExit(exit, this.#logs.text());
+    // It had ended by itself: that was told late.
+    if (this.#lostChannel && exit.signal !== 'SIGKILL') this.#stopError = null;
     const { orphans, untouched } = this.#work.abandon(outOfMemory ?? this.#stopError ?? errors.crashed(this.version.functionName, exit));
     this.#owner.onStopped(
       this,

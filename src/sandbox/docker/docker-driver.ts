@@ -29,6 +29,8 @@ import { seccompProfile } from './seccomp-profile.ts';
 const NAME = 'docker';
 /** Inside the data folder; none but the platform may enter it. */
 const DOORS = 'docker';
+/** From the end of a sandbox's channel to its own. */
+const LAST_WORDS_MS = 1000;
 const OUT_OF_MEMORY = '\nThe build needed more memory than it may use (limits.max_memory_per_instance_bytes), and was killed.\n';
 
 export interface DockerSandboxes extends SandboxDriver {
@@ -123,8 +125,11 @@ class DockerDriver implements DockerSandboxes {
       void container.exited.then(() => {
         if (channel.listenerCount('readable') + channel.listenerCount('data') === 0) channel.resume();
       });
-      // Without a channel it is of no use to anybody, and its engine may be too far gone to say that it has ended.
-      channel.on('close', () => container.kill());
+      // Without a channel it is of no use to anybody, and its engine may be too far gone to say that it has ended. One that is ending may yet say how.
+      channel.on('close', () => {
+        const timer = setTimeout(() => container.kill(), LAST_WORDS_MS).unref();
+        void container.exited.then(() => clearTimeout(timer));
+      });
       return new DockerSandbox({ spec, driver: NAME, engine: this.#engine, container, channel, streamListen, services });
     } catch (error) {
       container.kill();
