@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { cold } from './cases/cold.ts';
+import { docker } from './cases/docker.ts';
 import { fairness } from './cases/fairness.ts';
 import { growth } from './cases/growth.ts';
 import { memory } from './cases/memory.ts';
@@ -14,7 +15,7 @@ import { type Options, parseOptions, USAGE } from './lib/options.ts';
 import { writeReport } from './lib/report.ts';
 import { markdown } from './lib/table.ts';
 
-const CASES: readonly Case[] = [warm, script, cold, storm, memory, growth, overload, fairness, queue];
+const CASES: readonly Case[] = [warm, script, cold, docker, storm, memory, growth, overload, fairness, queue];
 
 process.exitCode = await main(process.argv.slice(2));
 

@@ -20,6 +20,8 @@ export class Docker implements AsyncDisposable {
   readonly #daemon: Child;
   readonly #folder: string;
   readonly version: string;
+  /** Name of its image. */
+  readonly image = IMAGE;
 
   private constructor(daemon: Child, folder: string, version: string) {
     this.#daemon = daemon;
@@ -35,7 +37,9 @@ export class Docker implements AsyncDisposable {
     const at = (name: string): string => join(folder, name);
     const flags = ['--data-root', `${FOLDER}/data`, '--exec-root', at('exec'), '--pidfile', at('pid'), '-H', `unix://${at('socket')}`];
     const network = ['--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false', '--bridge=none'];
-    const daemon = new Child('dockerd', [...flags, ...network, '--log-level', 'fatal'], { stdio: 'ignore' });
+    // In a mount namespace of its own: other engines on the machine and this one must not unmount what is the other's.
+    const apart = ['--mount', '--propagation', 'private', '--', 'dockerd'];
+    const daemon = new Child('unshare', [...apart, ...flags, ...network, '--log-level', 'fatal'], { stdio: 'ignore' });
     const failed = new Promise<never>((_, reject) => daemon.process.once('error', reject));
     failed.catch(() => undefined);
     try {
@@ -49,12 +53,18 @@ export class Docker implements AsyncDisposable {
     }
   }
 
+  /** Path of its unix socket. */
+  get socket(): string {
+    return join(this.#folder, 'socket');
+  }
+
   /**
-   * `docker run --rm` in a fresh container on the host's network, which is the quickest network that Docker has. Resolves when the command has ended.
+   * `docker run --rm` in a fresh container, on the host's network unless the options name another: it is the quickest that Docker has. Resolves when the command has ended.
    * @throws Error with what it wrote when its exit code isn't 0
    */
   async run(options: readonly string[], argv: readonly string[]): Promise<void> {
-    await command(this.#folder, ['run', '--rm', '--network', 'host', ...options, IMAGE, ...argv]);
+    const network = options.includes('--network') ? [] : ['--network', 'host'];
+    await command(this.#folder, ['run', '--rm', ...network, ...options, IMAGE, ...argv]);
   }
 
   /** A container that stays until it is disposed of, and the process id of its shim, the parent of its first process. */
@@ -97,6 +107,7 @@ export class Docker implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await command(this.#folder, ['network', 'prune', '--force']);
     await stop(this.#daemon, this.#folder);
   }
 }
@@ -119,10 +130,8 @@ async function untilReady(daemon: Child, socket: string): Promise<void> {
   }
 }
 
-/** Containers are gone by then; what the daemon leaves mounted (the namespace of the host's network) is ours to unmount. */
+/** Containers are gone by then, and mounts go with the namespace that they are in. */
 async function stop(daemon: Child, folder: string): Promise<void> {
   await daemon[Symbol.asyncDispose]();
-  const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');
-  for (const mount of mounts.filter((path) => path.startsWith(`${folder}/`)).toReversed()) await runCommand('umount', [mount]);
   await rm(folder, { recursive: true, force: true });
 }
