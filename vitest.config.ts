@@ -27,6 +27,7 @@ export default defineConfig({
         test: {
           name: 'hostile',
           include: ['test/hostile/**/*.test.ts'],
+          globalSetup: 'test/hostile/support/global-setup.ts',
           testTimeout: 60_000,
           hookTimeout: 300_000,
           // They wait for deadlines more than they compute.

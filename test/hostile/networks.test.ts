@@ -65,7 +65,7 @@ onEveryDriver('the network', (arena) => {
   });
 
   it('egress reaches neither host, platform nor metadata; where it can not be had, it is refused in words', async () => {
-    if (!mayOpenTun()) {
+    if (arena.driver !== 'docker' && !mayOpenTun()) {
       const body = { event_type: 'http|*|/out', function_name: 'out', function_code: REACH, network: 'egress' };
       const response = await arena.hearth.post('/functions', body);
       expect([response.status, await response.json()]).toEqual([503, expect.objectContaining({ code: 'network_unavailable' })]);

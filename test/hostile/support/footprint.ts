@@ -1,9 +1,10 @@
 import { type Dirent, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Containers } from './containers.ts';
 
 /** What a platform holds of its machine. */
 export interface Holdings {
-  /** Processes of which it is the ancestor, as `pid@start`. */
+  /** Processes of which it, or the engine's shim of a container of its, is the ancestor, as `pid@start`. */
   processes: string[];
   /** What its descriptors refer to, without TCP connections, which are its clients' affair. */
   descriptors: string[];
@@ -11,6 +12,8 @@ export interface Holdings {
   /** Paths in its folder of temporary files and its data folder; those of the database left out. */
   files: string[];
   cgroups: string[];
+  /** Ids of its containers, and what the engine still has mounted of those that are gone. */
+  containers: string[];
 }
 
 /** Watches what a platform holds: whatever it has been seen to start must be gone at the end, wherever it has moved in the tree of processes. */
@@ -18,18 +21,23 @@ export class Footprint {
   readonly #pid: number;
   readonly #dataFolder: string;
   readonly #cgroupMark: string;
+  readonly #containers: Containers | undefined;
   readonly #seen = new Set<string>();
 
-  /** @param cgroupMark text in the names of the platform's cgroups, and of no other's */
-  constructor(pid: number, dataFolder: string, cgroupMark: string) {
+  /**
+   * @param cgroupMark text in the names of the platform's cgroups, and of no other's
+   * @param containers whose last look counts here
+   */
+  constructor(pid: number, dataFolder: string, cgroupMark: string, containers?: Containers) {
     this.#pid = pid;
     this.#dataFolder = dataFolder;
     this.#cgroupMark = cgroupMark;
+    this.#containers = containers;
   }
 
   /** Remembers the processes that are there now. */
   observe(): void {
-    for (const process of descendants(this.#pid)) this.#seen.add(process);
+    for (const process of descendants([this.#pid, ...(this.#containers?.shims() ?? [])])) this.#seen.add(process);
   }
 
   take(): Holdings {
@@ -44,12 +52,13 @@ export class Footprint {
         .filter((path) => !path.startsWith('hearth.db'))
         .sort(),
       cgroups: this.cgroups(),
+      containers: [...(this.#containers?.ids ?? []), ...(this.#containers?.forgottenMounts() ?? [])],
     };
   }
 
   /** Also when the platform has ended. */
   cgroups(): string[] {
-    return cgroupsWith(this.#cgroupMark);
+    return cgroupsWith([this.#cgroupMark, ...(this.#containers?.everSeen ?? [])]);
   }
 
   /** Bytes: the most that the platform's own process has held since `resetPeak`. */
@@ -62,20 +71,27 @@ export class Footprint {
   }
 }
 
-/** What `now` holds and `before` didn't. Empty: nothing was left. */
-export function leftovers(before: Holdings, now: Holdings): Partial<Record<keyof Holdings, string[]>> {
+/**
+ * What `now` holds and `before` didn't. Empty: nothing was left.
+ * @param spares sandboxes are held in stock, so that others stand in the places of those that were there: numbers must do
+ */
+export function leftovers(before: Holdings, now: Holdings, spares = false): Partial<Record<keyof Holdings, string[]>> {
   const left: Partial<Record<keyof Holdings, string[]>> = {};
-  for (const what of ['processes', 'mounts', 'files'] as const) {
+  const ofSandboxes = ['processes', 'files', 'containers'] as const;
+  for (const what of ['mounts', ...(spares ? [] : ofSandboxes)] as const) {
     const known = new Set(before[what]);
     const more = now[what].filter((item) => !known.has(item));
-    if (more.length > 0) left[what] = more.map((item) => (what === 'processes' ? `${item} ${commandOf(item)}` : item));
+    if (more.length > 0) left[what] = more;
   }
   // Descriptors have no names, and cgroups made in advance take the places of those that were used: their number tells.
-  for (const what of ['descriptors', 'cgroups'] as const) if (now[what].length > before[what].length) left[what] = now[what];
+  for (const what of ['descriptors', 'cgroups', ...(spares ? ofSandboxes : [])] as const) {
+    if (now[what].length > before[what].length) left[what] = now[what];
+  }
+  if (left.processes) left.processes = left.processes.map((item) => `${item} ${commandOf(item)}`);
   return left;
 }
 
-function descendants(root: number): string[] {
+function descendants(roots: readonly number[]): string[] {
   const children = new Map<number, { pid: number; key: string }[]>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
@@ -92,7 +108,7 @@ function descendants(root: number): string[] {
       walk(child.pid);
     }
   };
-  walk(root);
+  for (const root of roots) walk(root);
   return found;
 }
 
@@ -157,7 +173,7 @@ function filesUnder(folder: string, below = ''): string[] {
   });
 }
 
-function cgroupsWith(mark: string): string[] {
+function cgroupsWith(marks: readonly string[]): string[] {
   const found: string[] = [];
   const walk = (folder: string, depth: number): void => {
     let names: string[];
@@ -170,7 +186,7 @@ function cgroupsWith(mark: string): string[] {
     }
     for (const name of names) {
       const path = join(folder, name);
-      if (path.includes(mark)) found.push(path);
+      if (marks.some((mark) => path.includes(mark))) found.push(path);
       if (depth < 6) walk(path, depth + 1);
     }
   };
