@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,5 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const ended = once(keeper, 'exit');
     keeper.disconnect();
     await ended;
-    await rm(folder, { recursive: true, force: true });
   };
 }
