@@ -6,7 +6,15 @@ import type { Interpreter } from './interpreter.ts';
 export type InterpreterFiles = Pick<
   Interpreter,
   'executable' | 'basePrefix' | 'standardLibraries' | 'sitePackages' | 'sharedObjects' | 'loader' | 'openssl'
->;
+> & {
+  /** Where a sandbox with a root of its own sees the executable; left out: at its place on the host. */
+  shownAt?: string;
+};
+
+/** The executable's path inside a sandbox with a root of its own. */
+export function programPath({ shownAt, executable }: Pick<InterpreterFiles, 'shownAt' | 'executable'>): string {
+  return shownAt ?? executable;
+}
 
 /** A runtime other than Python: what drivers must know to boot its sandboxes. */
 export interface RuntimeDescription {

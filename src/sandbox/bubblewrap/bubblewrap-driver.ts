@@ -10,7 +10,7 @@ import { inheritedDescriptors } from '../inherited-descriptors.ts';
 import { type Interpreter, inspectInterpreter } from '../interpreter.ts';
 import { type Listens, LoopbackAddresses } from '../loopback-addresses.ts';
 import { DEFAULT_BOOT_TIMEOUT_MS, DEFAULT_UID_BASE, type DriverOptions, PRIVATE_STREAM_LISTEN, privateServices } from '../options.ts';
-import { bootArguments, type InterpreterFiles, requireRuntime } from '../runtimes.ts';
+import { bootArguments, type InterpreterFiles, programPath, requireRuntime } from '../runtimes.ts';
 import { NOT_STARTED, superviseBuild } from '../supervise-build.ts';
 import { BubblewrapSandbox, layerPath } from './bubblewrap-sandbox.ts';
 import { buildPlan, nodeBuilder, prepareOutputFolder, pythonBuilder, removeTemporary } from './build.ts';
@@ -214,8 +214,8 @@ class BubblewrapDriver implements SandboxDriver {
     return {
       network: spec.network,
       workingFolder: '/tmp',
-      command: [files.executable, ...argv],
-      environment: { PATH: dirname(files.executable), HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8', ...environment },
+      command: [programPath(files), ...argv],
+      environment: { PATH: dirname(programPath(files)), HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8', ...environment },
       steps: [
         ...interpreterSteps(files, extraBinds, alsoFiles),
         ...etcSteps(nameFiles(spec.network, names)),
@@ -230,7 +230,7 @@ class BubblewrapDriver implements SandboxDriver {
   #boot(spec: SandboxSpec, python: Interpreter): Boot {
     if (spec.runtime !== 'python' && spec.supervised) {
       const { files } = requireRuntime(this.#options.runtimes, spec.runtime);
-      const path = `${dirname(files.executable)}:${dirname(python.executable)}`;
+      const path = `${dirname(programPath(files))}:${dirname(python.executable)}`;
       return { ...this.#boot({ ...spec, runtime: 'python', supervised: false }, python), alsoFiles: files, environment: { PATH: path } };
     }
     if (spec.runtime !== 'python') {

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { HearthError } from '../../errors.ts';
 import type { BuildSpec } from '../driver.ts';
 import type { Interpreter } from '../interpreter.ts';
-import type { InterpreterFiles, RuntimeDescription } from '../runtimes.ts';
+import { type InterpreterFiles, programPath, type RuntimeDescription } from '../runtimes.ts';
 import { nameFiles } from './network.ts';
 import type { Plan, Step } from './plan.ts';
 import { closingSteps, etcSteps, interpreterSteps, readOnly } from './root-filesystem.ts';
@@ -83,7 +83,7 @@ export function buildPlan(spec: BuildSpec, builder: Builder, extraBinds: readonl
   return {
     network: spec.network,
     workingFolder: '/build',
-    command: [program === builder.program ? builder.files.executable : program, ...argv],
+    command: [program === builder.program ? programPath(builder.files) : program, ...argv],
     environment: {
       HOME: '/tmp',
       TMPDIR: `/build/${TEMPORARY}`,

@@ -28,7 +28,7 @@ const SYSTEM_PREFIXES = new Set(['/', '/usr', '/usr/local']);
  * No shell, no packages of the host. `other`: a second one, whose programs are run beside it.
  */
 export function interpreterSteps(interpreter: InterpreterFiles, extraBinds: readonly string[], other?: InterpreterFiles): Step[] {
-  const { basePrefix, executable, loader } = interpreter;
+  const { basePrefix, loader } = interpreter;
   const shown: string[] = [];
   const steps: Step[] = [];
   const isShown = (path: string) => shown.some((folder) => path === folder || path.startsWith(`${folder}/`));
@@ -37,14 +37,18 @@ export function interpreterSteps(interpreter: InterpreterFiles, extraBinds: read
     shown.push(path);
     steps.push(readOnly(path, path));
   };
+  const showProgram = (files: InterpreterFiles) => {
+    if (files.shownAt === undefined) show(files.executable);
+    else steps.push(readOnly(files.executable, files.shownAt));
+  };
   if (!SYSTEM_PREFIXES.has(basePrefix)) show(basePrefix);
   for (const folder of interpreter.standardLibraries) show(folder);
   for (const path of libraryPaths(interpreter.sharedObjects)) show(path);
-  show(executable);
+  showProgram(interpreter);
   if (other !== undefined) {
     if (!SYSTEM_PREFIXES.has(other.basePrefix)) show(other.basePrefix);
     for (const path of libraryPaths(other.sharedObjects)) show(path);
-    show(other.executable);
+    showProgram(other);
   }
   for (const packages of interpreter.sitePackages) {
     if (isShown(packages)) {

@@ -6,6 +6,8 @@ import type { InterpreterFiles } from '../runtimes.ts';
 /** The first version with module.registerHooks and stripTypeScriptTypes. */
 const OLDEST_NODE = [22, 15] as const;
 const TIMEOUT_MS = 30_000;
+/** It is one file that runs anywhere; its own place may be below /tmp, where a sandbox has its own. */
+const SHOWN_AT = '/opt/node/bin/node';
 
 export interface NodeInterpreter {
   /** Such as `26.10.0`. */
@@ -72,5 +74,5 @@ export async function inspectNode(program: string, path: string): Promise<NodeIn
   if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
     throw new HearthError('sandbox_unavailable', `${file} is Node.js ${version}; functions need ${OLDEST_NODE.join('.')} or later.`);
   }
-  return { version, npm, files: { ...files, basePrefix: '/', standardLibraries: [], sitePackages: [], openssl: [] } };
+  return { version, npm, files: { ...files, shownAt: SHOWN_AT, basePrefix: '/', standardLibraries: [], sitePackages: [], openssl: [] } };
 }

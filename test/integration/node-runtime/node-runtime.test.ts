@@ -1,3 +1,7 @@
+import { constants } from 'node:fs';
+import { chmod, copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FunctionDefinition } from '../../../src/schemas/function.ts';
 import { Hearth, json, sleep } from '../../support/hearth.ts';
@@ -30,10 +34,20 @@ const refusal = async (code: string, settings: Partial<FunctionDefinition> = {})
   );
 const style = async (name: string) => ((await hearth.get(`/functions/${name}`)) as { style: string }).style;
 
+let folder: string;
+
 beforeAll(async () => {
-  hearth = await Hearth.start({ settings: { HEARTH_SANDBOX_NETWORK: 'none' } });
+  // Below /tmp, where a sandbox has a /tmp of its own.
+  folder = await mkdtemp(join(tmpdir(), 'hearth-node-'));
+  await chmod(folder, 0o755);
+  const node = join(folder, 'node');
+  await copyFile(process.execPath, node, constants.COPYFILE_FICLONE);
+  hearth = await Hearth.start({ settings: { HEARTH_SANDBOX_NETWORK: 'none', HEARTH_SANDBOX_NODE: node } });
 });
-afterAll(() => hearth?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await hearth?.[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
 
 describe('handlers in Node.js', () => {
   it('see message and context as those in Python do', async () => {

@@ -67,7 +67,7 @@ describe('the control plane where tokens are needed', () => {
         .map(([name]) => name)
         .sort();
     expect(of('open')).toEqual(['get /', 'get /health', 'get /openapi.json']);
-    expect(of('admin')).toEqual(['delete /tokens/{id}', 'get /audit', 'get /tokens', 'post /secrets/rotate-key', 'post /tokens']);
+    expect(of('admin')).toEqual(['delete /tokens/{id}', 'get /audit', 'get /tokens', 'post /backup', 'post /secrets/rotate-key', 'post /tokens']);
   });
 
   it('wants a token for what is not there, and shows its documentation without one', async () => {
