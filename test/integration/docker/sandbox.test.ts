@@ -56,7 +56,7 @@ describe('a container', () => {
   });
   afterAll(() => driver.close());
 
-  it('sees every mount read-only but /tmp and /dev/shm, and a /dev that root alone may write', async () => {
+  it('sees every mount read-only but /tmp, /function and /dev/shm, and a /dev that root alone may write', async () => {
     const code = `
 seen = {}
 for line in open("/proc/self/mountinfo"):
@@ -65,7 +65,7 @@ for line in open("/proc/self/mountinfo"):
     seen[fields[4]] = fields[5].split(",")
 result = sorted(t for t, options in seen.items() if "ro" not in options and not t.startswith("/proc/"))
 `;
-    expect(await inside.run(code)).toEqual(['/dev', '/dev/shm', '/tmp']);
+    expect(await inside.run(code)).toEqual(['/dev', '/dev/shm', '/function', '/tmp']);
   });
 
   it('finds nothing of the door through which it came, and the platform leaves nothing of it on disk', async () => {
