@@ -174,8 +174,9 @@ export class QueueConsumer {
       // The broker has closed the channel over it.
       if ((error as { code?: unknown }).code !== 404) throw error;
     }
-    const fresh = await this.#openChannel();
+    // First: should the broker refuse it, no channel is left open, try after try.
     await this.#makeDeadLetterQueue();
+    const fresh = await this.#openChannel();
     await fresh.assertQueue(this.#queue, queueArguments(this.#queue));
     this.#parts.log.info({ queue: this.#queue }, 'there was no such queue on the broker; it is made');
     return fresh;
@@ -226,6 +227,8 @@ export class QueueConsumer {
     }
     this.#inHand--;
     this.#bytesInHand -= bytes;
+    // A session that was lost before may have ended with its message unpublished, and nobody else would take it back.
+    if (this.#inHand === 0) this.#trouble = null;
     if (settlement === 'requeue') this.#requeued++;
     session.settle(message, settlement, this.#stopping || session.free >= this.#room());
     if (session.unacked === 0) this.#sessions.delete(session);

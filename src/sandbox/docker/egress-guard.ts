@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
 import { HearthError } from '../../errors.ts';
 import { hostAddresses, shutDestinations } from '../bubblewrap/network.ts';
 import { findProgram } from '../find-program.ts';
@@ -42,6 +42,8 @@ export function egressGuard(path: string): EgressGuard {
         throw refusal('the container has ended');
       }
       try {
+        // The process may have ended and its id be somebody else's by now: routes that shut the host must never get into the host's own namespace.
+        if (fstatSync(namespace).ino === statSync('/proc/self/ns/net').ino) throw refusal('the container has ended');
         const routes = shutDestinations(hostAddresses()).map(({ address, prefix }) => `route add unreachable ${address}/${prefix}\n`);
         const { code, stderr } = await runCommand(nsenter, ['--net=/proc/self/fd/3', ip, '-batch', '-'], {
           environment: {},

@@ -67,8 +67,12 @@ export class EngineClient {
         path: pathOf(call, version),
         headers: { Connection: 'Upgrade', Upgrade: 'tcp', Host: 'docker' },
         agent: false,
+        timeout: SILENCE_MS,
       });
+      sent.on('timeout', () => sent.destroy(new Error(`no answer within ${SILENCE_MS} ms`)));
       sent.on('upgrade', (_, socket, head) => {
+        // From now on it may be silent for as long as it likes.
+        socket.setTimeout(0);
         if (head.length > 0) socket.unshift(head);
         resolve(socket);
       });
