@@ -10,8 +10,8 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 300_000,
-          // Sandboxes, brokers and pip share two cores; files one after another keep their failures readable.
-          fileParallelism: false,
+          // Sandboxes, brokers and pip share the cores, but wait more than they compute.
+          maxWorkers: 2,
         },
       },
       {
