@@ -105,6 +105,15 @@ export class Docker {
     if (signal === 'SIGKILL') await rm(join(this.#folder, 'exec/containerd/containerd.pid'), { force: true });
   }
 
+  /** It has its connections and answers nothing. */
+  hangEngine(): void {
+    this.#engine?.kill('SIGSTOP');
+  }
+
+  wakeEngine(): void {
+    this.#engine?.kill('SIGCONT');
+  }
+
   /** As its operator does. */
   async buildImage(): Promise<string> {
     const { stdout } = await run(process.execPath, [BIN, 'images', 'build', '--base', BASE], {

@@ -27,6 +27,8 @@ export class Container {
   #oomKills = 0;
   #ended = false;
   #killing: Promise<void> | undefined;
+  /** Resolved when its engine could not be had to kill it: nobody is waited for any more. */
+  readonly #abandoned = Promise.withResolvers<undefined>();
 
   private constructor(engine: Engine, leftovers: Leftovers, id: string, connection: Duplex) {
     this.id = id;
@@ -88,21 +90,18 @@ export class Container {
     this.#killing ??= this.#engine.kill(this.id).catch(() => {
       // The engine is gone. Its containers may outlive it; where we see this one's first process, we end it ourselves.
       this.#leftovers.add(this.id);
-      this.#killBySignal();
+      return this.#killBySignal().finally(() => this.#abandoned.resolve(undefined));
     });
   }
 
-  #killBySignal(): void {
-    const view = this.#view;
-    if (view === undefined) return;
-    void hostView(view.pid, this.id).then((still) => {
-      if (still === undefined) return;
-      try {
-        process.kill(still.pid, 'SIGKILL');
-      } catch {
-        // Gone, or not ours to kill.
-      }
-    });
+  async #killBySignal(): Promise<void> {
+    const still = this.#view && (await hostView(this.#view.pid, this.id));
+    if (still === undefined) return;
+    try {
+      process.kill(still.pid, 'SIGKILL');
+    } catch {
+      // Gone, or not ours to kill.
+    }
   }
 
   async #look(): Promise<void> {
@@ -111,13 +110,16 @@ export class Container {
   }
 
   async #untilGone(): Promise<SandboxExit> {
-    const status = await this.#engine.wait(this.id).catch((error: unknown) => this.#outlive(error));
+    const told = this.#engine.wait(this.id).catch((error: unknown) => this.#outlive(error));
+    const status = await Promise.race([told.then((code) => code ?? null), this.#abandoned.promise]);
+    // Of an engine that has hung nothing is asked.
+    this.#ended = status === undefined;
     await this.oomKills();
+    if (!this.#ended) await this.#engine.remove(this.id).catch(() => this.#leftovers.add(this.id));
     this.#ended = true;
-    await this.#engine.remove(this.id).catch(() => this.#leftovers.add(this.id));
     // What it wrote last may still be on its way, unless the engine went before it could send it.
-    if (status === undefined) this.#connection.destroy();
-    const exit = status === undefined ? { code: null, signal: 'SIGKILL' } : exitOf(status, null);
+    if (typeof status !== 'number') this.#connection.destroy();
+    const exit = typeof status !== 'number' ? { code: null, signal: 'SIGKILL' } : exitOf(status, null);
     return this.#oomKills > 0 ? { ...exit, oomKills: this.#oomKills } : exit;
   }
 

@@ -1,4 +1,4 @@
-import { Agent, type IncomingMessage, request } from 'node:http';
+import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import { HearthError } from '../../errors.ts';
 
@@ -39,6 +39,8 @@ export class EngineClient {
   readonly socketPath: string;
   /** Of a burst, one idle connection is left. */
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64, maxFreeSockets: 1 });
+  /** What waits for as long as it takes. */
+  readonly #endless = new Set<ClientRequest>();
   #version: Promise<string> | undefined;
 
   constructor(socketPath: string) {
@@ -93,6 +95,7 @@ export class EngineClient {
 
   close(): void {
     this.#agent.destroy();
+    for (const sent of this.#endless) sent.destroy(new Error('the driver is closed'));
   }
 
   gone(cause: unknown): HearthError {
@@ -139,6 +142,10 @@ export class EngineClient {
         agent: silenceMs === 0 ? false : this.#agent,
         timeout: silenceMs,
       });
+      if (silenceMs === 0) {
+        this.#endless.add(sent);
+        sent.on('close', () => this.#endless.delete(sent));
+      }
       sent.on('timeout', () => sent.destroy(new Error(`no answer within ${silenceMs} ms`)));
       sent.on('error', (cause) => reject(this.gone(cause)));
       sent.on('response', (response) => {

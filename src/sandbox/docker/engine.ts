@@ -1,6 +1,9 @@
 import type { Duplex, Readable } from 'node:stream';
 import { EngineClient, EngineRefusal } from './engine-client.ts';
 
+/** An engine that says nothing for so long has hung: what runs on it is ended without it. Milliseconds. */
+const KILL_SILENCE_MS = 10_000;
+
 /** Of `POST /containers/create`, what we say. */
 export interface ContainerSettings {
   Image: string;
@@ -117,7 +120,7 @@ export class Engine {
 
   /** SIGKILL to all of it; nothing when it doesn't run. */
   async kill(id: string): Promise<void> {
-    await this.client.json({ method: 'POST', path: `/containers/${id}/kill` }).catch((error: unknown) => {
+    await this.client.json({ method: 'POST', path: `/containers/${id}/kill`, silenceMs: KILL_SILENCE_MS }).catch((error: unknown) => {
       if (!(error instanceof EngineRefusal && (error.status === 409 || error.status === 404))) throw error;
     });
   }

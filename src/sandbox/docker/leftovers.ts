@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DriverLog } from '../options.ts';
 import { type Engine, PLATFORM_LABEL } from './engine.ts';
 
 const FIRST_RETRY_MS = 500;
+/** For the engine to remove what is left, at the end. */
+const CLOSE_MS = 5000;
 const LAST_RETRY_MS = 15_000;
 
 /** Containers that are to go as soon as the engine can be asked to remove them. */
@@ -36,7 +39,8 @@ export class Leftovers {
     this.#closed = true;
     clearTimeout(this.#timer);
     // What can't be removed now is swept by the next start.
-    await Promise.allSettled([...this.#ids].map((id) => this.#engine.remove(id)));
+    const removed = Promise.allSettled([...this.#ids].map((id) => this.#engine.remove(id)));
+    await Promise.race([removed, sleep(CLOSE_MS, undefined, { ref: false })]);
   }
 
   #schedule(): void {

@@ -115,6 +115,23 @@ it('survives an engine that is killed, and answers by new containers when that i
   expect(before.length).toBeGreaterThan(0);
 });
 
+it('answers, and stops, although its engine has hung, whose containers it ends all the same', async () => {
+  await using platform = await hearthOn(docker, { HEARTH_POOL_MINIMUM: '0', HEARTH_POOL_MAXIMUM: '0' });
+  await platform.define('slow', 'import time\ndef handler(message, context): time.sleep(1000)', { timeout_ms: 2000 });
+  const names = await docker.containers();
+  const waiting = platform.call('/slow');
+  await until(async () => (await platform.instances('slow'))[0]?.state === 'busy');
+  docker.hangEngine();
+  try {
+    expect((await waiting).status).toBe(504);
+    expect(await platform.stop()).toBe(0);
+  } finally {
+    docker.wakeEngine();
+  }
+  // What could not be removed is dead, and swept by the next start.
+  await until(async () => (await docker.containers()).length <= names.length);
+}, 120_000);
+
 it('removes every container when it stops', async () => {
   expect(await hearth.stop()).toBe(0);
   expect(await docker.containers()).toEqual([]);

@@ -11,7 +11,7 @@ test('a real package is installed, compiled, recorded and importable', async () 
   const layers = open();
   await layers.start();
   const layer = await layers.ensure('pika>=1.3,<2  # AMQP\n', 'messaging');
-  expect(layer).toEqual({ id: layer.id, path: join(folder, 'layers', layer.id), name: 'messaging' });
+  expect(layer).toEqual({ id: layer.id, path: join(folder, 'layers', layer.id), name: 'messaging', runtime: 'python' });
   expect(importFrom(layer.path, ['pika'])).toEqual([join(layer.path, 'pika/__init__.py')]);
   expect(readdirSync(join(layer.path, 'pika/__pycache__')).length).toBe(
     readdirSync(join(layer.path, 'pika')).filter((name) => name.endsWith('.py')).length,
