@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { sleep, until } from '../support/hearth.ts';
 import { onEveryDriver } from './support/arena.ts';
+import { KEPT_NOTHING_BYTES } from './support/footprint.ts';
 
 const MIB = 1024 * 1024;
 
@@ -101,7 +102,7 @@ answer("refused" if struct.pack(">H", 403) in said else "taken")
       const before = arena.footprint.peakBytes();
       const answer = await arena.withNeighbour(() => arena.call(name));
       expect([answer.status, answer.text]).toEqual([200, 'well']);
-      expect(arena.footprint.peakBytes() - before).toBeLessThan(256 * MIB);
+      expect(arena.footprint.peakBytes() - before).toBeLessThan(KEPT_NOTHING_BYTES);
     });
 
     it.each(
@@ -129,7 +130,7 @@ answer("refused" if struct.pack(">H", 403) in said else "taken")
         const before = arena.footprint.peakBytes();
         // Whoever publishes has answered; who only asks runs into the deadline, or is cut and fails.
         expect([200, 502, 504]).toContain((await arena.call(name)).status);
-        expect(arena.footprint.peakBytes() - before).toBeLessThan(256 * MIB);
+        expect(arena.footprint.peakBytes() - before).toBeLessThan(KEPT_NOTHING_BYTES);
         await until(async () => {
           await sleep(50);
           return (await arena.call(name, { query: '?behave' })).text === 'behaved';

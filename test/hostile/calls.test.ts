@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { onEveryDriver } from './support/arena.ts';
+import { KEPT_NOTHING_BYTES } from './support/footprint.ts';
 
 const MIB = 1024 * 1024;
 
@@ -52,14 +53,14 @@ onEveryDriver(
     it.each(
       arena.few([
         ['a function that it may not invoke', 'for n in range(1, 20001): send(call(n, me, function="VICTIM"))\nreturn "done"'],
-        ['names of a megabyte', 'for n in range(1, 101): send(call(n, me, function="f" * 1000000))\nreturn "done"'],
+        ['names of a megabyte', 'for n in range(1, 401): send(call(n, me, function="f" * 1000000))\nreturn "done"'],
         [
           'bodies that never become whole',
-          'for n in range(1, 301): send(call(n, me, function="VICTIM", length=6000000) + body(n, b"x" * 900000))\nreturn "done"',
+          'for n in range(1, 501): send(call(n, me, function="VICTIM", length=6000000) + body(n, b"x" * 900000))\nreturn "done"',
         ],
         [
           'bodies that are announced as endless',
-          'for n in range(1, 2001): send(call(n, me, function="VICTIM", length=2**50) + body(n, b"x" * 100000))\nreturn "done"',
+          'for n in range(1, 4001): send(call(n, me, function="VICTIM", length=2**50) + body(n, b"x" * 100000))\nreturn "done"',
         ],
       ]),
     )('that flood the platform with %s leave it and the neighbours as they were', async (_, lines) => {
@@ -72,7 +73,7 @@ onEveryDriver(
       arena.footprint.resetPeak();
       const before = arena.footprint.peakBytes();
       await arena.withNeighbour(() => arena.call(name));
-      expect(arena.footprint.peakBytes() - before).toBeLessThan(96 * MIB);
+      expect(arena.footprint.peakBytes() - before).toBeLessThan(KEPT_NOTHING_BYTES);
     });
 
     it('whose answers lie unread are dropped, and hold no more memory than is set aside', async () => {
@@ -85,7 +86,7 @@ onEveryDriver(
       arena.footprint.resetPeak();
       const before = arena.footprint.peakBytes();
       await arena.withNeighbour(() => arena.call(name));
-      expect(arena.footprint.peakBytes() - before).toBeLessThan(96 * MIB);
+      expect(arena.footprint.peakBytes() - before).toBeLessThan(KEPT_NOTHING_BYTES);
     });
 
     it('can not be made in the name of another invocation of the same script', async () => {

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { onEveryDriver } from './support/arena.ts';
+import { KEPT_NOTHING_BYTES } from './support/footprint.ts';
 
 const MIB = 1024 * 1024;
 
@@ -177,7 +178,7 @@ return "mine"`;
       const before = arena.footprint.peakBytes();
       const answer = await arena.withNeighbour(() => arena.call(name));
       expect(answer.status).toBe(status);
-      expect(arena.footprint.peakBytes() - before).toBeLessThan(96 * MIB);
+      expect(arena.footprint.peakBytes() - before).toBeLessThan(KEPT_NOTHING_BYTES);
     });
   },
   { settings: { HEARTH_GATEWAY_MAX_REPLY_BYTES: String(MIB) } },

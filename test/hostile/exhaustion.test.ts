@@ -1,14 +1,9 @@
 import { expect, it } from 'vitest';
 import { onEveryDriver } from './support/arena.ts';
+import { KEPT_NOTHING_BYTES } from './support/footprint.ts';
 
 /** What a function that used up something of its own may end in: an answer, a failure that is its own, or its deadline. */
 const ENDS = [200, 204, 502, 504];
-
-/**
- * A flood carries 600 MB and more in its time. V8 collects buffers outside its heap only once some 64 MiB of them have gathered, so that a
- * platform which keeps nothing may well have held 120 MB for a moment.
- */
-const MUCH_BYTES = 256 * 1024 * 1024;
 
 onEveryDriver(
   'what there is',
@@ -160,7 +155,7 @@ def handler(message, context):
         const before = arena.footprint.peakBytes();
         const answer = await arena.attack(code, { settings: { timeout_ms: 1500 } });
         expect([502, 504], code).toContain(answer.status);
-        expect(arena.footprint.peakBytes() - before, code).toBeLessThan(MUCH_BYTES);
+        expect(arena.footprint.peakBytes() - before, code).toBeLessThan(KEPT_NOTHING_BYTES);
         expect((await arena.hearth.record(answer.response)).logs?.length ?? 0, code).toBeLessThan(40_000);
       }
     });
@@ -180,7 +175,7 @@ def handler(message, context):
         await expect(reading).rejects.toThrow();
         expect(bytes).toBeGreaterThan(0);
       });
-      expect(arena.footprint.peakBytes() - before).toBeLessThan(MUCH_BYTES);
+      expect(arena.footprint.peakBytes() - before).toBeLessThan(KEPT_NOTHING_BYTES);
     });
   },
   {

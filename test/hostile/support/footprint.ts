@@ -16,6 +16,12 @@ export interface Holdings {
   containers: string[];
 }
 
+/**
+ * What a platform that keeps nothing of a flood stays below, and one that keeps it doesn't: floods carry 400 MB and more. V8 collects buffers outside its heap
+ * only once some 64 MiB of them have gathered, so that 120 MB for a moment are nothing amiss.
+ */
+export const KEPT_NOTHING_BYTES = 256 * 1024 * 1024;
+
 /** Watches what a platform holds: whatever it has been seen to start must be gone at the end, wherever it has moved in the tree of processes. */
 export class Footprint {
   readonly #pid: number;
