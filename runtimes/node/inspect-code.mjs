@@ -1,7 +1,7 @@
 // Tells what a function's source is, without running it: prints one JSON object and exits 0.
 //
 // Usage: node --experimental-vm-modules inspect-code.mjs FILE [OUTPUT]
-// Prints {"format", "style", "web", "asynchronous", "typescript"} or {"error": {"message", "line"}}. TypeScript's JavaScript is written to OUTPUT, every line
+// Prints {"format", "style", "web", "asynchronous", "typescript"}, with "shape" of a function made for another platform, or {"error": {"message", "line"}}. TypeScript's JavaScript is written to OUTPUT, every line
 // and column where it was. Runs inside a sandbox: the source is somebody else's. Needs acorn.mjs beside it.
 
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -141,6 +141,34 @@ function takesRequest(node, text) {
   return node.params.length === 1 && target.type === 'Identifier' && REQUEST_NAMES.has(target.name);
 }
 
+/** Whether the function calls one of these methods of its second parameter. */
+function callsOfContext(node, names) {
+  const context = node.params[1]?.name;
+  const pending = context === undefined ? [] : [node.body];
+  for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+    const { callee } = at;
+    if (at.type === 'CallExpression' && callee.object?.name === context && names.has(callee.property?.name)) return true;
+    for (const child of Object.values(at).flat()) if (typeof child?.type === 'string') pending.push(child);
+  }
+  return false;
+}
+
+/** How a function of OpenFaaS' Node.js templates answers. */
+const FAAS_CALLS = new Set(['status', 'headers', 'succeed', 'fail']);
+const isFaas = (node) => isFunction(node) && node.params.length >= 2 && callsOfContext(node, FAAS_CALLS);
+
+/** What a file that only defines something may have at its top level; one that does something besides is a script. */
+const DEFINITIONS = /^((Import|Variable|Function|Class)Declaration|ExportNamedDeclaration)$/;
+const assigns = ({ expression, directive }) => directive !== undefined || /^(module|exports|global|globalThis)\b/.test(pathOf(expression.left ?? {}));
+
+/** OpenWhisk's `main(args)`: exported, or just defined where the file does nothing else. */
+function whiskMain(body, standard) {
+  if (!body.every((one) => DEFINITIONS.test(one.type) || (one.type === 'ExpressionStatement' && assigns(one)))) return undefined;
+  const exported = body.find(({ expression }) => /^(module\.)?exports\.main$/.test(pathOf(expression?.left ?? {})))?.expression.right;
+  const main = resolveName(body, memberOf(standard, 'main') ?? exported ?? { type: 'Identifier', name: 'main' });
+  return isFunction(main) && main.params.length === 1 ? main : undefined;
+}
+
 /** What is known without the parser, should V8 understand syntax that it doesn't. */
 function guess(format, script) {
   const exports = format === 'module' ? /^\s*export\b/m : /^\s*(module\.)?exports\b/m;
@@ -157,7 +185,10 @@ function describe({ format, script }, text) {
   const { handler, standard } = format === 'module' ? moduleExports(body) : commonJsExports(body);
   const named = handler ?? resolveName(body, memberOf(standard, 'handler'));
   if (named !== undefined) return { format, style: 'handler', web: false, asynchronous: isFunction(named) ? named.async === true : true };
+  const main = isFunction(standard) || memberOf(standard, 'fetch') ? undefined : whiskMain(body, standard);
+  if (main !== undefined) return { format, style: 'handler', web: false, asynchronous: main.async === true, shape: 'openwhisk' };
   if (standard === undefined) return { format, style: 'script', web: false, asynchronous: false };
+  if (isFaas(standard)) return { format, style: 'handler', web: false, asynchronous: true, shape: 'openfaas' };
   if (!isFunction(standard)) return { format, style: 'handler', web: memberOf(standard, 'fetch') !== undefined, asynchronous: true };
   const web = takesRequest(standard, text);
   return { format, style: 'handler', web, asynchronous: web || standard.async === true };

@@ -7,7 +7,7 @@ export interface LoadMessage {
   style: Style;
   runtime: string;
   /** What is known of the code of a Node.js function; left out for others. */
-  module?: { format: 'module' | 'commonjs'; web: boolean };
+  module?: LoadedModule;
   /** Bytes of source that follow in LoadCode frames. */
   codeLength: number;
   /** Files of the function, which follow in LoadBundle frames; left out when it is one text. */
@@ -26,6 +26,14 @@ export interface LoadMessage {
   /** Of a program (the styles server and lambda). */
   program?: ProgramMessage;
   limits: { openFiles?: number; fileBytes?: number; processes?: number; memoryBytes?: number };
+}
+
+export interface LoadedModule {
+  format: 'module' | 'commonjs';
+  /** Its default function takes a Request. */
+  web: boolean;
+  /** Of a function made for another platform. */
+  shape?: 'openfaas' | 'openwhisk';
 }
 
 export interface ProgramMessage {

@@ -103,9 +103,10 @@ function inspectionOf({ style, asynchronous }: Record<string, unknown>, output: 
   return { style, asynchronous: asynchronous === true };
 }
 
-async function moduleForm({ format, web, typescript }: Record<string, unknown>, outputFolder: string): Promise<ModuleForm> {
+async function moduleForm({ format, web, typescript, shape }: Record<string, unknown>, outputFolder: string): Promise<ModuleForm> {
   const compiled = typescript === true ? await readCompiled(join(outputFolder, COMPILED)) : null;
-  return { format: format === 'module' ? 'module' : 'commonjs', web: web === true, compiled };
+  const form: ModuleForm = { format: format === 'module' ? 'module' : 'commonjs', web: web === true, compiled };
+  return shape === 'openfaas' || shape === 'openwhisk' ? { ...form, shape } : form;
 }
 
 /** Made by the sandbox, which may have put anything in its place. */

@@ -353,9 +353,11 @@ function defaultConcurrency({ style, module, asynchronous }: ChosenStyle, { conc
 function chosenStyle({ style }: FunctionDefinition, found: CodeInspection): ChosenStyle {
   if (style === undefined) return found;
   if (isProgram(style)) return { ...found, style };
-  if (found.module === null || style === 'script') return { ...found, style: style === 'script' ? 'script' : 'handler' };
+  if (found.module === null) return { ...found, style: style === 'script' ? 'script' : 'handler' };
+  const { shape, ...module } = found.module;
+  if (style === 'script') return { ...found, style, module };
   const web = style === 'web';
-  return { style: 'handler', asynchronous: web || found.asynchronous, module: { ...found.module, web } };
+  return { style: 'handler', asynchronous: web || found.asynchronous, module: { ...module, web, ...(shape && !web ? { shape } : {}) } };
 }
 
 function retryPolicy({ retry = {} }: FunctionDefinition, defaults: RetryPolicy): RetryPolicy {

@@ -8,6 +8,7 @@ import type {
   ExitedMessage,
   HelloMessage,
   LoadBundle,
+  LoadedModule,
   ProgramMessage,
   ReadyMessage,
   ReplyHeadMessage,
@@ -18,7 +19,7 @@ import { StreamTunnel } from '../protocol/stream-tunnel.ts';
 import type { ReplyEndpoint, ReplyInbox, ReplyMessage, ReplyQueues } from '../reply/endpoint.ts';
 import type { Sandbox, SandboxDriver, SandboxExit, SandboxStats } from '../sandbox/driver.ts';
 import type { SandboxKind, SandboxPool } from '../sandbox/pool.ts';
-import type { BundleRef, FunctionVersion, ProgramPolicy } from '../schemas/function.ts';
+import type { BundleRef, FunctionVersion, ModuleForm, ProgramPolicy } from '../schemas/function.ts';
 import type { InstanceRecord, InstanceState } from '../schemas/records.ts';
 import { runtimeFamily } from '../schemas/runtime-name.ts';
 import type { Mask } from '../secrets/mask.ts';
@@ -329,7 +330,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
         function: version.functionName,
         style: version.style,
         runtime: version.runtime,
-        ...(version.module ? { module: { format: version.module.format, web: version.module.web } } : {}),
+        ...(version.module ? { module: loadedForm(version.module) } : {}),
         ...(bundle === null ? {} : { bundle }),
         layers: sandbox.layerPaths,
         environment: version.environment,
@@ -538,6 +539,11 @@ export class Instance implements RuntimeListener, ReplyInbox {
     if (this.#startTimer) clearTimeout(this.#startTimer);
     this.#startTimer = null;
   }
+}
+
+/** The code itself goes by itself. */
+function loadedForm({ compiled: _code, ...module }: ModuleForm): LoadedModule {
+  return module;
 }
 
 /** What its sandboxes have in common; undefined when one of its layers is gone. */

@@ -216,6 +216,8 @@ export interface ModuleForm {
   readonly format: 'module' | 'commonjs';
   /** Its default function takes a Request and gives a Response. */
   readonly web: boolean;
+  /** It is written for another platform; left out when it is not. */
+  readonly shape?: 'openfaas' | 'openwhisk';
   /** What TypeScript is without its types, every line and column where it was; null for JavaScript. */
   readonly compiled: string | null;
 }

@@ -4,6 +4,7 @@ import Module, { createRequire, registerHooks, stripTypeScriptTypes } from 'node
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { FunctionError } from './errors.mjs';
+import { adapt, tailOf } from './shapes.mjs';
 
 const ENTRY = 'hearth:function';
 const SDK_URL = new URL('hearth.mjs', import.meta.url).href;
@@ -75,7 +76,7 @@ function javaScriptOf(load, text) {
 export async function loadModule(load, source) {
   const path = pathOf(load);
   const text = new TextDecoder('utf-8', { fatal: true }).decode(source);
-  const script = javaScriptOf(load, text);
+  const script = javaScriptOf(load, text) + tailOf(load.module ?? {});
   const url = pathToFileURL(path).href;
   process.argv[1] = path;
   if (load.module?.format === 'commonjs') {
@@ -102,6 +103,8 @@ export function shownPath(load) {
 export function entryOf(load, exported) {
   const isCommonJs = load.module?.format === 'commonjs';
   const standard = isCommonJs ? (exported?.default ?? exported) : exported.default;
+  const { shape } = load.module ?? {};
+  if (shape !== undefined) return { call: adapt(shape, shape === 'openwhisk' && isCommonJs ? exported.main : standard), web: false };
   if (typeof exported?.handler === 'function') return { call: exported.handler, web: false };
   if (typeof standard?.handler === 'function' && typeof standard !== 'function') return { call: standard.handler.bind(standard), web: false };
   if (typeof standard === 'object' && typeof standard?.fetch === 'function') return { call: standard.fetch.bind(standard), web: true };
