@@ -6,7 +6,7 @@
 export const PROTOCOL_VERSION = 1;
 const FRAME_HEADER_BYTES = 9;
 export const MAX_PAYLOAD_BYTES = 1024 * 1024;
-/** What a sender may have on the way on one connection to a service before it is credited for it. */
+/** What a sender may have on the way on one connection to a service, of one request's body or of one WebSocket, before it is credited for it. */
 export const STREAM_WINDOW_BYTES = 256 * 1024;
 
 /** What the platform sends. */
@@ -25,6 +25,8 @@ export const ToRuntime = {
   StreamEnd: 0x0c,
   StreamCredit: 0x0d,
   LoadBundle: 0x0e,
+  InvokeEnd: 0x0f,
+  ReplyCredit: 0x10,
 } as const;
 
 /** What a runtime sends. */
@@ -46,6 +48,7 @@ export const FromRuntime = {
   CallBody: 0x8f,
   StreamEnd: 0x90,
   StreamCredit: 0x91,
+  InvokeCredit: 0x92,
 } as const;
 
 /** The payload is a view into the bytes received, or a buffer of its own: copy it to keep it past the handler's return. */

@@ -23,6 +23,10 @@ export interface LoadMessage {
   services?: readonly { host: string; port: number; name: string }[];
   /** It may invoke other functions; left out when it may not. */
   calls?: boolean;
+  /** It is given bodies as they come; left out when they come whole. */
+  streamBody?: boolean;
+  /** It is given WebSocket handshakes; left out when it isn't. */
+  websocket?: boolean;
   /** Of a program (the styles server and lambda). */
   program?: ProgramMessage;
   limits: { openFiles?: number; fileBytes?: number; processes?: number; memoryBytes?: number };
@@ -75,7 +79,10 @@ export interface InvokeMessage {
   scriptBody: string | null;
   /** What kind of message a handler is given; `http` when left out. */
   messageType?: string | undefined;
-  bodyLength: number;
+  /** Null: it comes as it arrives, until InvokeEnd. */
+  bodyLength: number | null;
+  /** It is a handshake that was checked; left out when it is none. */
+  upgrade?: 'websocket' | undefined;
   /** Milliseconds since the epoch. */
   deadline: number;
 }

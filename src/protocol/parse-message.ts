@@ -60,9 +60,9 @@ export function parseStreamOpen(payload: Buffer): string | undefined {
   return payload.length === 0 ? undefined : text(parseObject(payload, 'StreamOpen'), 'service', 'StreamOpen');
 }
 
-/** @returns bytes */
-export function parseStreamCredit(payload: Buffer): number {
-  if (payload.length !== 4) throw new ProtocolError('StreamCredit: the payload is no number of four bytes');
+/** Of StreamCredit and InvokeCredit. @returns bytes */
+export function parseCredit(payload: Buffer): number {
+  if (payload.length !== 4) throw new ProtocolError('credit: the payload is no number of four bytes');
   return payload.readUInt32BE(0);
 }
 

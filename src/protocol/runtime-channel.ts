@@ -13,16 +13,7 @@ import type {
   RuntimeErrorMessage,
   Style,
 } from './messages.ts';
-import {
-  parseCall,
-  parseExited,
-  parseHello,
-  parseReady,
-  parseReplyHead,
-  parseRuntimeError,
-  parseStreamCredit,
-  parseStreamOpen,
-} from './parse-message.ts';
+import { parseCall, parseCredit, parseExited, parseHello, parseReady, parseReplyHead, parseRuntimeError, parseStreamOpen } from './parse-message.ts';
 
 /** Up to here a request body is copied beside its head, which is cheaper than two buffers in one write. */
 const SMALL_BODY_BYTES = 16 * 1024;
@@ -42,6 +33,8 @@ export interface RuntimeListener {
   onReplyEnd(invocation: number): void;
   onFailed(invocation: number, error: RuntimeErrorMessage): void;
   onExited(invocation: number, exit: ExitedMessage): void;
+  /** So many bytes of its streamed body have been consumed. The invocation may be over. */
+  onInvokeCredit(invocation: number, bytes: number): void;
   /** @param service one that Load named; undefined: the connection is for the reply endpoint */
   onStreamOpen(stream: number, service: string | undefined): void;
   onStreamData(stream: number, chunk: Buffer): void;
@@ -141,6 +134,21 @@ export class RuntimeChannel {
     return id;
   }
 
+  /** A piece of a body that Invoke announced no length for. */
+  invokeBody(id: number, chunk: Uint8Array): void {
+    for (const frame of encodeBody(ToRuntime.InvokeBody, id, chunk)) this.#write(frame);
+  }
+
+  /** Nothing more of that body comes. */
+  invokeEnd(id: number): void {
+    this.#write(encodeFrame(ToRuntime.InvokeEnd, id));
+  }
+
+  /** So many bytes of the reply have been given to the caller of a WebSocket. */
+  replyCredit(id: number, bytes: number): void {
+    this.#write(encodeFrame(ToRuntime.ReplyCredit, id, encodeCredit(bytes)));
+  }
+
   cancel(id: number, reason: string): void {
     this.#write(encodeFrame(ToRuntime.Cancel, id, JSON.stringify({ reason })));
   }
@@ -168,9 +176,7 @@ export class RuntimeChannel {
 
   /** So many bytes have been delivered to the service. */
   streamCredit(stream: number, bytes: number): void {
-    const payload = Buffer.allocUnsafe(4);
-    payload.writeUInt32BE(bytes, 0);
-    this.#write(encodeFrame(ToRuntime.StreamCredit, stream, payload));
+    this.#write(encodeFrame(ToRuntime.StreamCredit, stream, encodeCredit(bytes)));
     this.#holdBack();
   }
 
@@ -242,6 +248,9 @@ export class RuntimeChannel {
       case FromRuntime.ReplyEnd:
         listener.onReplyEnd(this.#ofHandler(id));
         break;
+      case FromRuntime.InvokeCredit:
+        listener.onInvokeCredit(this.#ofHandler(id), parseCredit(payload));
+        break;
       case FromRuntime.LogOut:
         listener.onLog(id === 0 ? 0 : this.#known(id), 'stdout', payload);
         break;
@@ -268,7 +277,7 @@ export class RuntimeChannel {
         listener.onStreamEnd(this.#knownStream(id));
         break;
       case FromRuntime.StreamCredit:
-        listener.onStreamCredit(this.#knownStream(id), parseStreamCredit(payload));
+        listener.onStreamCredit(this.#knownStream(id), parseCredit(payload));
         break;
       case FromRuntime.Call: {
         if (id <= this.#lastCall) throw new ProtocolError(`call ${id} was made before`);
@@ -339,4 +348,10 @@ export class RuntimeChannel {
     if (id === 0 || id > this.#lastStream) throw new ProtocolError(`frame for stream ${id}, which never was`);
     return id;
   }
+}
+
+function encodeCredit(bytes: number): Buffer {
+  const payload = Buffer.allocUnsafe(4);
+  payload.writeUInt32BE(bytes, 0);
+  return payload;
 }

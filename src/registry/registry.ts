@@ -12,6 +12,7 @@ import { checkDefinition, checkLimits, checkRuntime, type LimitBounds } from './
 import { checkQueueTrigger, destinationsOf, requireBroker, sayIfUnknown, signingSecrets } from './check-destinations.ts';
 import { policyOf, sayIfOpened } from './check-policy.ts';
 import { isProgram, programOf } from './check-program.ts';
+import { checkStreaming } from './check-streaming.ts';
 import { sameEventKey } from './check-traffic.ts';
 import type { FunctionDefaults } from './defaults.ts';
 import { type FunctionState, type InService, inService } from './in-service.ts';
@@ -308,6 +309,7 @@ function draftOf(
   defaults: FunctionDefaults,
 ): Omit<FunctionVersion, 'number' | 'createdAt' | 'hash'> {
   const { style, module, asynchronous } = chosenStyle(definition, inspection);
+  checkStreaming(definition, style);
   return {
     functionName: definition.function_name,
     eventKey: definition.event_type,
@@ -336,6 +338,8 @@ function draftOf(
     destinations: destinationsOf(definition),
     invokes: [...(definition.invokes ?? [])].sort(),
     program: programOf(definition),
+    streamBody: definition.stream_body ?? false,
+    websocket: definition.websocket ?? false,
   };
 }
 

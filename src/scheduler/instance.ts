@@ -340,6 +340,8 @@ export class Instance implements RuntimeListener, ReplyInbox {
           version.style === 'script' && !sandbox.services.some(({ name }) => name === sandbox.streamListen.name) ? sandbox.streamListen : null,
         ...(sandbox.services.length > 0 ? { services: sandbox.services } : {}),
         ...(version.invokes.length > 0 ? { calls: true } : {}),
+        ...(version.streamBody ? { streamBody: true } : {}),
+        ...(version.websocket ? { websocket: true } : {}),
         limits: this.#limits.rlimits,
         ...(version.program === null ? {} : { program: this.#programMessage(version.program, sandbox) }),
       },
@@ -400,6 +402,10 @@ export class Instance implements RuntimeListener, ReplyInbox {
     if (!fatal) this.#work.onFailed(id, error);
     // All of its invocations fail when it has stopped: only then it is known whether that was for want of memory.
     else this.kill('its program ended', errors.failed(this.version.functionName, maskError(error, this.#mask)));
+  }
+
+  onInvokeCredit(id: number, bytes: number): void {
+    this.#work.onInvokeCredit(id, bytes);
   }
 
   onExited(id: number, exit: ExitedMessage): void {

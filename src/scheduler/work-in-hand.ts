@@ -171,6 +171,11 @@ export class WorkInHand {
     this.#over(entry);
   }
 
+  /** @throws ProtocolError for what was not sent */
+  onInvokeCredit(id: number, bytes: number): void {
+    if (this.#all.has(id)) throw new ProtocolError(`credit for ${bytes} bytes of the body of invocation ${id}, which is not streamed`);
+  }
+
   onFailed(id: number, error: RuntimeErrorMessage): void {
     const entry = this.#inTurn(id);
     if (!entry) return;

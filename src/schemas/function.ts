@@ -177,6 +177,17 @@ export const FunctionDefinition = Type.Object(
     rate_limit: Type.Optional(RateLimitDefinition),
     schedule: Type.Optional(ScheduleDefinition),
     destinations: Type.Optional(DestinationsDefinition),
+    stream_body: Type.Optional(
+      Type.Boolean({
+        description:
+          'Of handlers, `web` and servers: it is called when the head of a request is there, and given the body as it comes. Default false: when all of it is there.',
+      }),
+    ),
+    websocket: Type.Optional(
+      Type.Boolean({
+        description: 'Of handlers, `web` and servers: WebSocket handshakes on its event key are given to it. Default false: they are ordinary GETs.',
+      }),
+    ),
     invokes: Type.Optional(
       Type.Array(FunctionName, {
         maxItems: 64,
@@ -280,6 +291,10 @@ export interface FunctionVersion {
   readonly invokes: readonly string[];
   /** Of the styles `server` and `lambda`; null: it is no program. */
   readonly program: ProgramPolicy | null;
+  /** It is given bodies as they come. */
+  readonly streamBody: boolean;
+  /** It is given WebSocket handshakes. */
+  readonly websocket: boolean;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
 }

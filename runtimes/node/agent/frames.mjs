@@ -18,6 +18,8 @@ export const FRAME = Object.freeze({
   streamEnd: 0x0c,
   streamCredit: 0x0d,
   loadBundle: 0x0e,
+  invokeEnd: 0x0f,
+  replyCredit: 0x10,
   hello: 0x81,
   ready: 0x82,
   loadFailed: 0x83,
@@ -35,6 +37,7 @@ export const FRAME = Object.freeze({
   callBody: 0x8f,
   runtimeStreamEnd: 0x90,
   runtimeStreamCredit: 0x91,
+  invokeCredit: 0x92,
 });
 
 const PLATFORM_TYPES = new Set(Object.values(FRAME).filter((type) => type < 0x80));

@@ -46,6 +46,8 @@ const members = {
       stop_grace_ms: Type.Integer(),
     }),
   ),
+  stream_body: Type.Boolean({ description: 'It is given bodies as they come.' }),
+  websocket: Type.Boolean({ description: 'It is given WebSocket handshakes.' }),
   created_at: Instant,
 };
 
@@ -115,6 +117,8 @@ export function functionSummary(version: FunctionVersion): FunctionSummary {
       health_path: version.program.healthPath,
       stop_grace_ms: version.program.stopGraceMs,
     },
+    stream_body: version.streamBody,
+    websocket: version.websocket,
     created_at: version.createdAt,
   };
 }

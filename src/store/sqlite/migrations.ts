@@ -243,6 +243,11 @@ const moduleForm = `
   ALTER TABLE function_versions ADD COLUMN module TEXT;
 `;
 
+const streams = `
+  ALTER TABLE function_versions ADD COLUMN stream_body INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE function_versions ADD COLUMN websocket INTEGER NOT NULL DEFAULT 0;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'initial', sql: initial },
   { number: 2, name: 'traffic splits', sql: trafficSplits },
@@ -257,6 +262,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 11, name: 'programs', sql: programs },
   { number: 12, name: 'modules of Node.js', sql: moduleForm },
   { number: 13, name: 'bundles', sql: bundles },
+  { number: 14, name: 'streamed bodies and WebSockets', sql: streams },
 ];
 
 export function checksum(migration: Migration): string {

@@ -80,7 +80,7 @@ export const VERSION_SELECT = 'SELECT v.*, b.code AS code FROM function_versions
 
 export const VERSION_INSERT =
   'INSERT INTO function_versions (function_name, number, hash, event_key, runtime, style, code_hash, timeout_ms, network, layers, requirements, ' +
-  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, secrets, async_mode, retry, memory_bytes, cpu, policy, schedule, destinations, invokes, program, module, bundle, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, secrets, async_mode, retry, memory_bytes, cpu, policy, schedule, destinations, invokes, program, module, bundle, stream_body, websocket, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
 
 /** In the order of VERSION_INSERT. */
 export function versionValues(version: FunctionVersion, codeHash: string): SQLInputValue[] {
@@ -115,6 +115,8 @@ export function versionValues(version: FunctionVersion, codeHash: string): SQLIn
     version.program && JSON.stringify(version.program),
     version.module && JSON.stringify(version.module),
     version.bundle && JSON.stringify(version.bundle),
+    Number(version.streamBody),
+    Number(version.websocket),
     version.createdAt,
   ];
 }
@@ -175,6 +177,8 @@ export function versionFromRow(row: Row, common: CommonTexts): FunctionVersion {
     invokes: common.parse((row.invokes as string | null) ?? '[]') as string[],
     program: (row.program === null ? null : common.parse(row.program as string)) as FunctionVersion['program'],
     module: typeof row.module === 'string' ? (JSON.parse(row.module) as FunctionVersion['module']) : null,
+    streamBody: row.stream_body === 1,
+    websocket: row.websocket === 1,
     bundle: (row.bundle === null ? null : JSON.parse(row.bundle as string)) as FunctionVersion['bundle'],
     createdAt: row.created_at as number,
   };

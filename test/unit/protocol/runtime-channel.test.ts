@@ -94,6 +94,14 @@ describe('what a runtime may send', () => {
     }
   });
 
+  it('is credit of four bytes for a body, from handlers and programs', async () => {
+    const credit = encodeFrame(FromRuntime.InvokeCredit, 1, Buffer.from([0, 2, 0, 0]));
+    expect(await channelOf('server').say(HELLO, credit)).toEqual(['onHello', 'onInvokeCredit']);
+    expect(await channelOf('script').say(HELLO, credit)).toEqual(['onHello', 'onProtocolError']);
+    expect(await channelOf('handler').say(HELLO, frame(FromRuntime.InvokeCredit, 1, 'x'))).toEqual(['onHello', 'onProtocolError']);
+    expect(await channelOf('handler').say(HELLO, frame(FromRuntime.InvokeCredit, 2))).toEqual(['onHello', 'onProtocolError']);
+  });
+
   it('is not even read when it is about an invocation that is over', async () => {
     const nonsense = frame(FromRuntime.ReplyHead, 1, 'no JSON');
     expect(await channelOf('handler', []).say(HELLO, nonsense)).toEqual(['onHello']);

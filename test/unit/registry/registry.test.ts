@@ -77,6 +77,8 @@ describe('the registry', () => {
       invokes: [],
       module: null,
       program: null,
+      streamBody: false,
+      websocket: false,
       createdAt: expect.any(Number),
     });
     expect(registry.get('echo')).toEqual(version);
@@ -122,6 +124,22 @@ describe('the registry', () => {
     ['async def handler(m, c): pass', 'handler', 16],
   ] as const)('runs %s as a %s, %i at a time', async ([code, style, concurrency]) => {
     expect((await registry.register(definition({ function_code: code }))).version).toMatchObject({ style, concurrency });
+  });
+
+  it('streams bodies and sockets to handlers and servers that ask for it, to no script and no runtime of AWS Lambda', async () => {
+    const handler = await registry.register(definition({ function_code: 'def handler(m, c): pass', stream_body: true }));
+    expect(handler.version).toMatchObject({ streamBody: true, websocket: false });
+    const server = await registry.register(definition({ style: 'server', websocket: true }));
+    expect(server.version).toMatchObject({ streamBody: false, websocket: true });
+    expect(server.version.hash).not.toBe((await registry.register(definition({ style: 'server' }))).version.hash);
+    for (const member of ['stream_body', 'websocket']) {
+      for (const style of [{ style: 'script' }, { style: 'lambda' }, {}] as const) {
+        await expect(registry.register(definition({ ...style, [member]: true }))).rejects.toMatchObject({
+          code: 'invalid_request',
+          extra: { errors: [{ field: member }] },
+        });
+      }
+    }
   });
 
   it('searches own requirements first, then the named layers in their order, then the default one', async () => {

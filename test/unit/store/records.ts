@@ -42,6 +42,8 @@ export function versionDraft(members: Partial<FunctionVersion> = {}): Omit<Funct
     },
     destinations: { onSuccess: { kind: 'function', name: 'next' }, onFailure: null, callbackSecret: null },
     invokes: ['helper'],
+    streamBody: true,
+    websocket: true,
     program: { command: ['python', 'app.py'], port: 8080, readyPath: '/_/ready', healthPath: null, stopGraceMs: 5000 },
     ...members,
   };

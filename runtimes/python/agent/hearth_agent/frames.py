@@ -3,7 +3,7 @@
 from struct import Struct
 
 MAX_PAYLOAD = 1024 * 1024
-#: What a sender may have on the way on one connection to a service before it is credited for it.
+#: What a sender may have on the way on one connection to a service, of one request's body or of one WebSocket, before it is credited for it.
 STREAM_WINDOW = 256 * 1024
 
 LOAD = 0x01
@@ -20,6 +20,8 @@ CALL_FAILED = 0x0B
 STREAM_END_IN = 0x0C
 STREAM_CREDIT_IN = 0x0D
 LOAD_BUNDLE = 0x0E
+INVOKE_END = 0x0F
+REPLY_CREDIT = 0x10
 
 HELLO = 0x81
 READY = 0x82
@@ -38,6 +40,7 @@ CALL = 0x8E
 CALL_BODY = 0x8F
 STREAM_END = 0x90
 STREAM_CREDIT = 0x91
+INVOKE_CREDIT = 0x92
 
 HEADER = Struct(">IBI")
 pack_header = HEADER.pack
