@@ -55,7 +55,7 @@ async function openLocal(name: 'bubblewrap' | 'process', config: Config, cgroups
   const agentFolder = await compileAgent(AGENT_FOLDER, join(config.data_dir, 'runtime'), python);
   const runtimes = await nodes;
   tellLimits(config, cgroups, log);
-  const options = driverOptions(config, agentFolder, log, cgroups, runtimes);
+  const options = { ...driverOptions(config, agentFolder, log, cgroups, runtimes), interpreter: python };
   const selected = await selectDriver(name, options);
   const nursery =
     name === 'bubblewrap' && config.sandbox.nursery === 'auto' ? createNursery({ ...options, zygoteFolder: ZYGOTE_FOLDER }, selected) : null;

@@ -1,5 +1,6 @@
 import type { Cgroups } from './cgroup/cgroups.ts';
 import type { NetworkMode, StreamListen } from './driver.ts';
+import type { Interpreter } from './interpreter.ts';
 import type { RuntimeDescription } from './runtimes.ts';
 
 /** The part of a structured logger (pino's shape) that drivers use. */
@@ -16,6 +17,8 @@ export interface NamedPort {
 export interface DriverOptions {
   /** The Python interpreter: an absolute path, or a name that is looked up on `path`. */
   python: string;
+  /** What it says of itself, where it was asked before; by default the driver asks. */
+  interpreter?: Interpreter | undefined;
   /** Folder on the host that holds Python's agent; appears as /runtime. */
   agentFolder: string;
   /** The agent's entry, relative to `agentFolder`. */

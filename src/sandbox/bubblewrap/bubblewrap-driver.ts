@@ -250,7 +250,8 @@ class BubblewrapDriver implements SandboxDriver {
   }
 
   #inspect(): Promise<Interpreter> {
-    this.#interpreter ??= inspectInterpreter(this.#options.python, this.#options.path);
+    const { interpreter, python, path } = this.#options;
+    this.#interpreter ??= interpreter === undefined ? inspectInterpreter(python, path) : Promise.resolve(interpreter);
     return this.#interpreter;
   }
 

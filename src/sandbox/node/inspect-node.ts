@@ -27,7 +27,10 @@ for (const line of fs.readFileSync('/proc/self/maps', 'utf8').split('\n')) {
   const file = line.split(/\s+/).slice(5).join(' ');
   if (/^\/.*(\.so(\.|$)|\/ld-)/.test(file)) objects.add(fs.realpathSync(file));
 }
-const head = fs.readFileSync(executable, { flag: 'r' }).subarray(0, 65536);
+const head = Buffer.alloc(65536);
+const file = fs.openSync(executable);
+fs.readSync(file, head);
+fs.closeSync(file);
 let loader = null;
 if (head.readUInt32BE(0) === 0x7f454c46 && head[4] === 2 && head[5] === 1) {
   const offset = Number(head.readBigUInt64LE(32));

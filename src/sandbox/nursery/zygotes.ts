@@ -77,7 +77,9 @@ export class Zygotes {
 
   /** What sandboxes' interpreters are. @throws HearthError sandbox_unavailable */
   interpreter(): Promise<Interpreter> {
-    this.#interpreter ??= inspectInterpreter(this.#options.python, this.#options.path).catch((error: unknown) => {
+    const { interpreter, python, path } = this.#options;
+    if (interpreter !== undefined) return Promise.resolve(interpreter);
+    this.#interpreter ??= inspectInterpreter(python, path).catch((error: unknown) => {
       this.#interpreter = undefined;
       throw error;
     });
