@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // Plain JavaScript that every Node.js since 14 can read, so that an old one gets a sentence and not a syntax error.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import module from 'node:module';
 import { constants } from 'node:os';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +17,7 @@ if (Number.parseInt(process.versions.node, 10) >= LEAST_MAJOR) {
   const installed = fileURLToPath(import.meta.url)
     .split(sep)
     .includes('node_modules');
+  if (!installed) keepCompiled(fileURLToPath(new URL('../node_modules', import.meta.url)));
   await import(new URL(installed ? '../dist/cli/main.js' : '../src/cli/main.ts', import.meta.url).href);
 } else if (existsSync(own)) {
   // scripts/up has brought the project's own.
@@ -33,4 +35,13 @@ if (Number.parseInt(process.versions.node, 10) >= LEAST_MAJOR) {
       "        In a checkout, scripts/up brings one of the project's own; otherwise install it: https://nodejs.org/en/download\n",
   );
   process.exitCode = 1;
+}
+
+/** Has Node.js keep what it makes of the sources beside the packages: whoever can write there can write the code as well. A folder of somebody else is left alone. */
+function keepCompiled(packages) {
+  if (statSync(packages, { throwIfNoEntry: false })?.uid !== process.getuid?.()) return;
+  const folder = join(packages, '.cache', 'hearth');
+  module.enableCompileCache(folder);
+  // biome-ignore lint/style/noProcessEnv: threads ask it; child processes get an environment that is put together for them.
+  process.env.NODE_COMPILE_CACHE ??= folder;
 }

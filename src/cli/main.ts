@@ -2,17 +2,14 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { HearthError } from '../errors.ts';
 import { printable } from '../printable.ts';
-import { backup, restore } from './backup.ts';
-import { deploy } from './deploy/deploy.ts';
-import { doctor } from './doctor.ts';
-import { imagesBuild } from './images.ts';
 import { install, uninstall } from './install/install.ts';
 import { keysCreate, keysList, keysRevoke } from './keys.ts';
 import { layersBuild, layersList, layersRemove } from './layers.ts';
 import { schedulesList, schedulesPause, schedulesResume, schedulesRun, schedulesShow } from './schedules.ts';
 import { secretsDelete, secretsList, secretsRotateKey, secretsSet } from './secrets.ts';
 import { tokensCreate, tokensList, tokensRevoke } from './tokens.ts';
-import { up } from './up.ts';
+
+// What stands here is there at once; commands that need much of the platform, which takes longest to read, get it when they run.
 
 /** Exit codes: 0 done, 1 it failed (the message says why), 2 the command line was not understood, 3 the platform wants a token, another one, or one with more rights. */
 
@@ -27,20 +24,20 @@ const program = new Command('hearth')
 program
   .command('up')
   .description('start the platform: gateway and control plane')
-  .action(() => up(version, process.env));
+  .action(async () => (await import('./up.ts')).up(version, process.env));
 
 program
   .command('doctor')
   .description('check what this machine can do for the platform')
   .option('--json', 'print a JSON document')
-  .action((options: { json?: boolean }) => doctor(options, process.env));
+  .action(async (options) => (await import('./doctor.ts')).doctor(options, process.env));
 
 const images = program.command('images').description('images that functions run in with the docker driver');
 images
   .command('build', { isDefault: true })
   .description('have the Docker Engine build the image of Python functions, and print its name')
   .option('--base <image>', 'image to build on, with Python 3.9 to 3.14, or with apt to install it; without this, python:3.13-slim-bookworm')
-  .action((options: { base?: string }) => imagesBuild(options, process.env));
+  .action(async (options) => (await import('./images.ts')).imagesBuild(options, process.env));
 
 program
   .command('install')
@@ -122,18 +119,18 @@ onPlatform(program.command('deploy [folder]'))
   .option('--gateway <url>', 'address of the gateway, for the URLs that are printed', 'http://127.0.0.1:5000')
   .option('--dry-run', 'only say what would be deployed')
   .option('--json', 'print a JSON document')
-  .action(deploy);
+  .action(async (folder, options) => (await import('./deploy/deploy.ts')).deploy(folder, options));
 
 onPlatform(program.command('backup <file>'))
   .description('write everything that a running platform keeps to a new file: functions, records, schedules, secrets, the queue')
   .option('--with-key', "include the file of the secrets' key: whoever has the backup can read the secrets then")
-  .action(backup);
+  .action(async (file, options) => (await import('./backup.ts')).backup(file, options));
 
 program
   .command('restore <file>')
   .description('put a backup into the data folder of a platform that does not run, which must be empty (HEARTH_DATA_DIR)')
   .option('--check', 'only look whether the backup is whole and undamaged')
-  .action((file: string, options: { check?: boolean }) => restore(file, options, process.env));
+  .action(async (file, options) => (await import('./backup.ts')).restore(file, options, process.env));
 
 const keys = program.command('keys').description('API keys of a function, on a running platform');
 onPlatform(keys.command('create <function> <name>'))
