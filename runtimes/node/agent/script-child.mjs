@@ -9,7 +9,10 @@ import { makeResolvable } from './resolve.mjs';
 /** As Node.js ends when the top level still awaits something that nothing can bring about. */
 const UNSETTLED = 13;
 
-process.once('message', ({ load, source, environment }) => {
+// Not within the event: Node.js 22.15 fails when the channel is closed there.
+process.once('message', (run) => setImmediate(start, run));
+
+function start({ load, source, environment }) {
   Object.assign(process.env, environment);
   makeResolvable(load);
   setPlatform({ send: load.calls === true ? connectCalls() : refuse, traceHeaders: () => traceOf(headerPairs()) });
@@ -31,7 +34,7 @@ process.once('message', ({ load, source, environment }) => {
       process.exit(1);
     },
   );
-});
+}
 
 function refuse() {
   throw new InvokeError('invoke_not_allowed', 403, NOT_ALLOWED);
