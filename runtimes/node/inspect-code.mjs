@@ -1,7 +1,9 @@
 // Tells what a function's source is, without running it: prints one JSON object and exits 0.
 //
-// Usage: node --experimental-vm-modules inspect-code.mjs FILE [OUTPUT]
-// Prints {"format", "style", "web", "asynchronous", "typescript"}, with "shape" of a function made for another platform, or {"error": {"message", "line"}}. TypeScript's JavaScript is written to OUTPUT, every line
+// Usage: node --experimental-vm-modules inspect-code.mjs FILE [OUTPUT [LANGUAGE FORMAT]]
+// LANGUAGE is javascript or typescript, FORMAT module, commonjs or any, where a file's name and package say so; otherwise the syntax tells.
+// Prints {"format", "style", "web", "asynchronous", "typescript"}, with "shape" of a function made for another platform, or {"error": {"message", "line"}}.
+// TypeScript's JavaScript is written to OUTPUT, every line
 // and column where it was. Runs inside a sandbox: the source is somebody else's. Needs acorn.mjs beside it.
 
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -19,8 +21,19 @@ function accept(format, script) {
   else vm.compileFunction(script.replace(/^#!.*/, ''), WRAPPER, { filename: 'function.cjs' });
 }
 
-/** The format whose grammar it has, as Node.js finds it out: CommonJS, unless it is an ES module by its syntax. */
-function formatOf(script) {
+/**
+ * The format whose grammar it has, as Node.js finds it out: CommonJS, unless it is an ES module by its syntax.
+ * @param given the only one that it may have; `any`: none is given
+ */
+function formatOf(script, given) {
+  if (given !== 'any') {
+    try {
+      accept(given, script);
+      return { format: given };
+    } catch (error) {
+      return { error, format: given };
+    }
+  }
   try {
     accept('commonjs', script);
     return { format: 'commonjs' };
@@ -47,16 +60,19 @@ function lineOf(error, format, script) {
 }
 
 /** @returns {format, script, typescript} or {error, line} */
-function read(text) {
-  const plain = formatOf(text);
-  if (plain.error === undefined) return { ...plain, script: text, typescript: false };
+function read(text, { language, format }) {
+  if (language !== 'typescript') {
+    const plain = formatOf(text, format);
+    if (plain.error === undefined) return { ...plain, script: text, typescript: false };
+    if (language === 'javascript') return { error: plain.error, line: lineOf(plain.error, plain.format ?? 'module', text) };
+  }
   let script;
   try {
     script = nodeModule.stripTypeScriptTypes(text, { mode: 'strip' });
   } catch (error) {
     return { error, line: lineOf(error, 'module', text) };
   }
-  const stripped = formatOf(script);
+  const stripped = formatOf(script, format);
   if (stripped.error === undefined) return { ...stripped, script, typescript: true };
   return { error: stripped.error, line: lineOf(stripped.error, 'module', script) };
 }
@@ -194,9 +210,9 @@ function describe({ format, script }, text) {
   return { format, style: 'handler', web, asynchronous: web || standard.async === true };
 }
 
-const [, , file, output] = process.argv;
+const [, , file, output, language = 'any', format = 'any'] = process.argv;
 const text = readFileSync(file, 'utf8');
-const found = read(text);
+const found = read(text, { language, format });
 if (found.typescript && output !== undefined) writeFileSync(output, found.script);
 const said =
   found.error === undefined

@@ -24,11 +24,21 @@ export async function describeNodes(config: Config): Promise<RuntimeDescription[
     version,
     files,
     agentFolder,
-    arguments: ['--max-old-space-size={heapMiB}', '--disable-warning=ExperimentalWarning', '{runtime}/main.mjs'],
+    arguments: [
+      ...['--max-old-space-size={heapMiB}', '--disable-warning=ExperimentalWarning'],
+      ...(stripsTypes(version) ? [] : ['--experimental-strip-types']),
+      '{runtime}/main.mjs',
+    ],
     // libuv would be refused its io_uring by the system call filter, and say so at every start.
     environment: { UV_USE_IO_URING: '0' },
     installer: npm,
   }));
+}
+
+/** Whether it takes types out of the TypeScript files of a bundle without being told. */
+function stripsTypes(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major >= 24 || (major === 23 && minor >= 6) || (major === 22 && minor >= 18);
 }
 
 function packageFolder(name: string): string {

@@ -2,7 +2,7 @@ import { HearthError } from '../errors.ts';
 import type { FunctionDefinition } from '../schemas/function.ts';
 import type { RuntimeName } from '../schemas/runtime-name.ts';
 import { policyOf } from './check-policy.ts';
-import { checkProgram, isProgram } from './check-program.ts';
+import { checkProgram } from './check-program.ts';
 
 /** Segments of the control plane's own URLs under /functions, which a function of that name would never be reached at. */
 const RESERVED_NAMES = new Set(['trigger', 'instances']);
@@ -52,16 +52,10 @@ export function checkDefinition(definition: FunctionDefinition): void {
   }
 }
 
-function checkSource({ function_code: code, files, bundle, entry, runtime, style }: FunctionDefinition): void {
+function checkSource({ function_code: code, files, bundle, entry }: FunctionDefinition): void {
   const given = [code, files, bundle].filter((member) => member !== undefined).length;
   if (given === 0) throw invalid('function_code', 'is missing: the code of the function comes as `function_code`, `files` or `bundle`.');
   if (given > 1) throw invalid('function_code', 'the code of the function comes as one of `function_code`, `files` and `bundle`, not as several.');
-  if (code === undefined && (runtime ?? 'python') !== 'python' && !isProgram(style)) {
-    throw invalid(
-      files === undefined ? 'bundle' : 'files',
-      'handlers and scripts of Node.js are one text so far; programs (`server`, `lambda`) may be bundles.',
-    );
-  }
   if (entry !== undefined && code !== undefined) throw invalid('entry', 'names a file of a bundle, and the function is one text.');
 }
 

@@ -6,6 +6,7 @@ import { HearthError } from '../errors.ts';
 import type { SandboxDriver } from '../sandbox/driver.ts';
 import type { ModuleForm } from '../schemas/function.ts';
 import { type RuntimeName, runtimeFamily } from '../schemas/runtime-name.ts';
+import type { ModuleFile } from './module-file.ts';
 
 const TIMEOUT_MS = 10_000;
 const MAX_OUTPUT_BYTES = 64 * 1024;
@@ -35,10 +36,10 @@ const MAX_COMPILED_BYTES = 4 * 1024 * 1024;
 
 /**
  * Parses a function's source in a sandbox, with the interpreter that will run it, so that what it accepts is what will load.
- * @returns a function that throws HearthError invalid_code naming the line
+ * @returns a function that throws HearthError invalid_code naming the line; its `file` is null for code that is no file of a bundle of Node.js
  */
-export function createCodeInspector(parts: InspectorParts): (code: string, runtime: RuntimeName) => Promise<CodeInspection> {
-  return async (code, runtime) => {
+export function createCodeInspector(parts: InspectorParts): (code: string, runtime: RuntimeName, file: ModuleFile | null) => Promise<CodeInspection> {
+  return async (code, runtime, file) => {
     const id = `inspect-${randomUUID()}`;
     const outputFolder = join(parts.workFolder, id);
     const isPython = runtimeFamily(runtime) === 'python';
@@ -54,7 +55,10 @@ export function createCodeInspector(parts: InspectorParts): (code: string, runti
               inputs: { 'inspect_code.py': parts.inspectorSource, 'function.py': code },
             }
           : {
-              argv: ['node', '--experimental-vm-modules', '--no-warnings', '/input/inspect-code.mjs', '/input/function.txt', `/build/${COMPILED}`],
+              argv: [
+                ...['node', '--experimental-vm-modules', '--no-warnings', '/input/inspect-code.mjs', '/input/function.txt', `/build/${COMPILED}`],
+                ...(file === null ? [] : [file.typescript ? 'typescript' : 'javascript', file.format ?? 'any']),
+              ],
               inputs: { ...parts.nodeInspector, 'function.txt': code },
             }),
         environment: {},
@@ -75,7 +79,8 @@ export function createCodeInspector(parts: InspectorParts): (code: string, runti
       }
       const found = readOutput(output, isPython ? 'Python' : 'JavaScript or TypeScript');
       if (isPython) return { ...inspectionOf(found, output), module: null };
-      return { ...inspectionOf(found, output), module: await moduleForm(found, outputFolder) };
+      // The files of a bundle are loaded by Node.js, which takes out the types itself.
+      return { ...inspectionOf(found, output), module: await moduleForm(file === null ? found : { ...found, typescript: false }, outputFolder) };
     } finally {
       await rm(outputFolder, { recursive: true, force: true });
     }

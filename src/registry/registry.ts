@@ -17,6 +17,7 @@ import { sameEventKey } from './check-traffic.ts';
 import type { FunctionDefaults } from './defaults.ts';
 import { type FunctionState, type InService, inService } from './in-service.ts';
 import type { CodeInspection } from './inspect-code.ts';
+import type { ModuleFile } from './module-file.ts';
 import { type ResolvedCode, resolveCode } from './resolve-code.ts';
 import { Sequence } from './sequence.ts';
 import { createTrafficControl, type TrafficControl, type TrafficControlParts } from './traffic-control.ts';
@@ -34,7 +35,7 @@ export interface RegistryOptions {
   layers: Pick<Layers, 'ensure' | 'default' | 'named' | 'byId'>;
   bundles: Pick<Bundles, 'fromFiles' | 'get' | 'text'>;
   /** @throws HearthError invalid_code, with the line */
-  inspectCode(code: string, runtime: RuntimeName): Promise<CodeInspection>;
+  inspectCode(code: string, runtime: RuntimeName, file: ModuleFile | null): Promise<CodeInspection>;
   defaults: FunctionDefaults;
   /** Networks that can be had on this machine: others are refused. When left out, none is refused here. */
   networks?: readonly NetworkMode[];
@@ -176,7 +177,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   async function register(definition: FunctionDefinition): Promise<Registration> {
     checkAgainstSplit(definition, states.get(definition.function_name));
     const source = await resolveCode(definition, options.bundles);
-    const inspection = isProgram(definition.style) ? AS_SAID : await inspectCode(source.code, definition.runtime ?? 'python');
+    const inspection = isProgram(definition.style) ? AS_SAID : await inspectCode(source.code, definition.runtime ?? 'python', source.file);
     const registration = {
       functionName: definition.function_name,
       layerIds: [] as string[],
@@ -303,7 +304,7 @@ function ownRequirements(definition: FunctionDefinition): string | null {
 
 function draftOf(
   definition: FunctionDefinition,
-  source: ResolvedCode,
+  { code, bundle }: ResolvedCode,
   layerIds: readonly string[],
   inspection: CodeInspection,
   defaults: FunctionDefaults,
@@ -315,7 +316,8 @@ function draftOf(
     eventKey: definition.event_type,
     runtime: definition.runtime ?? 'python',
     style,
-    ...source,
+    code,
+    bundle,
     module,
     timeoutMs: definition.timeout_ms ?? defaults.timeoutMs,
     network: definition.network ?? defaults.network,

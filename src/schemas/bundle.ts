@@ -12,7 +12,7 @@ export const EntryPath = Type.String({
   minLength: 1,
   maxLength: 1024,
   description:
-    'Path, in the bundle, of the file that is the function. Default: `main.py`, of Node.js `index.mjs`, `index.js` or `index.ts`, of `"style": "lambda"` `bootstrap`.',
+    'Path, in the bundle, of the file that is the function. Default: `main.py`, of Node.js `index.mjs`, `index.js`, `index.ts`, `index.mts` or `index.cjs`, of `"style": "lambda"` `bootstrap`.',
 });
 
 export const BundleFiles = Type.Record(

@@ -229,7 +229,7 @@ export interface ModuleForm {
   readonly web: boolean;
   /** It is written for another platform; left out when it is not. */
   readonly shape?: 'openfaas' | 'openwhisk';
-  /** What TypeScript is without its types, every line and column where it was; null for JavaScript. */
+  /** What TypeScript is without its types, every line and column where it was; null for JavaScript, and of a bundle, whose files Node.js strips itself. */
   readonly compiled: string | null;
 }
 

@@ -1,8 +1,10 @@
-// From source text to a module, without a file: ES modules by a hook of the loader, CommonJS as `require` compiles it.
+// From source text to a module, without a file: ES modules by a hook of the loader, CommonJS as `require` compiles it. Of a bundle the entry is a file, which
+// Node.js itself loads.
 
 import Module, { createRequire, registerHooks, stripTypeScriptTypes } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { entryPath, nameBroken } from './bundle.mjs';
 import { FunctionError } from './errors.mjs';
 import { adapt, tailOf } from './shapes.mjs';
 
@@ -17,18 +19,20 @@ const SDK = new Map([
 const OWN_PARENT = new URL('index.mjs', import.meta.url).href;
 const NOT_FOUND = new Set(['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND']);
 
-/** Where the function's file would be, and so where `node_modules` is looked for: in the first layer. */
-export function pathOf(load) {
+/** Where the function's file is, or would be, and so where `node_modules` is looked for: in the first layer. */
+function pathOf(load) {
+  if (load.bundle !== undefined) return entryPath(load.bundle);
   const name = `${load.function}.${load.module?.format === 'commonjs' ? 'cjs' : 'mjs'}`;
   return join(load.layers[0] ?? '/function', name);
 }
 
 /**
- * Resolves bare names in the function's first layer, as Node.js does by itself, then in its others, then beside the agent; the SDK is ours. The hooks stay:
- * a function may import later.
+ * Resolves bare names where Node.js does by itself (in the function's first layer, or in its bundle), then in other layers, then beside the agent; the SDK is
+ * ours. The hooks stay: a function may import later.
+ * @param layers those others @param entry {url, source} of an ES module that is no file; null: there is none @param loaded gets the URLs of files that are loaded
  */
-export function addResolution(layers, entry) {
-  const parents = [...layers.slice(1).map((layer) => pathToFileURL(join(layer, 'index.mjs')).href), OWN_PARENT];
+function addResolution(layers, entry, loaded = null) {
+  const parents = [...layers.map((layer) => pathToFileURL(join(layer, 'index.mjs')).href), OWN_PARENT];
   registerHooks({
     resolve(specifier, context, next) {
       if (specifier === ENTRY && entry !== null) return { url: entry.url, format: 'module', shortCircuit: true };
@@ -48,6 +52,7 @@ export function addResolution(layers, entry) {
     },
     load(url, context, next) {
       if (entry !== null && url === entry.url) return { format: 'module', source: entry.source, shortCircuit: true };
+      if (url.startsWith('file:')) loaded?.push(url);
       return next(url, context);
     },
   });
@@ -75,12 +80,15 @@ function javaScriptOf(load, text) {
 /** Runs the function's module. @returns what it exports: an ES module's namespace, or CommonJS's `module.exports` */
 export async function loadModule(load, source) {
   const path = pathOf(load);
+  const isCommonJs = load.module?.format === 'commonjs';
+  process.argv[1] = path;
+  if (load.bundle !== undefined) return loadFile(load, path, isCommonJs);
+  const otherLayers = load.layers.slice(1);
   const text = new TextDecoder('utf-8', { fatal: true }).decode(source);
   const script = javaScriptOf(load, text) + tailOf(load.module ?? {});
   const url = pathToFileURL(path).href;
-  process.argv[1] = path;
-  if (load.module?.format === 'commonjs') {
-    addResolution(load.layers, null);
+  if (isCommonJs) {
+    addResolution(otherLayers, null);
     const module = new Module(path);
     module.filename = path;
     module.paths = Module._nodeModulePaths(dirname(path));
@@ -89,12 +97,24 @@ export async function loadModule(load, source) {
     module.loaded = true;
     return module.exports;
   }
-  addResolution(load.layers, { url, source: script });
+  addResolution(otherLayers, { url, source: script });
   return import(ENTRY);
 }
 
-/** What a trace is to show for the place that the function's code has only for us. */
+async function loadFile({ layers }, path, isCommonJs) {
+  const loaded = [];
+  addResolution(layers, null, loaded);
+  try {
+    return isCommonJs ? Module._load(path, null, true) : await import(pathToFileURL(path).href);
+  } catch (error) {
+    nameBroken(error, loaded);
+    throw error;
+  }
+}
+
+/** What a trace is to show for the place that the function's code has only for us, and for URLs of a bundle's files. */
 export function shownPath(load) {
+  if (load.bundle !== undefined) return { from: [pathToFileURL(load.bundle.folder).href], to: load.bundle.folder };
   const path = pathOf(load);
   return { from: [pathToFileURL(path).href, path], to: `/function/${load.function}.${path.endsWith('.cjs') ? 'cjs' : 'mjs'}` };
 }

@@ -86,7 +86,11 @@ class ScriptServer {
 
   /** A process group of its own, by which what it starts can be ended. */
   #boot() {
-    const child = spawn(process.execPath, [...process.execArgv, CHILD], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: true });
+    const child = spawn(process.execPath, [...process.execArgv, CHILD], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      detached: true,
+      cwd: this.#load.bundle?.folder,
+    });
     child.on('error', () => undefined);
     return child;
   }
@@ -111,9 +115,9 @@ class ScriptServer {
       this.#channel.send(encode(FRAME.logErr, id, Buffer.from(`hearth: no process could be started: ${error.message}\n`)));
       this.#exited(run, { code: 1 });
     });
-    const { function: name, layers, module, streamListen, services, calls } = this.#load;
+    const { function: name, layers, module, bundle, streamListen, services, calls } = this.#load;
     const job = {
-      load: { function: name, layers, module, streamListen, services, calls },
+      load: { function: name, layers, module, bundle, streamListen, services, calls },
       source: this.#source,
       environment: scriptEnvironment(invoke, raw),
     };
