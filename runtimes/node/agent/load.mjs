@@ -31,7 +31,7 @@ function pathOf(load) {
  * ours. The hooks stay: a function may import later.
  * @param layers those others @param entry {url, source} of an ES module that is no file; null: there is none @param loaded gets the URLs of files that are loaded
  */
-function addResolution(layers, entry, loaded = null) {
+export function addResolution(layers, entry, loaded = null) {
   const parents = [...layers.map((layer) => pathToFileURL(join(layer, 'index.mjs')).href), OWN_PARENT];
   registerHooks({
     resolve(specifier, context, next) {
