@@ -20,6 +20,17 @@ export class InvokeError extends Error {
   }
 }
 
+/** The WebSocket is closed: nothing can be sent, and no more comes. */
+export class WebSocketClosed extends Error {
+  /** @param code as Close had it; 1005: it had none, 1006: there was no Close */
+  constructor(code, reason) {
+    super(`the WebSocket is closed: ${code}${reason === '' ? '' : `, ${reason}`}`);
+    this.name = 'WebSocketClosed';
+    this.code = code;
+    this.reason = reason;
+  }
+}
+
 export const NOT_ALLOWED = 'this function may invoke none: register it with "invokes": ["name", …]';
 
 /** What stands behind this module in this process. */

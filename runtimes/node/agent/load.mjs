@@ -124,6 +124,8 @@ export function entryOf(load, exported) {
   const isCommonJs = load.module?.format === 'commonjs';
   const standard = isCommonJs ? (exported?.default ?? exported) : exported.default;
   const { shape } = load.module ?? {};
+  if (shape !== undefined && load.streamBody)
+    throw new FunctionError('TypeError', 'handlers of OpenFaaS and OpenWhisk take whole bodies: register it without stream_body');
   if (shape !== undefined) return { call: adapt(shape, shape === 'openwhisk' && isCommonJs ? exported.main : standard), web: false };
   if (typeof exported?.handler === 'function') return { call: exported.handler, web: false };
   if (typeof standard?.handler === 'function' && typeof standard !== 'function') return { call: standard.handler.bind(standard), web: false };

@@ -20,6 +20,13 @@ export function makeMessage(invoke, raw) {
   };
 }
 
+/** What a message has besides if its function is registered for it. @param modes {streamBody, websocket} @param invocation {body, offer} as Invocation has them */
+export function addStreams(message, modes, invocation) {
+  if (modes.streamBody) Object.assign(message, { body: null, raw_body: null, stream: invocation.body.toReadable() });
+  if (modes.websocket) message.websocket = invocation.offer;
+  return message;
+}
+
 /** null, the parsed JSON, or the text itself. */
 export function parseBody(raw) {
   if (raw.length === 0) return null;
@@ -83,6 +90,7 @@ export class Context {
   #abort;
   #calls;
   #headers;
+  #offer;
 
   /** @param common what is the same for all calls: functionName, secrets, calls */
   constructor(invocation, invoke, common) {
@@ -94,6 +102,7 @@ export class Context {
     Object.defineProperty(this, 'secrets', { value: common.secrets });
     this.#headers = invoke.headers;
     this.#abort = invocation.abort;
+    this.#offer = invocation.offer ?? null;
     this.#calls = (name, payload, options) => common.calls.invoke(invocation.id, name, payload, options);
   }
 
@@ -103,6 +112,11 @@ export class Context {
 
   get logger() {
     return logger;
+  }
+
+  /** In the web style; a handler's message has it too. null: this is no handshake of a WebSocket. */
+  get websocket() {
+    return this.#offer;
   }
 
   /** What a request to elsewhere carries on: traceparent and tracestate, as far as the caller sent them. */

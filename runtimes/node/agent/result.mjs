@@ -97,7 +97,8 @@ function has(headers, name) {
   return false;
 }
 
-function addHeaders(headers, given, member) {
+/** Adds names and values in turn; `member` is what they are called in errors. */
+export function addHeaders(headers, given, member) {
   if (given === undefined || given === null) return;
   if (given instanceof Headers) {
     headers.push(...headerPairs(given));

@@ -5,37 +5,19 @@ import { leave } from './end.mjs';
 import { errorObject, FunctionError } from './errors.mjs';
 import { encode, encodeBody, encodeJson, FRAME, MAX_PAYLOAD, ProtocolError, parseObject } from './frames.mjs';
 import { setPlatform } from './hearth.mjs';
+import { Invocation } from './invocation.mjs';
+import { headFrame } from './link.mjs';
 import { current, installOutput } from './output.mjs';
-import { Context, hideSecrets, makeMessage, traceOf } from './request.mjs';
+import { addStreams, Context, hideSecrets, makeMessage, traceOf } from './request.mjs';
 import { piece, shape, streamType } from './result.mjs';
 import { makeRequest } from './web.mjs';
+import { CLOSE } from './websocket-codec.mjs';
 
 /** A cancelled invocation whose function doesn't end is given up after so long, if others run beside it; alone, the platform ends the instance. Milliseconds. */
 const CANCEL_PATIENCE_MS = 100;
 const NOTHING = Buffer.alloc(0);
-
-/** One call: receiving → waiting → running → over. */
-class Invocation {
-  constructor(id, invoke) {
-    this.id = id;
-    this.invoke = invoke;
-    this.missing = invoke.bodyLength;
-    this.pieces = [];
-    this.over = false;
-    this.begunReply = false;
-    this.controller = null;
-  }
-
-  /** Made when somebody asks. */
-  get abort() {
-    this.controller ??= new AbortController();
-    return this.controller;
-  }
-
-  get raw() {
-    return this.pieces.length === 1 ? this.pieces[0] : Buffer.concat(this.pieces);
-  }
-}
+const OVER = new Error('the invocation is over');
+const ANSWERED = new FunctionError('Error', 'the WebSocket was not accepted before the handler returned: its answer is an ordinary one');
 
 export class HandlerServer {
   #channel;
@@ -48,6 +30,8 @@ export class HandlerServer {
   #waiting = [];
   #running = new Set();
   #concurrency;
+  /** What the function is registered for besides whole bodies; null: nothing. */
+  #modes;
   #closing = false;
   /** Of connections to services; null when there are none. */
   tunnel = null;
@@ -57,6 +41,7 @@ export class HandlerServer {
     this.#channel = channel;
     this.#shown = shown;
     this.#concurrency = Math.max(1, load.concurrency ?? 1);
+    this.#modes = load.streamBody || load.websocket ? { streamBody: load.streamBody === true, websocket: load.websocket === true } : null;
     this.#calls = new Calls(channel, load.calls === true);
     this.#common = { functionName: load.function, secrets: hideSecrets(load.secrets ?? {}), calls: this.#calls };
     installOutput(channel, (id) => this.#invocations.has(id));
@@ -79,6 +64,8 @@ export class HandlerServer {
   onFrame(type, id, payload) {
     if (type === FRAME.invoke) this.#announce(id, parseObject(payload));
     else if (type === FRAME.invokeBody) this.#takeBody(id, payload);
+    else if (type === FRAME.invokeEnd) this.#invocations.get(id)?.incoming?.end();
+    else if (type === FRAME.replyCredit) this.#invocations.get(id)?.handshake?.credited(payload.readUInt32BE(0));
     else if (type === FRAME.cancel) this.#cancel(id);
     else if (type === FRAME.shutdown) {
       this.#closing = true;
@@ -94,7 +81,7 @@ export class HandlerServer {
   }
 
   #announce(id, invoke) {
-    const invocation = new Invocation(id, invoke);
+    const invocation = new Invocation(id, invoke, this.#channel);
     this.#invocations.set(id, invocation);
     if (invocation.missing === 0) this.#enqueue(invocation);
   }
@@ -103,6 +90,10 @@ export class HandlerServer {
     const invocation = this.#invocations.get(id);
     // Cancelled while its body was on the way.
     if (invocation === undefined) return;
+    if (invocation.incoming !== null) {
+      invocation.incoming.push(payload);
+      return;
+    }
     invocation.missing -= payload.length;
     // The reader's memory is its own, and the function may keep the body.
     invocation.pieces.push(Buffer.from(payload));
@@ -126,7 +117,10 @@ export class HandlerServer {
       let value = this.#call(invocation);
       if (typeof value?.then === 'function') value = await value;
       if (invocation.over) return;
+      if (invocation.handshake?.isAccepted) return this.#hangUp(invocation, CLOSE.normal, encode(FRAME.replyEnd, invocation.id));
+      invocation.handshake?.abort(ANSWERED);
       const shaped = shape(value);
+      if (shaped.status === 101) throw new FunctionError('RangeError', 'the status 101 is given by accepting a WebSocket, not by returning it');
       if (shaped.stream === undefined) this.#reply(invocation, shaped);
       else await this.#stream(invocation, shaped);
     } catch (error) {
@@ -139,7 +133,9 @@ export class HandlerServer {
     const raw = invocation.pieces.length === 0 ? NOTHING : invocation.raw;
     const context = new Context(invocation, invoke, this.#common);
     const { call, web } = this.#entry;
-    return web ? call(makeRequest(invoke, raw, invocation.abort.signal), context) : call(makeMessage(invoke, raw), context);
+    if (web) return call(makeRequest(invoke, invocation.streams ? invocation.body.toWebStream() : raw, invocation.abort.signal), context);
+    const message = makeMessage(invoke, raw);
+    return call(this.#modes === null ? message : addStreams(message, this.#modes, invocation), context);
   }
 
   #reply(invocation, { status, headers, body }) {
@@ -179,7 +175,6 @@ export class HandlerServer {
 
   async #pump(invocation, status, headers, stream, begun) {
     if (invocation.over) return;
-    invocation.begunReply = true;
     this.#channel.send(headFrame(invocation.id, status, headers, true));
     for (let at = 0; ; at++) {
       const { done, value } = await (at < begun.length ? begun[at] : stream.next());
@@ -195,17 +190,37 @@ export class HandlerServer {
     this.#end(invocation);
   }
 
-  #fail(invocation, error) {
+  /** @param atOnce the process ends: nothing can be waited for */
+  #fail(invocation, error, atOnce = false) {
     if (invocation.over) return;
     const object = this.error(error);
     // The caller is told type and message; where it was stands in the record.
     if (object.trace !== '') this.#channel.send(encode(FRAME.logErr, invocation.id, Buffer.from(`${object.trace}\n`)));
-    this.#channel.send(encodeJson(FRAME.failed, invocation.id, object));
+    const failed = encodeJson(FRAME.failed, invocation.id, object);
+    if (invocation.handshake?.isAccepted) {
+      this.#hangUp(invocation, CLOSE.failed, failed, atOnce);
+      return;
+    }
+    this.#channel.send(failed);
     this.#end(invocation);
+  }
+
+  /** Closes a WebSocket as it should be, then says how the invocation ended. */
+  #hangUp(invocation, code, last, atOnce = false) {
+    invocation.over = true;
+    const end = () => {
+      if (!this.#invocations.has(invocation.id)) return;
+      this.#channel.send(last);
+      this.#end(invocation);
+    };
+    const closed = invocation.handshake.finish(code);
+    if (atOnce) end();
+    else void closed.then(end);
   }
 
   #end(invocation) {
     invocation.over = true;
+    invocation.incoming?.abort(OVER);
     this.#invocations.delete(invocation.id);
     this.#running.delete(invocation);
     const next = this.#waiting.shift();
@@ -223,7 +238,9 @@ export class HandlerServer {
       this.#fail(invocation, cancelled);
       return;
     }
-    invocation.abort.abort(new DOMException('nobody wants the answer any more', 'AbortError'));
+    const reason = new DOMException('nobody wants the answer any more', 'AbortError');
+    invocation.abort.abort(reason);
+    invocation.incoming?.abort(reason);
     setTimeout(() => {
       if (this.#running.size > 1) this.#fail(invocation, cancelled);
     }, CANCEL_PATIENCE_MS).unref();
@@ -249,7 +266,7 @@ export class HandlerServer {
     process.exit = process.reallyExit = (code) => {
       const caller = current.getStore();
       const said = new FunctionError('ProcessExit', `the function called process.exit(${code ?? process.exitCode ?? 0})`);
-      if (caller !== undefined) this.#fail(caller, said);
+      if (caller !== undefined) this.#fail(caller, said, true);
       this.#failAll(said);
       leave(Number(code ?? process.exitCode ?? 0) || 0);
     };
@@ -259,7 +276,7 @@ export class HandlerServer {
     for (const invocation of [...this.#running]) {
       // None that waits is started in a process that ends; the platform runs those elsewhere.
       this.#waiting.length = 0;
-      this.#fail(invocation, error);
+      this.#fail(invocation, error, true);
     }
   }
 
@@ -276,12 +293,6 @@ function running(what) {
     throw new Error(`${what} works while an invocation runs, in its own asynchronous context; here none does`);
   }
   return invocation;
-}
-
-function headFrame(id, status, headers, streaming) {
-  const payload = Buffer.from(JSON.stringify({ status, headers, streaming }));
-  if (payload.length > MAX_PAYLOAD) throw new FunctionError('RangeError', 'the headers of the response are too large');
-  return encode(FRAME.replyHead, id, payload);
 }
 
 /** What the promise resolves with if it does so before anything else happens; its value is undefined otherwise. */

@@ -4,8 +4,8 @@ const BODYLESS = new Set(['GET', 'HEAD']);
 /** The standard's constructor refuses these. */
 const FORBIDDEN = new Set(['CONNECT', 'TRACE', 'TRACK']);
 
-/** @param signal aborts when nobody wants the answer any more @throws TypeError for a method that a Request can't have */
-export function makeRequest(invoke, raw, signal) {
+/** @param body bytes, or a ReadableStream @param signal aborts when nobody wants the answer any more @throws TypeError for a method that a Request can't have */
+export function makeRequest(invoke, body, signal) {
   const headers = new Headers();
   let host = 'localhost';
   let scheme = 'http';
@@ -18,9 +18,9 @@ export function makeRequest(invoke, raw, signal) {
     else if (lower === 'x-forwarded-proto' && value === 'https') scheme = 'https';
   }
   const method = invoke.verb;
-  const hasBody = !BODYLESS.has(method) && raw.length > 0;
+  const hasBody = !BODYLESS.has(method) && body.length !== 0;
   if (FORBIDDEN.has(method.toUpperCase())) throw new TypeError(`a Request can't have the method ${method}`);
-  return new Request(urlOf(scheme, host, invoke.rawPath), { method, headers, signal, ...(hasBody ? { body: raw } : {}) });
+  return new Request(urlOf(scheme, host, invoke.rawPath), { method, headers, signal, ...(hasBody ? { body, duplex: 'half' } : {}) });
 }
 
 function urlOf(scheme, host, target) {
