@@ -6,17 +6,30 @@
  *     const answer = await call(handler, { body: { name: 'Ada' }, invokes: { greeting: ({ name }) => `Hello ${name}` } });
  *     assert.deepEqual([answer.status, answer.json()], [200, { text: 'Hello Ada' }]);
  *
+ * `connect` opens a WebSocket to one:
+ *
+ *     const socket = await connect(handler);
+ *     await socket.send('hello');
+ *     assert.equal(await socket.receive(), 'HELLO');
+ *
  * The request is taken apart and the answer put together by the code that does it inside sandboxes. What the handler throws is thrown here. There are no limits,
  * and no deadline is enforced.
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
+import { IncomingBody } from './body.mjs';
 import { InvokeError, readAnswer, requestOf, setPlatform } from './hearth.mjs';
 import { entryOf } from './load.mjs';
-import { Context, hideSecrets, makeMessage, traceOf } from './request.mjs';
+import { addStreams, Context, hideSecrets, makeMessage, traceOf } from './request.mjs';
 import { bytesOf, isBytes, piece, shape, streamType } from './result.mjs';
+import { ClientSocket, HandshakeRefused, handshakeHeaders, makePair } from './testing-socket.mjs';
 import { makeRequest } from './web.mjs';
+import { CLOSE } from './websocket-codec.mjs';
+
+export { HandshakeRefused };
+
+const OVER = new Error('the handler has ended');
 
 /** The call that runs here: several may at a time. */
 const current = new AsyncLocalStorage();
@@ -98,20 +111,78 @@ class StandIn {
 
 /** @param handler a function, an object with `fetch` or `handler`, or a module that exports one; the options are those of types/testing.d.ts */
 export async function call(handler, options = {}) {
-  const { timeoutMs = 60_000, functionName = 'function', signal = new AbortController().signal } = options;
-  const { invoke, raw } = makeInvoke(options, timeoutMs);
+  const { invoke, raw } = makeInvoke(options);
+  if (options.stream === undefined) return run(handler, options, invoke, raw, {});
+  const body = new IncomingBody(null);
+  void feed(body, options.stream);
+  try {
+    return await run(handler, options, invoke, raw, { body });
+  } finally {
+    body.abort(OVER);
+  }
+}
+
+/** Opens a WebSocket. Resolves with the caller's end once the handler has accepted; rejects with HandshakeRefused, or what it threw, when it doesn't. */
+export async function connect(handler, { protocols = [], ...options } = {}) {
+  const { invoke, raw } = makeInvoke({ verb: 'GET', ...options });
+  invoke.headers.push(...handshakeHeaders(protocols));
+  const { handshake, opened } = makePair(invoke.headers);
+  options.signal?.addEventListener('abort', () => handshake.abort(options.signal.reason), { once: true });
+  const ended = run(handler, options, invoke, raw, { handshake });
+  // Whoever asks for it hears of it.
+  ended.catch(() => undefined);
+  const { connection, headers } = await Promise.race([
+    opened,
+    ended.then((answer) => {
+      // It may have accepted and ended at once.
+      if (handshake.isAccepted) return opened;
+      throw new HandshakeRefused(answer);
+    }),
+  ]);
+  return new ClientSocket(connection, headers, ended);
+}
+
+/** @param streams {body: IncomingBody} or {handshake} or nothing */
+async function run(handler, options, invoke, raw, { body = null, handshake = null }) {
+  const { functionName = 'function', signal = new AbortController().signal } = options;
   const standIn = new StandIn(options.invokes ?? {}, invoke);
   const common = { functionName, secrets: hideSecrets(options.secrets ?? {}), calls: standIn };
   const { call: entry, web } = entryOf({ module: { web: isWeb(handler, options.style) } }, exportsOf(handler));
+  const offer = handshake?.offer ?? null;
+  const modes = { streamBody: body !== null, websocket: handshake !== null };
   return current.run(standIn, async () => {
-    const context = new Context({ id: 1, abort: { signal } }, invoke, common);
-    const value = await entry(web ? makeRequest(invoke, raw, signal) : makeMessage(invoke, raw), context);
-    const { status, headers, pieces, streamed } = await gather(value);
-    return new Answer(status, headers, pieces, streamed, standIn.invoked);
+    const context = new Context({ id: 1, abort: { signal }, offer }, invoke, common);
+    const given = web ? makeRequest(invoke, body?.toWebStream() ?? raw, signal) : addStreams(makeMessage(invoke, raw), modes, { body, offer });
+    try {
+      const value = await entry(given, context);
+      if (handshake?.isAccepted) {
+        await handshake.finish(CLOSE.normal);
+        return new Answer(101, [], [], true, standIn.invoked);
+      }
+      handshake?.abort(OVER);
+      const { status, headers, pieces, streamed } = await gather(value);
+      return new Answer(status, headers, pieces, streamed, standIn.invoked);
+    } catch (error) {
+      if (handshake?.isAccepted) await handshake.finish(CLOSE.failed);
+      throw error;
+    }
   });
 }
 
-function makeInvoke({ body, verb = 'POST', path = '/', query = '', headers = {}, params = {}, messageType }, timeoutMs) {
+/** Pieces as they come, until nobody reads them any more. */
+async function feed(body, pieces) {
+  try {
+    for await (const item of pieces) {
+      if (body.isAborted) return;
+      body.push(piece(item));
+    }
+    body.end();
+  } catch (error) {
+    body.abort(error);
+  }
+}
+
+function makeInvoke({ body, verb = 'POST', path = '/', query = '', headers = {}, params = {}, messageType, timeoutMs = 60_000 }) {
   const { raw, contentType } = encode(body);
   const flat = [...(typeof headers[Symbol.iterator] === 'function' ? headers : Object.entries(headers))].flat().map(String);
   const isTyped = flat.some((name, at) => at % 2 === 0 && name.toLowerCase() === 'content-type');

@@ -1,4 +1,5 @@
 /// <reference types="node" />
+import type { Readable } from 'node:stream';
 import type { FetchHandler } from './web.js';
 
 /** The request, as a handler gets it. `Body` is what the caller is trusted to send: nothing checks it. */
@@ -24,6 +25,60 @@ export interface Message<Body = any> {
   message_type: 'http' | 'queue';
 }
 
+/** The request, as a function that is registered with `stream_body` gets it. */
+export interface StreamMessage extends Omit<Message<null>, 'raw_body'> {
+  raw_body: null;
+  /** The body as it comes. What isn't read is not taken from the caller. */
+  stream: Readable;
+  /** As in WebSocketMessage, of a function that is registered with both. */
+  websocket?: WebSocketHandshake | null;
+}
+
+/** The request, as a function that is registered with `websocket` gets it. */
+// biome-ignore lint/suspicious/noExplicitAny: as Message
+export interface WebSocketMessage<Body = any> extends Message<Body> {
+  /** null: this is an ordinary request. */
+  websocket: WebSocketHandshake | null;
+}
+
+/** A request to open a WebSocket. A handler that returns without having accepted it answers as an ordinary one. */
+export interface WebSocketHandshake {
+  /** Those that the caller offers, in the order of its preference. */
+  readonly protocols: readonly string[];
+  /** May be called once. A handler that returns after it closes the socket with 1000, one that throws with 1011. */
+  accept(options?: AcceptOptions): ServerWebSocket;
+}
+
+export interface AcceptOptions {
+  /** One of `protocols`; none by default. */
+  protocol?: string | undefined;
+  /** Of the answer, besides those of the handshake. */
+  headers?: Headers | Record<string, HeaderValue | readonly HeaderValue[]> | undefined;
+  /** Bytes from 1 on; 1 MiB by default. A larger message closes the socket with 1009. */
+  maxMessageBytes?: number | undefined;
+}
+
+/** A WebSocket. Iterating gives messages until it is closed: a string for a text, a Buffer for bytes. */
+export interface ServerWebSocket extends AsyncIterable<string | Buffer> {
+  /** The one that was agreed on; empty: none. */
+  readonly protocol: string;
+  /** Resolves when it is closed, by whomever: with the code 1005 if there was none, 1006 if there was no Close. */
+  readonly closed: Promise<WebSocketEnd>;
+  /** Resolves when more may be sent. Rejects with WebSocketClosed when it is closed; a rejection that nobody waits for is passed over. */
+  send(data: string | ArrayBuffer | NodeJS.ArrayBufferView): Promise<void>;
+  /** At most 125 bytes. */
+  ping(data?: string | ArrayBuffer | NodeJS.ArrayBufferView): Promise<void>;
+  /** The next message. Rejects with WebSocketClosed when no more comes. */
+  receive(): Promise<string | Buffer>;
+  /** Resolves as `closed` does. The code is 1000 by default, the reason has at most 123 bytes. */
+  close(code?: number, reason?: string): Promise<WebSocketEnd>;
+}
+
+export interface WebSocketEnd {
+  code: number;
+  reason: string;
+}
+
 /** The circumstances of the call. */
 export interface Context {
   readonly correlation_id: string;
@@ -38,6 +93,8 @@ export interface Context {
   readonly logger: Logger;
   /** Aborts when nobody wants the answer any more. */
   readonly signal: AbortSignal;
+  /** In the web style, of a function that is registered with `websocket`; null: this is an ordinary request. */
+  readonly websocket: WebSocketHandshake | null;
   /** Milliseconds until the deadline; 0 when it has passed. */
   remaining_ms(): number;
   /** As the function `traceHeaders`. */
@@ -71,6 +128,16 @@ export type Result = StatusResponse | object | string | number | boolean | null 
 // biome-ignore lint/suspicious/noExplicitAny: as Message
 export type Handler<Body = any, Returned extends Result = Result> = (message: Message<Body>, context: Context) => Returned | Promise<Returned>;
 
+/** Of a function that is registered with `stream_body`. */
+export type StreamHandler<Returned extends Result = Result> = (message: StreamMessage, context: Context) => Returned | Promise<Returned>;
+
+/** Of a function that is registered with `websocket`. */
+// biome-ignore lint/suspicious/noExplicitAny: as Message
+export type WebSocketHandler<Body = any, Returned extends Result = Result> = (
+  message: WebSocketMessage<Body>,
+  context: Context,
+) => Returned | Promise<Returned>;
+
 /** The Web standard's style: `export default handler`, or `export default { fetch: handler }`. */
 export type WebHandler = FetchHandler<Context>;
 
@@ -101,6 +168,15 @@ export class InvokeError extends Error {
   readonly status: number;
   /** What it answered, if it did. */
   readonly body: unknown;
+}
+
+/** The WebSocket is closed: nothing can be sent, and no more comes. */
+export class WebSocketClosed extends Error {
+  constructor(code: number, reason: string);
+  override readonly name: 'WebSocketClosed';
+  /** As Close had it; 1005: it had none, 1006: there was no Close. */
+  readonly code: number;
+  readonly reason: string;
 }
 
 /** Lines `LEVEL text` for the log of the invocation, formatted as by `console.log`. The least level is that of the variable LOG_LEVEL, INFO without it. */

@@ -1,10 +1,13 @@
 /// <reference types="node" />
-import type { Handler, Message, Result, WebHandler } from './index.js';
+import type { Handler, Message, Result, ServerWebSocket, StreamHandler, WebHandler, WebSocketHandler } from './index.js';
 
 /** A handler's module, as `import * as` or `require` gives it, counts too. */
 // biome-ignore lint/suspicious/noExplicitAny: handlers of whatever body
 export type HandlerModule = { handler: Handler<any> } | { default: Handler<any> | { handler: Handler<any> } };
 export type WebModule = { fetch: WebHandler } | { default: WebHandler | { fetch: WebHandler } };
+
+export type StreamModule = { handler: StreamHandler } | { default: StreamHandler | { handler: StreamHandler } };
+export type WebSocketModule = { handler: WebSocketHandler } | { default: WebSocketHandler | { handler: WebSocketHandler } };
 
 export interface CallOptions {
   /** Bytes as they are, a string as text/plain, anything else as JSON; undefined or null: none. */
@@ -65,3 +68,33 @@ export interface Answer {
 // biome-ignore lint/suspicious/noExplicitAny: handlers of whatever body
 export function call(handler: Handler<any> | HandlerModule, options?: CallOptions): Promise<Answer>;
 export function call(handler: WebHandler | WebModule, options?: CallOptions): Promise<Answer>;
+/** As to a function that is registered with `stream_body`. */
+export function call(handler: StreamHandler | StreamModule | WebHandler | WebModule, options: StreamOptions): Promise<Answer>;
+
+export interface StreamOptions extends Omit<CallOptions, 'body'> {
+  /** The body, in pieces. */
+  stream: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>;
+}
+
+export interface ConnectOptions extends Omit<CallOptions, 'body'> {
+  /** That the caller offers; none by default. */
+  protocols?: readonly string[] | undefined;
+}
+
+/** The caller's end of a WebSocket. */
+export interface ClientWebSocket extends ServerWebSocket {
+  /** Of the handler's answer: the first of that name, whatever its capitals. */
+  header(name: string): string | undefined;
+  /** Resolves when the handler has ended, with the status 101; rejects with what it threw. */
+  readonly ended: Promise<Answer>;
+}
+
+/** Opens a WebSocket to a handler, as to a function that is registered with `websocket`. Rejects when the handler doesn't accept it. */
+export function connect(handler: WebSocketHandler | WebSocketModule, options?: ConnectOptions): Promise<ClientWebSocket>;
+export function connect(handler: WebHandler | WebModule, options?: ConnectOptions): Promise<ClientWebSocket>;
+
+/** The handler answered otherwise than by accepting. */
+export class HandshakeRefused extends Error {
+  override readonly name: 'HandshakeRefused';
+  readonly answer: Answer;
+}
