@@ -23,7 +23,9 @@ export class HttpReply implements ReplySink {
   reply(invocation: Invocation, status: number, headers: readonly string[], body: Buffer): void {
     if (this.#response.headersSent) return;
     const head = this.#head(invocation, headers);
-    if (status !== 204 && status !== 304) head.push('Content-Length', String(body.length));
+    // Of an answer to HEAD without a body nobody but the function can say how long GET's would be.
+    const saysLength = status !== 204 && status !== 304 && (body.length > 0 || this.#response.req.method !== 'HEAD');
+    if (saysLength) head.push('Content-Length', String(body.length));
     this.#response.writeHead(status, head);
     // Node leaves out the body of an answer to HEAD, of 204 and of 304.
     // A short body goes out as a string, which Node writes together with the head; as bytes it would be a second buffer of a gathering write.

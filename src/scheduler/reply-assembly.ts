@@ -3,7 +3,7 @@ import type { ReplyHeadMessage } from '../protocol/messages.ts';
 import type { ReplyMessage } from '../reply/endpoint.ts';
 import { BodyPieces } from './body-pieces.ts';
 import type { Invocation } from './invocation.ts';
-import { checkReplyHead, headOfMessage } from './reply-head.ts';
+import { checkReplyHead, headOfMessage, type ReplyHead } from './reply-head.ts';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -15,7 +15,7 @@ export class ReplyAssembly {
   readonly #invocation: Invocation;
   /** Bytes. */
   readonly #limit: number;
-  #head: { status: number; headers: readonly string[] } | null = null;
+  #head: ReplyHead | null = null;
   #streaming = false;
   readonly #pieces = new BodyPieces();
 
@@ -64,7 +64,11 @@ export class ReplyAssembly {
       this.#invocation.sink.end();
       return;
     }
-    this.#whole(head.status, head.headers, this.#pieces.take());
+    const body = this.#pieces.take();
+    const { status, headers, bodyLength } = head;
+    if (body.length === 0 && bodyLength !== null && status !== 204 && this.#invocation.input.verb === 'HEAD')
+      headers.push('Content-Length', bodyLength);
+    this.#whole(status, headers, body);
   }
 
   /** A script's answer. Its bound was kept by the reply endpoint. @throws HearthError invalid_reply */

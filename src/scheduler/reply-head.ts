@@ -5,6 +5,8 @@ import type { ReplyMessage } from '../reply/endpoint.ts';
 export interface ReplyHead {
   status: number;
   headers: string[];
+  /** What it says of the length of its body, in bytes. Only of an answer to HEAD is it used: there it is the length of GET's. */
+  bodyLength: string | null;
 }
 
 const MAX_HEADERS = 200;
@@ -14,6 +16,7 @@ const MAX_HEADER_CHARS = 64 * 1024;
 /** RFC 9110 §5.6.2, and §5.5 without obs-fold. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
+const LENGTH = /^\d{1,15}$/;
 
 /** The platform frames the response itself, and names what ran. */
 const OURS = new Set([
@@ -42,6 +45,7 @@ export function checkReplyHead(status: number, headers: readonly string[]): Repl
     throw new HearthError('invalid_reply', `The function answered with ${headers.length / 2} headers; ${MAX_HEADERS} are allowed.`);
   }
   const kept: string[] = [];
+  let bodyLength: string | null = null;
   let chars = 0;
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const name = headers[index] as string;
@@ -50,7 +54,10 @@ export function checkReplyHead(status: number, headers: readonly string[]): Repl
     if (chars > MAX_HEADER_CHARS)
       throw new HearthError('invalid_reply', `The function answered with more than ${MAX_HEADER_CHARS} bytes of headers.`);
     const lower = name.toLowerCase();
-    if (OURS.has(lower) || lower.startsWith('proxy-') || lower.startsWith('x-hearth-')) continue;
+    if (OURS.has(lower) || lower.startsWith('proxy-') || lower.startsWith('x-hearth-')) {
+      if (lower === 'content-length' && LENGTH.test(value)) bodyLength = value;
+      continue;
+    }
     if (!TOKEN.test(name)) throw new HearthError('invalid_reply', `The function answered with a header whose name is not allowed: ${shown(name)}.`);
     if (!VALUE.test(value)) {
       throw new HearthError(
@@ -60,7 +67,7 @@ export function checkReplyHead(status: number, headers: readonly string[]): Repl
     }
     kept.push(name, value);
   }
-  return { status, headers: kept };
+  return { status, headers: kept, bodyLength };
 }
 
 /**

@@ -246,8 +246,11 @@ class Exchange:
         self.request = None
         length = "" if "transfer-encoding" in head.index else head.index.get("content-length", "").partition(",")[0]
         self._streaming = not whole and (not length or int(length) > GATHERED_BYTES)
+        headers = passed(head)
+        if self.head_only and length:
+            headers += ("Content-Length", length)
         try:
-            self._head = result.head(int(head.start[1]), passed(head), self._streaming)
+            self._head = result.head(int(head.start[1]), headers, self._streaming)
         except errors.FunctionError as error:
             self.connection.close()
             self.proxy.supervisor.fail(self.invocation, "InvalidAnswer", str(error))
