@@ -176,8 +176,9 @@ class Server:
 
     def fail(self, ident, error):
         """Anything raised; the invocation is over."""
-        payload = json.dumps(errors.error_object(error)).encode()
-        self.channel.send(self.outputs.end(ident) + frames.encode(frames.FAILED, ident, payload))
+        told = errors.error_object(error)
+        trace = frames.encode(frames.LOG_ERR, ident, told["trace"].encode("utf-8", "backslashreplace")) if told["trace"] else b""
+        self.channel.send(self.outputs.end(ident) + trace + frames.encode(frames.FAILED, ident, json.dumps(told).encode()))
 
     def stream(self, ident, streamed):
         """Sends the pieces of a synchronous iterator as they come."""
