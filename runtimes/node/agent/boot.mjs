@@ -32,6 +32,7 @@ export async function run() {
       makeResolvable(load);
       server.tunnel = await openTunnel(channel, { services: load.services });
     }
+    if (load.streamBody || load.websocket) server.streams = new (await import('./incoming.mjs')).Streams(channel, load);
     server.serve(entryOf(load, await loadModule(load, source)));
   } catch (error) {
     await fail(channel, server.error(error));

@@ -1,17 +1,16 @@
-import { IncomingBody } from './body.mjs';
-import { Link } from './link.mjs';
-import { Handshake } from './websocket.mjs';
+import { FunctionError } from './errors.mjs';
+import { encodeJson, FRAME, MAX_PAYLOAD } from './frames.mjs';
 
 /** One call: receiving → waiting → running → over. One whose body comes in pieces waits or runs while it receives. */
 export class Invocation {
-  constructor(id, invoke, channel) {
+  /** @param incoming what takes a body that comes in pieces: an IncomingBody or a Handshake; null: it is gathered */
+  constructor(id, invoke, incoming) {
     this.id = id;
     this.invoke = invoke;
+    this.incoming = incoming;
     /** Of a body that is gathered first. */
     this.missing = invoke.bodyLength ?? 0;
     this.pieces = [];
-    /** What takes a body that comes in pieces: an IncomingBody or a Handshake; null: it is gathered. */
-    this.incoming = invoke.bodyLength === null ? incomingOf(invoke, new Link(channel, id)) : null;
     this.over = false;
     this.controller = null;
   }
@@ -26,26 +25,19 @@ export class Invocation {
     return this.pieces.length === 1 ? this.pieces[0] : Buffer.concat(this.pieces);
   }
 
-  /** A body that is to be read in pieces, whether it came so or not. */
-  get body() {
-    return this.streams ? this.incoming : IncomingBody.whole(this.pieces);
-  }
-
-  get streams() {
-    return this.incoming instanceof IncomingBody;
-  }
-
-  get handshake() {
-    return this.incoming instanceof Handshake ? this.incoming : null;
-  }
-
-  /** For the function; null: this is no handshake. */
+  /** For the function: how it accepts a WebSocket; null: this is no handshake. */
   get offer() {
-    return this.handshake?.offer ?? null;
+    return this.incoming?.offer ?? null;
+  }
+
+  get hasSocket() {
+    return this.incoming?.isAccepted === true;
   }
 }
 
-function incomingOf(invoke, link) {
-  if (invoke.upgrade === 'websocket') return new Handshake(link, invoke.headers);
-  return new IncomingBody((bytes) => link.credit(bytes));
+/** @throws FunctionError when it is too long for a frame */
+export function headFrame(id, status, headers, streaming) {
+  const frame = encodeJson(FRAME.replyHead, id, { status, headers, streaming });
+  if (frame.length > MAX_PAYLOAD) throw new FunctionError('RangeError', 'the headers of the response are too large');
+  return frame;
 }

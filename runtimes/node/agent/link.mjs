@@ -1,7 +1,7 @@
 // What a streamed body or a WebSocket has of the channel: the frames of one invocation.
 
-import { FunctionError } from './errors.mjs';
-import { encode, encodeBody, encodeJson, FRAME, MAX_PAYLOAD } from './frames.mjs';
+import { encode, encodeBody, FRAME } from './frames.mjs';
+import { headFrame } from './invocation.mjs';
 
 /** Bytes of a body that came, or of a WebSocket that were sent, and are not credited: at most so many. */
 export const WINDOW = 262_144;
@@ -87,11 +87,4 @@ export class Link extends Outflow {
     payload.writeUInt32BE(bytes);
     this.#channel.send(encode(FRAME.invokeCredit, this.#id, payload));
   }
-}
-
-/** @throws FunctionError when it is too long for a frame */
-export function headFrame(id, status, headers, streaming) {
-  const frame = encodeJson(FRAME.replyHead, id, { status, headers, streaming });
-  if (frame.length > MAX_PAYLOAD) throw new FunctionError('RangeError', 'the headers of the response are too large');
-  return frame;
 }

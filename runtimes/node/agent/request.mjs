@@ -20,13 +20,6 @@ export function makeMessage(invoke, raw) {
   };
 }
 
-/** What a message has besides if its function is registered for it. @param modes {streamBody, websocket} @param invocation {body, offer} as Invocation has them */
-export function addStreams(message, modes, invocation) {
-  if (modes.streamBody) Object.assign(message, { body: null, raw_body: null, stream: invocation.body.toReadable() });
-  if (modes.websocket) message.websocket = invocation.offer;
-  return message;
-}
-
 /** null, the parsed JSON, or the text itself. */
 export function parseBody(raw) {
   if (raw.length === 0) return null;

@@ -5,19 +5,16 @@ import { leave } from './end.mjs';
 import { errorObject, FunctionError } from './errors.mjs';
 import { encode, encodeBody, encodeJson, FRAME, MAX_PAYLOAD, ProtocolError, parseObject } from './frames.mjs';
 import { setPlatform } from './hearth.mjs';
-import { Invocation } from './invocation.mjs';
-import { headFrame } from './link.mjs';
+import { headFrame, Invocation } from './invocation.mjs';
 import { current, installOutput } from './output.mjs';
-import { addStreams, Context, hideSecrets, makeMessage, traceOf } from './request.mjs';
+import { Context, hideSecrets, makeMessage, traceOf } from './request.mjs';
 import { piece, shape, streamType } from './result.mjs';
 import { makeRequest } from './web.mjs';
-import { CLOSE } from './websocket-codec.mjs';
 
 /** A cancelled invocation whose function doesn't end is given up after so long, if others run beside it; alone, the platform ends the instance. Milliseconds. */
 const CANCEL_PATIENCE_MS = 100;
 const NOTHING = Buffer.alloc(0);
 const OVER = new Error('the invocation is over');
-const ANSWERED = new FunctionError('Error', 'the WebSocket was not accepted before the handler returned: its answer is an ordinary one');
 
 export class HandlerServer {
   #channel;
@@ -30,18 +27,17 @@ export class HandlerServer {
   #waiting = [];
   #running = new Set();
   #concurrency;
-  /** What the function is registered for besides whole bodies; null: nothing. */
-  #modes;
   #closing = false;
   /** Of connections to services; null when there are none. */
   tunnel = null;
+  /** Of a function that is registered for streams or WebSockets; null for others. */
+  streams = null;
 
   /** @param shown what traces are to have in place of the code's own path */
   constructor(channel, load, shown) {
     this.#channel = channel;
     this.#shown = shown;
     this.#concurrency = Math.max(1, load.concurrency ?? 1);
-    this.#modes = load.streamBody || load.websocket ? { streamBody: load.streamBody === true, websocket: load.websocket === true } : null;
     this.#calls = new Calls(channel, load.calls === true);
     this.#common = { functionName: load.function, secrets: hideSecrets(load.secrets ?? {}), calls: this.#calls };
     installOutput(channel, (id) => this.#invocations.has(id));
@@ -65,7 +61,7 @@ export class HandlerServer {
     if (type === FRAME.invoke) this.#announce(id, parseObject(payload));
     else if (type === FRAME.invokeBody) this.#takeBody(id, payload);
     else if (type === FRAME.invokeEnd) this.#invocations.get(id)?.incoming?.end();
-    else if (type === FRAME.replyCredit) this.#invocations.get(id)?.handshake?.credited(payload.readUInt32BE(0));
+    else if (type === FRAME.replyCredit) this.#invocations.get(id)?.incoming?.credited?.(payload.readUInt32BE(0));
     else if (type === FRAME.cancel) this.#cancel(id);
     else if (type === FRAME.shutdown) {
       this.#closing = true;
@@ -81,7 +77,8 @@ export class HandlerServer {
   }
 
   #announce(id, invoke) {
-    const invocation = new Invocation(id, invoke, this.#channel);
+    if (invoke.bodyLength === null && this.streams === null) throw new ProtocolError('Invoke announces no length, and Load no streams');
+    const invocation = new Invocation(id, invoke, invoke.bodyLength === null ? this.streams.incoming(id, invoke) : null);
     this.#invocations.set(id, invocation);
     if (invocation.missing === 0) this.#enqueue(invocation);
   }
@@ -117,8 +114,8 @@ export class HandlerServer {
       let value = this.#call(invocation);
       if (typeof value?.then === 'function') value = await value;
       if (invocation.over) return;
-      if (invocation.handshake?.isAccepted) return this.#hangUp(invocation, CLOSE.normal, encode(FRAME.replyEnd, invocation.id));
-      invocation.handshake?.abort(ANSWERED);
+      if (invocation.hasSocket) return this.#hangUp(invocation, false, encode(FRAME.replyEnd, invocation.id));
+      invocation.incoming?.refuse?.();
       const shaped = shape(value);
       if (shaped.status === 101) throw new FunctionError('RangeError', 'the status 101 is given by accepting a WebSocket, not by returning it');
       if (shaped.stream === undefined) this.#reply(invocation, shaped);
@@ -133,9 +130,9 @@ export class HandlerServer {
     const raw = invocation.pieces.length === 0 ? NOTHING : invocation.raw;
     const context = new Context(invocation, invoke, this.#common);
     const { call, web } = this.#entry;
-    if (web) return call(makeRequest(invoke, invocation.streams ? invocation.body.toWebStream() : raw, invocation.abort.signal), context);
+    if (web) return call(makeRequest(invoke, invocation.incoming?.toWebStream?.() ?? raw, invocation.abort.signal), context);
     const message = makeMessage(invoke, raw);
-    return call(this.#modes === null ? message : addStreams(message, this.#modes, invocation), context);
+    return call(this.streams === null ? message : this.streams.addTo(message, invocation), context);
   }
 
   #reply(invocation, { status, headers, body }) {
@@ -197,8 +194,8 @@ export class HandlerServer {
     // The caller is told type and message; where it was stands in the record.
     if (object.trace !== '') this.#channel.send(encode(FRAME.logErr, invocation.id, Buffer.from(`${object.trace}\n`)));
     const failed = encodeJson(FRAME.failed, invocation.id, object);
-    if (invocation.handshake?.isAccepted) {
-      this.#hangUp(invocation, CLOSE.failed, failed, atOnce);
+    if (invocation.hasSocket) {
+      this.#hangUp(invocation, true, failed, atOnce);
       return;
     }
     this.#channel.send(failed);
@@ -206,14 +203,14 @@ export class HandlerServer {
   }
 
   /** Closes a WebSocket as it should be, then says how the invocation ended. */
-  #hangUp(invocation, code, last, atOnce = false) {
+  #hangUp(invocation, hasFailed, last, atOnce = false) {
     invocation.over = true;
     const end = () => {
       if (!this.#invocations.has(invocation.id)) return;
       this.#channel.send(last);
       this.#end(invocation);
     };
-    const closed = invocation.handshake.finish(code);
+    const closed = invocation.incoming.finish(hasFailed);
     if (atOnce) end();
     else void closed.then(end);
   }

@@ -20,12 +20,12 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { IncomingBody } from './body.mjs';
 import { InvokeError, readAnswer, requestOf, setPlatform } from './hearth.mjs';
+import { addStreams } from './incoming.mjs';
 import { entryOf } from './load.mjs';
-import { addStreams, Context, hideSecrets, makeMessage, traceOf } from './request.mjs';
+import { Context, hideSecrets, makeMessage, traceOf } from './request.mjs';
 import { bytesOf, isBytes, piece, shape, streamType } from './result.mjs';
 import { ClientSocket, HandshakeRefused, handshakeHeaders, makePair } from './testing-socket.mjs';
 import { makeRequest } from './web.mjs';
-import { CLOSE } from './websocket-codec.mjs';
 
 export { HandshakeRefused };
 
@@ -152,18 +152,18 @@ async function run(handler, options, invoke, raw, { body = null, handshake = nul
   const modes = { streamBody: body !== null, websocket: handshake !== null };
   return current.run(standIn, async () => {
     const context = new Context({ id: 1, abort: { signal }, offer }, invoke, common);
-    const given = web ? makeRequest(invoke, body?.toWebStream() ?? raw, signal) : addStreams(makeMessage(invoke, raw), modes, { body, offer });
+    const given = web ? makeRequest(invoke, body?.toWebStream() ?? raw, signal) : addStreams(makeMessage(invoke, raw), modes, body, offer);
     try {
       const value = await entry(given, context);
       if (handshake?.isAccepted) {
-        await handshake.finish(CLOSE.normal);
+        await handshake.finish(false);
         return new Answer(101, [], [], true, standIn.invoked);
       }
-      handshake?.abort(OVER);
+      handshake?.refuse();
       const { status, headers, pieces, streamed } = await gather(value);
       return new Answer(status, headers, pieces, streamed, standIn.invoked);
     } catch (error) {
-      if (handshake?.isAccepted) await handshake.finish(CLOSE.failed);
+      if (handshake?.isAccepted) await handshake.finish(true);
       throw error;
     }
   });

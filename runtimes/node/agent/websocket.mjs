@@ -9,6 +9,7 @@ import { CLOSE } from './websocket-codec.mjs';
 /** RFC 6455, 1.3. */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const MAX_MESSAGE_BYTES = 1024 * 1024;
+const REFUSED = new FunctionError('Error', 'the WebSocket was not accepted before the handler returned: its answer is an ordinary one');
 /** Those are made here or by the platform. */
 const RESERVED = /^(sec-websocket-(accept|protocol|extensions|version|key)|connection|upgrade|content-length|transfer-encoding)$/i;
 
@@ -114,9 +115,14 @@ export class Handshake {
     this.#connection?.abort(reason);
   }
 
+  /** The function has answered otherwise. */
+  refuse() {
+    this.abort(REFUSED);
+  }
+
   /** The function has ended. Resolves once the connection has, in its own time. */
-  finish(code) {
-    return this.#connection.finish(code);
+  finish(hasFailed) {
+    return this.#connection.finish(hasFailed ? CLOSE.failed : CLOSE.normal);
   }
 
   #accept({ protocol = '', headers = {}, maxMessageBytes = MAX_MESSAGE_BYTES } = {}) {
