@@ -15,6 +15,8 @@ type DriverName = (typeof DRIVERS)[number];
 
 /** A call of the well-behaved neighbour that takes longer than this has not been answered. */
 const NEIGHBOUR_MS = 10_000;
+/** From one of its calls to the next: some 30 in a second, which leaves the cores to those who attack. */
+const NEIGHBOUR_PAUSE_MS = 25;
 /** Every hostile function here has a deadline well below this: who is still waiting would wait for ever. */
 const ANSWER_MS = 20_000;
 /** Containers in stock. */
@@ -205,7 +207,7 @@ export class Arena {
       expect([response.status, await response.text()], 'the neighbour').toEqual([200, `{"n": "${n}"}`]);
       await this.#containers?.look();
       this.footprint.observe();
-      await sleep(10);
+      await sleep(NEIGHBOUR_PAUSE_MS);
     } while (!over);
     return work;
   }

@@ -15,6 +15,8 @@ export class Containers {
   readonly #label: string;
   /** Container's id → texts by which mounts of its are known. */
   readonly #seen = new Map<string, string[]>();
+  /** Container's id → its process. */
+  readonly #shims = new Map<string, number>();
   /** Ids of those that there were at the last look, running or not. */
   ids: string[] = [];
 
@@ -53,19 +55,28 @@ export class Containers {
 
   /** The processes that containers' processes are children of. */
   shims(): number[] {
-    return readdirSync('/proc')
-      .map(Number)
-      .filter((pid) => {
-        try {
-          const argv = pid > 1 ? readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0') : [];
-          return argv[0]?.includes('containerd-shim') && this.#seen.has(argv[argv.indexOf('-id') + 1] ?? '');
-        } catch {
-          return false;
-        }
-      });
+    for (const [id, pid] of this.#shims) if (containerOf(pid) !== id) this.#shims.delete(id);
+    // The whole table is read only for somebody new.
+    if (this.ids.some((id) => this.#seen.has(id) && !this.#shims.has(id))) {
+      for (const pid of readdirSync('/proc').map(Number)) {
+        const id = pid > 1 ? containerOf(pid) : undefined;
+        if (id !== undefined && this.#seen.has(id)) this.#shims.set(id, pid);
+      }
+    }
+    return [...this.#shims.values()];
   }
 
   close(): void {
     this.#engine.close();
+  }
+}
+
+/** Id of the container that this process is the shim of. */
+function containerOf(pid: number): string | undefined {
+  try {
+    const argv = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+    return argv[0]?.includes('containerd-shim') ? argv[argv.indexOf('-id') + 1] : undefined;
+  } catch {
+    return undefined;
   }
 }

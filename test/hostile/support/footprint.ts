@@ -1,4 +1,4 @@
-import { type Dirent, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { type Dirent, existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Containers } from './containers.ts';
 
@@ -22,6 +22,8 @@ export interface Holdings {
  */
 export const KEPT_NOTHING_BYTES = 256 * 1024 * 1024;
 
+const KNOWS_CHILDREN = existsSync(`/proc/${process.pid}/task/${process.pid}/children`);
+
 /** Watches what a platform holds: whatever it has been seen to start must be gone at the end, wherever it has moved in the tree of processes. */
 export class Footprint {
   readonly #pid: number;
@@ -41,13 +43,17 @@ export class Footprint {
     this.#containers = containers;
   }
 
-  /** Remembers the processes that are there now. */
+  /** Remembers the processes that are there now, but for those that change their place meanwhile. To be called often: it costs a twentieth of the look of `take`. */
   observe(): void {
-    for (const process of descendants([this.#pid, ...(this.#containers?.shims() ?? [])])) this.#seen.add(process);
+    this.#remember(KNOWS_CHILDREN ? childrenOf : tableOfChildren());
+  }
+
+  #remember(children: ChildrenOf): void {
+    for (const process of descendants([this.#pid, ...(this.#containers?.shims() ?? [])], children)) this.#seen.add(process);
   }
 
   take(): Holdings {
-    this.observe();
+    this.#remember(tableOfChildren());
     // Who is dead stays dead: in a long life they would be many.
     for (const process of this.#seen) if (!isAlive(process)) this.#seen.delete(process);
     return {
@@ -97,25 +103,46 @@ export function leftovers(before: Holdings, now: Holdings, spares = false): Part
   return left;
 }
 
-function descendants(roots: readonly number[]): string[] {
-  const children = new Map<number, { pid: number; key: string }[]>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat = statOf(Number(name));
-    if (!stat) continue;
-    const siblings = children.get(stat.parent) ?? [];
-    siblings.push({ pid: Number(name), key: `${name}@${stat.start}` });
-    children.set(stat.parent, siblings);
-  }
+type ChildrenOf = (pid: number) => readonly number[];
+
+/** As `pid@start`. */
+function descendants(roots: readonly number[], children: ChildrenOf): string[] {
   const found: string[] = [];
   const walk = (pid: number): void => {
-    for (const child of children.get(pid) ?? []) {
-      found.push(child.key);
-      walk(child.pid);
+    for (const child of children(pid)) {
+      const stat = statOf(child);
+      if (!stat) continue;
+      found.push(`${child}@${stat.start}`);
+      walk(child);
     }
   };
   for (const root of roots) walk(root);
   return found;
+}
+
+/** From the whole table of processes. */
+function tableOfChildren(): ChildrenOf {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const parent = statOf(Number(name))?.parent;
+    if (parent === undefined) continue;
+    const siblings = children.get(parent) ?? [];
+    siblings.push(Number(name));
+    children.set(parent, siblings);
+  }
+  return (pid) => children.get(pid) ?? [];
+}
+
+/** From the kernel's lists, which some kernels don't have; they may leave somebody out while others end. */
+function childrenOf(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      (readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1').match(/\d+/g) ?? []).map(Number),
+    );
+  } catch {
+    return [];
+  }
 }
 
 /** Fields 3, 4 and 22 of proc_pid_stat(5); undefined once it is gone. */
