@@ -81,7 +81,7 @@ platform_packages=(
   'python3-pip|may|python_has_pip|installs the libraries of Python functions'
   'slirp4netns|may|command -v slirp4netns|gives functions the outside network without the machine'"'"'s own (network mode egress)'
   'iproute2|may|command -v ip|sets up the network of functions (network mode egress)'
-  'util-linux|may|util_linux_is_there|runs commands in namespaces and as other users (nsenter, setpriv, unshare, flock)'
+  'util-linux|may|util_linux_is_there|runs commands in namespaces and as other users, and bounds functions of Node.js (nsenter, setpriv, unshare, flock, prlimit)'
   'ca-certificates|may|test -s /etc/ssl/certs/ca-certificates.crt|lets functions and pip trust HTTPS servers'
 )
 test_packages=(
@@ -110,7 +110,7 @@ ask_python() { "${HEARTH_PYTHON:-${HEARTH_SANDBOX_PYTHON:-python3}}" -I -c "$1";
 python_runs() { ask_python 'import sys; sys.exit(not (3, 9) <= sys.version_info < (3, 15))'; }
 python_has_pip() { ask_python 'import pip' || ask_python 'import ensurepip'; }
 python_has_venv() { ask_python 'import ensurepip, venv'; }
-util_linux_is_there() { command -v nsenter && command -v setpriv && command -v unshare && command -v flock; }
+util_linux_is_there() { command -v nsenter && command -v setpriv && command -v unshare && command -v flock && command -v prlimit; }
 
 # Rows whose check fails, of those given.
 missing_of() {

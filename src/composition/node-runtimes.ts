@@ -9,6 +9,8 @@ import { NODE_AGENT_FOLDER } from './files.ts';
 
 /** Found by every function, as pika is by those of Python: the platform's own, which brings nothing else along. */
 const LIBRARIES = ['amqplib'];
+/** What Node.js and the agent have open themselves, and some more. */
+const FEWEST_OPEN_FILES = 64;
 
 /**
  * The versions of Node.js that functions may run on, in the order of the setting `sandbox.node`; none when it is empty.
@@ -16,6 +18,7 @@ const LIBRARIES = ['amqplib'];
  */
 export async function describeNodes(config: Config): Promise<RuntimeDescription[]> {
   const { node: programs } = config.sandbox;
+  const { open_files: openFiles, file_bytes: fileBytes, processes } = config.limits;
   if (programs.length === 0) return [];
   const agentFolder = await prepareAgent(NODE_AGENT_FOLDER, join(config.data_dir, 'runtime'), LIBRARIES.map(packageFolder));
   const nodes = await Promise.all(programs.map((program) => inspectNode(program === 'auto' ? process.execPath : program, config.toolPath)));
@@ -31,6 +34,7 @@ export async function describeNodes(config: Config): Promise<RuntimeDescription[
     ],
     // libuv would be refused its io_uring by the system call filter, and say so at every start.
     environment: { UV_USE_IO_URING: '0' },
+    limits: { openFiles: Math.max(openFiles, FEWEST_OPEN_FILES), fileBytes, processes },
     installer: npm,
   }));
 }

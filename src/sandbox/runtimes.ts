@@ -1,6 +1,7 @@
 import { HearthError } from '../errors.ts';
 import type { RuntimeName } from '../schemas/runtime-name.ts';
 import type { Interpreter } from './interpreter.ts';
+import type { ProcessLimits } from './process-limits.ts';
 
 /** What must be seen of the host for a program to run. */
 export type InterpreterFiles = Pick<
@@ -28,6 +29,8 @@ export interface RuntimeDescription {
   /** argv after the interpreter, of a sandbox that waits for Load. `{runtime}` stands for the agent's folder, `{heapMiB}` for what its own heap may have. */
   arguments: readonly string[];
   environment: Readonly<Record<string, string>>;
+  /** What drivers set before a function is loaded. */
+  limits: ProcessLimits;
   /** Folder on the host with the installer of its libraries, which builds see as /installer; null: none was found, and no layers can be built. */
   installer: { folder: string; version: string } | null;
 }

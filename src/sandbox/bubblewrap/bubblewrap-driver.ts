@@ -10,6 +10,7 @@ import { inheritedDescriptors } from '../inherited-descriptors.ts';
 import { type Interpreter, inspectInterpreter } from '../interpreter.ts';
 import { type Listens, LoopbackAddresses } from '../loopback-addresses.ts';
 import { DEFAULT_BOOT_TIMEOUT_MS, DEFAULT_UID_BASE, type DriverOptions, PRIVATE_STREAM_LISTEN, privateServices } from '../options.ts';
+import { limitProcess, type ProcessLimits } from '../process-limits.ts';
 import { bootArguments, type InterpreterFiles, programPath, requireRuntime } from '../runtimes.ts';
 import { NOT_STARTED, superviseBuild } from '../supervise-build.ts';
 import { BubblewrapSandbox, layerPath } from './bubblewrap-sandbox.ts';
@@ -36,6 +37,8 @@ interface Start {
   /** Called once nothing of it is left. */
   giveBack: () => void;
   kind: GroupKind;
+  /** Of its processes; left out where they set them on themselves, and for builds. */
+  limits?: ProcessLimits | undefined;
   onOutput?: (chunk: Buffer) => void;
 }
 
@@ -102,6 +105,7 @@ class BubblewrapDriver implements SandboxDriver {
 
   async create(spec: SandboxSpec): Promise<Sandbox> {
     const interpreter = await this.#inspect();
+    const { limits } = spec.runtime === 'python' || spec.supervised ? {} : requireRuntime(this.#options.runtimes, spec.runtime);
     const { streamListen, services, addresses } = this.#listens(spec.network);
     const uid = this.#isRoot ? this.#uids.take() : undefined;
     const giveBack = () => {
@@ -109,7 +113,7 @@ class BubblewrapDriver implements SandboxDriver {
       for (const address of addresses) this.#addresses.giveBack(address);
     };
     const plan = () => this.#sandboxPlan(spec, interpreter, [streamListen, ...services]);
-    const { running, init, exited, group } = await this.#start({ interpreter, plan, uid, giveBack, kind: 'sandbox' });
+    const { running, init, exited, group } = await this.#start({ interpreter, plan, uid, giveBack, kind: 'sandbox', limits });
     try {
       await firstByte({ ...running, exited, limitMs: this.#options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS });
     } catch (error) {
@@ -143,10 +147,10 @@ class BubblewrapDriver implements SandboxDriver {
   }
 
   /**
-   * Starts bwrap, then the network, while it joins its cgroup; the command runs once all of it is there. Whatever fails, what was started is ended
-   * and `giveBack` called before this rejects.
+   * Starts bwrap, then the network, while it joins its cgroup and gets its limits; the command runs once all of it is there. Whatever fails, what was
+   * started is ended and `giveBack` called before this rejects.
    */
-  async #start({ interpreter, plan, uid, giveBack, kind, onOutput }: Start) {
+  async #start({ interpreter, plan, uid, giveBack, kind, limits, onOutput }: Start) {
     let running: Launch;
     const group = this.#options.cgroups?.group(kind);
     let egressWith: EgressTools | undefined;
@@ -154,7 +158,12 @@ class BubblewrapDriver implements SandboxDriver {
       if (this.#closed) throw new HearthError('draining', 'The sandbox driver is closed.');
       const made = plan();
       egressWith = made.network === 'egress' ? this.#egressTools(interpreter) : undefined;
-      running = launch(this.#launcher(), made, uid, egressWith !== undefined || group !== undefined);
+      running = launch(
+        this.#launcher(),
+        made,
+        uid,
+        [egressWith, group, limits].some((wanted) => wanted !== undefined),
+      );
     } catch (error) {
       giveBack();
       if (error instanceof HearthError) throw error;
@@ -164,7 +173,9 @@ class BubblewrapDriver implements SandboxDriver {
     }
     if (onOutput !== undefined) running.output.listen((_, chunk) => onOutput(chunk));
     const network = egressWith === undefined ? Promise.resolve(undefined) : running.init.then((init) => startEgress(egressWith, init, uid));
-    const joined = group === undefined ? Promise.resolve() : running.init.then((init) => group.join(init.pid));
+    // It is held, so that the pid stays its own.
+    const joined = running.init.then(({ pid }) => Promise.all([group?.join(pid), limits && limitProcess({ pid, uid }, limits, this.#options.path)]));
+    joined.catch(() => undefined);
     const exited = this.#end(running, network, joined, group, giveBack);
     this.#running.set(running, exited);
     void exited.then(() => this.#running.delete(running));
@@ -184,7 +195,7 @@ class BubblewrapDriver implements SandboxDriver {
   async #end(
     running: Launch,
     network: Promise<Egress | undefined>,
-    joined: Promise<void>,
+    joined: Promise<unknown>,
     group: CgroupHandle | undefined,
     giveBack: () => void,
   ): Promise<SandboxExit> {

@@ -10,6 +10,7 @@ import { inheritedDescriptors } from '../inherited-descriptors.ts';
 import { type Interpreter, inspectInterpreter, unsupportedVersion } from '../interpreter.ts';
 import { type Listens, LoopbackAddresses } from '../loopback-addresses.ts';
 import { DEFAULT_BOOT_TIMEOUT_MS, type DriverOptions, NETWORK_MODES, PRIVATE_STREAM_LISTEN, privateServices } from '../options.ts';
+import { limitProcess, type ProcessLimits } from '../process-limits.ts';
 import { treeStats } from '../process-tree.ts';
 import { bootArguments, requireRuntime } from '../runtimes.ts';
 import { NOT_STARTED, superviseBuild } from '../supervise-build.ts';
@@ -17,6 +18,13 @@ import { makePrivateFolder, sweepPrivateFolders } from './private-folders.ts';
 import { type ProcessStart, type RunningProcess, startProcess } from './start-process.ts';
 
 const NAME = 'process';
+
+interface Boot {
+  executable: string;
+  argv: string[];
+  environment: Readonly<Record<string, string>>;
+  limits?: ProcessLimits;
+}
 
 /** Functions as plain processes of the platform's own user: for development, where nothing better works. Isolates nothing. */
 export function createProcessDriver(options: DriverOptions): SandboxDriver {
@@ -73,7 +81,7 @@ class ProcessDriver implements SandboxDriver {
   }
 
   async create(spec: SandboxSpec): Promise<Sandbox> {
-    const { executable, argv, environment } = await this.#boot(spec);
+    const { executable, argv, environment, limits } = await this.#boot(spec);
     const { streamListen, services, addresses } = await this.#listens();
     const giveBack = () => {
       for (const address of addresses) this.#addresses.giveBack(address);
@@ -102,6 +110,8 @@ class ProcessDriver implements SandboxDriver {
     try {
       // The agent runs no function before Load.
       await Promise.all([group?.join(pid), firstByte({ channel, output, exited, limitMs: this.#options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS })]);
+      // It is our child, and not reaped before it has told us of its end: the pid is its own.
+      if (limits !== undefined && process.platform === 'linux') await limitProcess({ pid }, limits, this.#options.path);
     } catch (error) {
       kill();
       await exited;
@@ -165,7 +175,7 @@ class ProcessDriver implements SandboxDriver {
   }
 
   /** What runs in it at first. @throws HearthError sandbox_unavailable */
-  async #boot(spec: SandboxSpec): Promise<{ executable: string; argv: string[]; environment: Readonly<Record<string, string>> }> {
+  async #boot(spec: SandboxSpec): Promise<Boot> {
     const { runtime, memoryBytes } = spec;
     if (runtime !== 'python' && spec.supervised) {
       const { files } = requireRuntime(this.#options.runtimes, runtime);
@@ -174,8 +184,8 @@ class ProcessDriver implements SandboxDriver {
     }
     if (runtime !== 'python') {
       const description = requireRuntime(this.#options.runtimes, runtime);
-      const { files, agentFolder, environment } = description;
-      return { executable: files.executable, argv: bootArguments(description, resolve(agentFolder), memoryBytes), environment };
+      const { files, agentFolder, environment, limits } = description;
+      return { executable: files.executable, argv: bootArguments(description, resolve(agentFolder), memoryBytes), environment, limits };
     }
     const { agentFolder, agentEntry } = this.#options;
     const { executable } = await this.#inspect();
