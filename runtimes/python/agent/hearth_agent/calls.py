@@ -1,16 +1,10 @@
 """A handler's invocations of other functions: frames out, and whoever waits reads the channel when nobody else does."""
 
 import json
-import os
 from _thread import allocate_lock, get_ident
 
-from . import frames, handler
-from .channel import READ_BYTES, ChannelClosed
-from .errors import fatal
+from . import frames, handler, waiting
 from .fast_json import loads
-
-#: How long a thread that may read is kept from looking whether it is its turn. Seconds.
-_TURN = 0.01
 
 
 class Call:
@@ -131,22 +125,4 @@ class Calls:
             call.wake()
 
     def _wait(self, call):
-        if self._server.reader is not None:
-            call.over.acquire()
-            return
-        channel = self._channel
-        try:
-            while not call.done:
-                if channel.reading.acquire(False):
-                    try:
-                        # Whoever had it may have read the answer.
-                        if not call.done:
-                            channel.take(channel.receive_some(READ_BYTES))
-                    finally:
-                        channel.reading.release()
-                elif call.over.acquire(True, _TURN):
-                    return
-        except ChannelClosed:
-            os._exit(0)
-        except frames.ProtocolError as error:
-            fatal("protocol error: %s" % error)
+        waiting.wait(self._server, lambda: call.done, call.over)
