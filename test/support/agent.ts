@@ -24,6 +24,10 @@ export const PYTHONS: readonly string[] = process.env.HEARTH_TEST_PYTHONS?.split
 
 export interface Request extends Partial<Omit<InvokeMessage, 'bodyLength'>> {
   body?: Buffer | string;
+  /** Its body comes by `write` and `end` of Running, and `body` is the first of it. */
+  streamed?: boolean;
+  /** False: nobody takes what it sends by a WebSocket. */
+  credits?: boolean;
 }
 
 /** Everything that came back for one invocation. */
@@ -44,6 +48,15 @@ export interface Running {
   printed(text: string): Promise<void>;
   /** Resolves with the n-th piece of its reply (from 0) once that is there. */
   piece(n: number): Promise<Buffer>;
+  /** The pieces of its reply so far. */
+  pieces: readonly Buffer[];
+  /** Resolves with its head once that is there. */
+  head(): Promise<ReplyHeadMessage>;
+  /** More of a streamed body. */
+  write(data: Buffer | string): void;
+  end(): void;
+  /** So many bytes of a streamed body it has consumed. */
+  credited(): number;
 }
 
 /** A connection that something in the sandbox made to the reply endpoint's address. */
@@ -60,6 +73,8 @@ export interface AgentOptions {
   code: string;
   style: 'script' | 'handler';
   concurrency?: number;
+  streamBody?: boolean;
+  websocket?: boolean;
   environment?: Record<string, string>;
   layers?: string[];
   limits?: LoadMessage['limits'];
@@ -76,6 +91,8 @@ interface Entry {
   outcome: Outcome;
   stdout: Buffer[];
   stderr: Buffer[];
+  credited: number;
+  credits: boolean;
   resolve: (outcome: Outcome) => void;
   reject: (error: Error) => void;
 }
@@ -156,6 +173,8 @@ export class Agent {
       layers: options.layers ?? [],
       environment: options.environment ?? {},
       concurrency: options.concurrency ?? 1,
+      ...(options.streamBody ? { streamBody: true } : {}),
+      ...(options.websocket ? { websocket: true } : {}),
       streamListen: options.listen ? { host: '127.0.0.1', port: agent.port, name: 'message_queue' } : null,
       limits: options.limits ?? {},
     };
@@ -177,10 +196,10 @@ export class Agent {
       stdout: Buffer.alloc(0),
       stderr: Buffer.alloc(0),
     };
-    const entry: Entry = { outcome, stdout: [], stderr: [], resolve, reject };
+    const entry: Entry = { outcome, stdout: [], stderr: [], credited: 0, credits: request.credits ?? true, resolve, reject };
     this.#entries.set(id, entry);
     promise.catch(() => undefined);
-    const { body: _, ...given } = request;
+    const { body: _, streamed, credits: __, ...given } = request;
     const message: InvokeMessage = {
       correlationId: `correlation-${id}`,
       instanceId: 'instance-1',
@@ -193,7 +212,7 @@ export class Agent {
       scriptBody: null,
       deadline: Date.now() + 60_000,
       ...given,
-      bodyLength: body.length,
+      bodyLength: streamed ? null : body.length,
     };
     const frames = [encodeFrame(ToRuntime.Invoke, id, JSON.stringify(message)), ...encodeBody(ToRuntime.InvokeBody, id, body)];
     this.write(Buffer.concat(frames));
@@ -205,11 +224,28 @@ export class Agent {
         await this.until(() => outcome.pieces.length > n);
         return outcome.pieces[n] as Buffer;
       },
+      pieces: outcome.pieces,
+      head: async () => {
+        await this.until(() => outcome.head !== undefined);
+        return outcome.head as ReplyHeadMessage;
+      },
+      write: (data) => {
+        for (const frame of encodeBody(ToRuntime.InvokeBody, id, Buffer.from(data))) this.write(frame);
+      },
+      end: () => this.send(ToRuntime.InvokeEnd, id),
+      credited: () => entry.credited,
     };
   }
 
   async call(request: Request = {}): Promise<Outcome> {
     return this.invoke(request).done;
+  }
+
+  /** So many bytes of what it sends by a WebSocket have been taken. */
+  creditReply(id: number, bytes: number): void {
+    const payload = Buffer.alloc(4);
+    payload.writeUInt32BE(bytes, 0);
+    this.send(ToRuntime.ReplyCredit, id, payload);
   }
 
   cancel(id: number): void {
@@ -272,6 +308,11 @@ export class Agent {
   }
 
   #frame(type: number, id: number, payload: Buffer): void {
+    if (type === FromRuntime.InvokeCredit) {
+      const entry = this.#entries.get(id);
+      if (entry !== undefined) entry.credited += payload.readUInt32BE(0);
+      return;
+    }
     if (type >= FromRuntime.StreamOpen) {
       this.#streamFrame(type, id, payload);
       return;
@@ -286,8 +327,10 @@ export class Agent {
     if (type === FromRuntime.LogOut) entry.stdout.push(payload);
     else if (type === FromRuntime.LogErr) entry.stderr.push(payload);
     else if (type === FromRuntime.ReplyHead) outcome.head = JSON.parse(payload.toString()) as ReplyHeadMessage;
-    else if (type === FromRuntime.ReplyBody) outcome.pieces.push(payload);
-    else {
+    else if (type === FromRuntime.ReplyBody) {
+      outcome.pieces.push(payload);
+      if (outcome.head?.status === 101 && entry.credits) this.creditReply(id, payload.length);
+    } else {
       if (type === FromRuntime.Failed) outcome.failed = JSON.parse(payload.toString()) as RuntimeErrorMessage;
       else if (type === FromRuntime.Exited) outcome.exited = JSON.parse(payload.toString()) as ExitedMessage;
       else if (type !== FromRuntime.ReplyEnd) throw new Error(`unexpected frame of type 0x${type.toString(16)}`);

@@ -8,8 +8,8 @@ The SDK of functions that Hearth runs. Inside one:
 
 The function that invokes must be registered with the names of those that it may invoke: `"invokes": ["resize", "notify"]`.
 
-`hearth.Message`, `hearth.Context`, `hearth.Response` and `hearth.Handler` are types for annotations, `hearth.logger` writes to the log of the invocation, and
-`hearth.testing` calls a handler without the platform.
+`hearth.Message`, `hearth.Context`, `hearth.Response`, `hearth.Handler` and others are types for annotations, `hearth.logger` writes to the log of the invocation,
+`hearth.WebSocketClosed` is what WebSockets raise, and `hearth.testing` calls a handler without the platform.
 """
 
 import json
@@ -19,11 +19,31 @@ from typing import TYPE_CHECKING, Any, Optional
 if TYPE_CHECKING:
     from logging import Logger
 
-    from .types import Context, Handler, Message, Response
+    from .types import AsyncMessage, AsyncWebSocket, Context, Handler, Message, Response, WebSocket
 
     logger: Logger
 
-__all__ = ["Context", "Handler", "InvokeError", "Message", "Response", "ainvoke", "invoke", "logger"]
+    class WebSocketClosed(Exception):
+        """A WebSocket is closed: `code` and `reason` of the peer's close; 1006 where it left without one."""
+
+        code: int
+        reason: str
+
+
+__all__ = [
+    "AsyncMessage",
+    "AsyncWebSocket",
+    "Context",
+    "Handler",
+    "InvokeError",
+    "Message",
+    "Response",
+    "WebSocket",
+    "WebSocketClosed",
+    "ainvoke",
+    "invoke",
+    "logger",
+]
 
 #: Stands in for the platform while `hearth.testing` calls a handler.
 _stand_in: Any = None
@@ -31,10 +51,14 @@ _stand_in: Any = None
 
 def __getattr__(name: str) -> Any:
     # Most functions want none of this, and importing it takes longer than a call.
-    if name in ("Context", "Handler", "Message", "Response"):
+    if name in ("AsyncMessage", "AsyncWebSocket", "Context", "Handler", "Message", "Response", "WebSocket"):
         from . import types
 
         return getattr(types, name)
+    if name == "WebSocketClosed":
+        from hearth_agent.websocket import WebSocketClosed
+
+        return WebSocketClosed
     if name == "logger":
         from hearth_agent.logger import function_logger
 

@@ -159,9 +159,10 @@ def parse_object(payload):
 _INVOKE_MEMBERS = frozenset(("correlationId", "instanceId", "verb", "path", "rawPath", "query", "params", "headers", "bodyLength", "deadline"))
 
 
-def parse_invoke(payload):
+def parse_invoke(payload, streamed=False):
+    """`streamed`: whether its body may come while it runs, which is the `bodyLength` null."""
     invoke = parse_object(payload)
-    if not _INVOKE_MEMBERS <= invoke.keys() or type(invoke["bodyLength"]) is not int:
+    if not _INVOKE_MEMBERS <= invoke.keys() or not (type(invoke["bodyLength"]) is int or (streamed and invoke["bodyLength"] is None)):
         raise frames.ProtocolError("Invoke is incomplete")
     return invoke
 

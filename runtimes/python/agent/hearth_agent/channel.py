@@ -26,6 +26,8 @@ class Channel:
         self.decoder = frames.Decoder()
         #: Frames that were read but not yet looked at, in order.
         self.received = deque()
+        #: Takes each frame that is neither a stream's nor a call's, under `reading`.
+        self.keep = self.received.append
         #: Takes the frames of streams; None where nothing listens.
         self.on_stream = None
         #: Takes the frames of calls; None until the function has made one.
@@ -65,18 +67,18 @@ class Channel:
     def take(self, data):
         if not data:
             raise ChannelClosed
-        received = self.received
+        keep = self.keep
         for frame in self.decoder.feed(data):
             # Sorted out here, under `reading`, so that the frames of a stream or call keep their order whoever reads them.
             kind = frame[0]
             if kind < frames.STREAM_DATA_IN:
-                received.append(frame)
+                keep(frame)
             elif kind in STREAM_FRAMES and self.on_stream is not None:
                 self.on_stream(frame)
             elif kind in _CALL_FRAMES and self.on_call is not None:
                 self.on_call(frame)
             else:
-                received.append(frame)
+                keep(frame)
 
     def forget(self):
         """In a forked process: closes its copy of the descriptor, for good."""

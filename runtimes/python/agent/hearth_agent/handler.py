@@ -33,8 +33,13 @@ def load(channel, load, source, listeners):
     function = _find_handler(load, source)
     where = load.get("streamListen")
     global server
-    server = Server(channel, outputs, current, function, name, where["name"] if where else "message_queue")
+    kind = Server
+    if load.get("streamBody") or load.get("websocket"):
+        from .streaming import StreamingServer as kind
+    server = kind(channel, outputs, current, function, name, where["name"] if where else "message_queue")
     server.tunnel = tunnel
+    if kind is not Server:
+        server.prepare(load)
     os.register_at_fork(after_in_child=server.forget)
     if function.is_async:
         from .serve_async import serve
@@ -63,6 +68,8 @@ def _find_handler(load, source):
     function = shapes.find(module)
     if function is None:
         raise errors.FunctionError("LoadError", "the code defines no `handler`")
+    if load.get("streamBody"):
+        raise errors.FunctionError("LoadError", "with `stream_body` the code must define `handler`: `handle` and `main` take whole bodies")
     return function
 
 
@@ -104,6 +111,8 @@ class Server:
         self.calls = None
         #: Invocations whose body hasn't come in whole.
         self.incomplete = {}
+        #: Invocations whose body comes while they run, and WebSockets.
+        self.bodies = {}
 
     def forget(self):
         """In a process that the function forked: the channel and what is printed are the parent's business."""
@@ -190,7 +199,8 @@ class Server:
             close = getattr(streamed.source, "close", None)
             if close is not None:
                 close()
-        writer.end()
+        if not (self.bodies and self.hang_up(ident)):
+            writer.end()
 
     def exit(self):
         """Shutdown was asked for and nothing runs."""
@@ -215,6 +225,8 @@ class StreamWriter:
         self._started = False
 
     def write(self, item):
+        if self._server.bodies and not self._started:
+            self._server.begin_answer(self._ident)
         data = result.piece(item)
         parts = list(frames.encode_body(frames.REPLY_BODY, self._ident, data))
         if not self._started:
@@ -224,6 +236,8 @@ class StreamWriter:
             self._server.channel.send(part)
 
     def end(self):
+        if self._server.bodies:
+            self._server.over(self._ident)
         data = self._server.outputs.end(self._ident)
         if not self._started:
             data += frames.encode(frames.REPLY_HEAD, self._ident, self._streamed.head(None))
@@ -238,6 +252,8 @@ def run_sync(server, ident, invoke, raw):
         value = server.function.call(*server.arguments(invoke, raw))
         if hasattr(value, "__await__"):
             value = _await(value)
+        if server.bodies and server.hang_up(ident):
+            return
         shaped = result.shape(value)
         if type(shaped) is not tuple:
             if shaped.is_async:

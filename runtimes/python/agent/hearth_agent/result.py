@@ -142,11 +142,11 @@ def to_json(value):
 def _shape_response(value):
     status = int(value["statusCode"])
     headers = []
-    _add_headers(headers, value.get("headers"), "headers")
-    _add_headers(headers, value.get("multiValueHeaders"), "multiValueHeaders")
+    add_headers(headers, value.get("headers"), "headers")
+    add_headers(headers, value.get("multiValueHeaders"), "multiValueHeaders")
     cookies = value.get("cookies")
     if cookies is not None:
-        _add_headers(headers, {"Set-Cookie": [cookies] if isinstance(cookies, str) else list(cookies)}, "cookies")
+        add_headers(headers, {"Set-Cookie": [cookies] if isinstance(cookies, str) else list(cookies)}, "cookies")
     body = value.get("body")
     if is_stream(body):
         return Streamed(status, headers, _iterator(body))
@@ -184,7 +184,7 @@ def _has(headers, name):
     return any(headers[i].lower() == name for i in range(0, len(headers), 2))
 
 
-def _add_headers(headers, given, member):
+def add_headers(headers, given, member):
     if given is None:
         return
     if not isinstance(given, dict):

@@ -53,6 +53,8 @@ class _LoopServer:
             self._drain()
         except ChannelClosed:
             os._exit(0)
+        except ProtocolError as error:
+            fatal("protocol error: %s" % error)
 
     def _drain(self):
         server = self._server
@@ -86,8 +88,10 @@ class _LoopServer:
             value = server.function.call(*server.arguments(invoke, raw))
             if hasattr(value, "__await__"):
                 value = await value
-            shaped = result.shape(value)
-            if type(shaped) is tuple:
+            shaped = None if server.bodies and await server.hang_up_async(ident) else result.shape(value)
+            if shaped is None:
+                pass  # a WebSocket was its answer
+            elif type(shaped) is tuple:
                 server.reply(ident, shaped)
             elif shaped.is_async:
                 await self._stream(ident, shaped)
@@ -96,6 +100,8 @@ class _LoopServer:
         except self._asyncio.CancelledError:
             server.fail(ident, _cancelled())
         except BaseException as error:  # noqa: B036 - SystemExit would end the loop, and with it everybody's invocations
+            if server.bodies:
+                await server.fail_async(ident, error)
             server.fail(ident, error)
         self._ended(ident, answered=True)
 
@@ -118,5 +124,6 @@ class _LoopServer:
         finally:
             if hasattr(source, "aclose"):
                 await source.aclose()
-        writer.end()
+        if not (self._server.bodies and await self._server.hang_up_async(ident)):
+            writer.end()
 
