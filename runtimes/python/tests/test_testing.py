@@ -97,9 +97,56 @@ class Calls(unittest.TestCase):
         self.assertEqual(written.getvalue(), "INFO hello log\nWARNING from the module\n" * 2)
         self.assertEqual(len(logging.getLogger("cats").handlers), 1)
 
+    def test_give_bodies_in_pieces(self):
+        def plain(message):
+            return [message["body"], message["stream"].read(3).decode(), [piece.decode() for piece in message["stream"]]]
+
+        async def later(message):
+            start = await message.stream.read(3)
+            return [message.body, start.decode(), [piece.decode() async for piece in message.stream]]
+
+        async def pieces(message):
+            async for piece in message["stream"]:
+                yield piece.upper()
+
+        for handler in (plain, later):
+            self.assertEqual(call(handler, stream=["ab", b"cd", "ef"]).json(), [None, "abc", ["d", "ef"]])
+            self.assertEqual(call(handler, stream=[]).json(), [None, "", []])
+        self.assertEqual(call(pieces, stream=["a", "b"]).pieces, [b"A", b"B"])
+
+    def test_be_the_peer_of_a_websocket(self):
+        def plain(message):
+            ws = message["websocket"].accept(subprotocol="chat")
+            ws.send("hello")
+            for data in ws:
+                if data == "end":
+                    return ws.close(4000, "as you wish")
+                ws.send(data * 2)
+
+        async def later(message):
+            ws = await message.websocket.accept(subprotocol="chat")
+            await ws.send("hello")
+            while True:
+                data = await ws.receive()
+                if data == "end":
+                    return await ws.close(4000, "as you wish")
+                await ws.send(data * 2)
+
+        for handler in (plain, later):
+            answer = call(handler, websocket=["a", b"b"], subprotocols=["chat", "other"])
+            self.assertEqual((answer.status, answer.header("sec-websocket-protocol")), (101, "chat"))
+            self.assertEqual((answer.messages, answer.closed), (["hello", "aa", b"bb"], (1000, "")))
+            answer = call(handler, websocket=iter(["end", "a"]), subprotocols=["chat"])
+            self.assertEqual((answer.messages, answer.closed), (["hello"], (4000, "as you wish")))
+            with self.assertRaisesRegex(ValueError, "chat"):
+                call(handler, websocket=[])
+        self.assertEqual(call(lambda message: {"statusCode": 403}, websocket=["a"]).status, 403)
+        self.assertTrue(issubclass(hearth.WebSocketClosed, Exception))
+
     def test_have_types_to_annotate_with(self):
         self.assertIn("body", hearth.Message.__annotations__)
-        for name in ("Context", "Response", "Handler"):
+        self.assertIn("websocket", hearth.AsyncMessage.__annotations__)
+        for name in ("Context", "Response", "Handler", "WebSocket", "AsyncWebSocket"):
             self.assertTrue(hasattr(hearth, name))
         with self.assertRaises(AttributeError):
             hearth.nothing  # noqa: B018

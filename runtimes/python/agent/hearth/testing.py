@@ -6,6 +6,11 @@ Calls a handler as the platform would, without the platform:
     answer = call(handler, body={"name": "Ada"}, invokes={"greeting": lambda payload: "Hello " + payload["name"]})
     assert (answer.status, answer.json()) == (200, {"text": "Hello Ada"})
 
+A handler of `stream_body` is given `stream`, pieces of the body, and one of `websocket` what its peer sends:
+
+    answer = call(handler, websocket=["hello"])
+    assert (answer.messages, answer.closed) == (["you said hello"], (1000, ""))
+
 The request is taken apart and the answer put together by the code that does it inside sandboxes. What the handler raises is raised here. There are no limits, and
 no deadline is enforced.
 """
@@ -45,6 +50,9 @@ class Answer:
         self.streamed = streamed
         #: In the order of the invocations.
         self.invoked = invoked
+        #: What it sent by a WebSocket, and with which code and reason it closed it.
+        self.messages: list[Union[str, bytes]] = []
+        self.closed: Optional[tuple[int, str]] = None
 
     @property
     def body(self) -> bytes:
@@ -76,12 +84,16 @@ def call(
     params: Optional[Mapping[str, str]] = None,
     secrets: Optional[Mapping[str, str]] = None,
     invokes: Optional[Mapping[str, Callable[[Any], Any]]] = None,
+    stream: Optional[Iterable[Union[str, bytes]]] = None,
+    websocket: Optional[Iterable[Union[str, bytes]]] = None,
+    subprotocols: Iterable[str] = (),
     timeout_ms: float = 60_000,
     function_name: str = "function",
 ) -> Answer:
     """
     Calls `handler`, which may be asynchronous or stream. `body`: bytes as they are, text as text/plain, anything else as JSON; None: none. `invokes`: what stands in
-    for the functions that it may invoke, each given the payload.
+    for the functions that it may invoke, each given the payload. `stream`: the body in pieces, as a handler of `stream_body` gets it. `websocket`: the messages of a
+    WebSocket's peer, which offers `subprotocols`, and closes with 1000 at their end. Pieces and messages are asked for one by one, when the handler waits for them.
     """
     raw, content_type = _encode(body)
     pairs = list(headers.items() if isinstance(headers, Mapping) else headers or ())
@@ -100,12 +112,22 @@ def call(
         "params": dict(params or {}),
     }
     function = signature.Function(handler)
-    arguments = (request.make_message(invoke, raw), request.make_context(invoke, function_name, "message_queue"))[: function.arity]
+    message = request.make_message(invoke, raw)
+    peer = None
+    if stream is not None or websocket is not None:
+        from ._peer import Peer
+
+        peer = Peer(function.is_async)
+        message = peer.fill(message, invoke, stream, websocket, subprotocols)
+    arguments = (message, request.make_context(invoke, function_name, "message_queue"))[: function.arity]
     stand_in = _StandIn(invokes or {})
     before = (hearth._stand_in, request.Context.secrets)
     hearth._stand_in = stand_in
     request.give_secrets(dict(secrets or {}))
     try:
+        if peer is not None and websocket is not None:
+            value = peer.run(function.call, arguments)
+            return _closed(peer, stand_in) if peer.accepted else _finish(value, stand_in)
         return asyncio.run(_run(function.call, arguments, stand_in)) if function.is_async else _finish(_now(function.call(*arguments)), stand_in)
     finally:
         hearth._stand_in, request.Context.secrets = before
@@ -141,6 +163,13 @@ def _finish(value: Any, stand_in: "_StandIn") -> Answer:
 
     items = asyncio.run(gather()) if shaped.is_async else list(shaped.source)
     return _streamed(shaped, items, stand_in)
+
+
+def _closed(peer: Any, stand_in: "_StandIn") -> Answer:
+    answer = Answer(101, _pairs(peer.head["headers"]), [], True, stand_in.invoked)
+    answer.messages = peer.messages
+    answer.closed = peer.closed
+    return answer
 
 
 def _whole(shaped: tuple[bytes, bytes], stand_in: "_StandIn") -> Answer:
