@@ -25,6 +25,7 @@ export class Connection {
   #end = Promise.withResolvers();
   /** {code, reason}, once it is closed or we have sent Close. */
   #ended = null;
+  #isClosedByUs = false;
   /** Why nobody wants it any more: {reason}. */
   #cancelled = null;
   #messages = [];
@@ -106,6 +107,7 @@ export class Connection {
     if (payload.length > MAX_CONTROL_BYTES) throw new RangeError(`the reason for closing has at most ${MAX_CONTROL_BYTES - 2} bytes`);
     if (this.#state !== 'open') return this.closed;
     this.#state = 'closing';
+    this.#isClosedByUs = true;
     this.#ended = { code, reason };
     this.#messages.length = 0;
     this.#unread = 0;
@@ -138,6 +140,11 @@ export class Connection {
   /** What those are told who send or receive when it is too late. */
   get failure() {
     return this.#cancelled === null ? new WebSocketClosed(this.#ended.code, this.#ended.reason) : this.#cancelled.reason;
+  }
+
+  /** The caller has left, by whatever way. */
+  get isLeft() {
+    return this.#state === 'closed' && !this.#isClosedByUs;
   }
 
   #keep(data) {

@@ -114,14 +114,15 @@ export class HandlerServer {
       let value = this.#call(invocation);
       if (typeof value?.then === 'function') value = await value;
       if (invocation.over) return;
-      if (invocation.hasSocket) return this.#hangUp(invocation, false, encode(FRAME.replyEnd, invocation.id));
+      if (invocation.hasSocket) return this.#hangUp(invocation);
       invocation.incoming?.refuse?.();
       const shaped = shape(value);
       if (shaped.status === 101) throw new FunctionError('RangeError', 'the status 101 is given by accepting a WebSocket, not by returning it');
       if (shaped.stream === undefined) this.#reply(invocation, shaped);
       else await this.#stream(invocation, shaped);
     } catch (error) {
-      this.#fail(invocation, error);
+      if (!invocation.over && invocation.incoming?.isEnd?.(error)) this.#hangUp(invocation);
+      else this.#fail(invocation, error);
     }
   }
 
@@ -195,22 +196,22 @@ export class HandlerServer {
     if (object.trace !== '') this.#channel.send(encode(FRAME.logErr, invocation.id, Buffer.from(`${object.trace}\n`)));
     const failed = encodeJson(FRAME.failed, invocation.id, object);
     if (invocation.hasSocket) {
-      this.#hangUp(invocation, true, failed, atOnce);
+      this.#hangUp(invocation, failed, atOnce);
       return;
     }
     this.#channel.send(failed);
     this.#end(invocation);
   }
 
-  /** Closes a WebSocket as it should be, then says how the invocation ended. */
-  #hangUp(invocation, hasFailed, last, atOnce = false) {
+  /** Closes a WebSocket as it should be, then says that the invocation is over. @param failed the frame Failed; null: it succeeded */
+  #hangUp(invocation, failed = null, atOnce = false) {
     invocation.over = true;
     const end = () => {
       if (!this.#invocations.has(invocation.id)) return;
-      this.#channel.send(last);
+      this.#channel.send(failed ?? encode(FRAME.replyEnd, invocation.id));
       this.#end(invocation);
     };
-    const closed = invocation.incoming.finish(hasFailed);
+    const closed = invocation.incoming.finish(failed !== null);
     if (atOnce) end();
     else void closed.then(end);
   }

@@ -153,19 +153,21 @@ async function run(handler, options, invoke, raw, { body = null, handshake = nul
   return current.run(standIn, async () => {
     const context = new Context({ id: 1, abort: { signal }, offer }, invoke, common);
     const given = web ? makeRequest(invoke, body?.toWebStream() ?? raw, signal) : addStreams(makeMessage(invoke, raw), modes, body, offer);
+    let value;
     try {
-      const value = await entry(given, context);
-      if (handshake?.isAccepted) {
-        await handshake.finish(false);
-        return new Answer(101, [], [], true, standIn.invoked);
-      }
-      handshake?.refuse();
-      const { status, headers, pieces, streamed } = await gather(value);
-      return new Answer(status, headers, pieces, streamed, standIn.invoked);
+      value = await entry(given, context);
     } catch (error) {
-      if (handshake?.isAccepted) await handshake.finish(true);
-      throw error;
+      const isFailure = !handshake?.isEnd(error);
+      if (handshake?.isAccepted) await handshake.finish(isFailure);
+      if (isFailure) throw error;
     }
+    if (handshake?.isAccepted) {
+      await handshake.finish(false);
+      return new Answer(101, [], [], true, standIn.invoked);
+    }
+    handshake?.refuse();
+    const { status, headers, pieces, streamed } = await gather(value);
+    return new Answer(status, headers, pieces, streamed, standIn.invoked);
   });
 }
 

@@ -3,6 +3,7 @@
 import { Connection } from './connection.mjs';
 import { FunctionError } from './errors.mjs';
 import { ProtocolError } from './frames.mjs';
+import { WebSocketClosed } from './hearth.mjs';
 import { addHeaders } from './result.mjs';
 import { CLOSE } from './websocket-codec.mjs';
 
@@ -113,6 +114,11 @@ export class Handshake {
     this.#cancelled ??= { reason };
     this.#link.drop();
     this.#connection?.abort(reason);
+  }
+
+  /** Whether an error says no more than that the caller has left. */
+  isEnd(error) {
+    return error instanceof WebSocketClosed && this.#connection?.isLeft === true;
   }
 
   /** The function has answered otherwise. */

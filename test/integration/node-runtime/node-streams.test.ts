@@ -436,6 +436,19 @@ describe('WebSockets in Node.js', () => {
     }
   });
 
+  it('need not catch that the caller has left, which is no failure; what they throw after they have closed is one', async () => {
+    await using agent = await NodeAgent.load(
+      'export default async ({ websocket, path }) => { const socket = websocket.accept(); if (path === "/closes") await socket.close(); for (;;) await socket.receive(); }',
+      { websocket: true },
+    );
+    const peers = [await new Peer(agent).opened(), await new Peer(agent, { path: '/closes' }).opened()];
+    const failures = peers.map(async (peer) => {
+      peer.close();
+      return (await peer.call.over()).failed?.type;
+    });
+    expect(await Promise.all(failures)).toEqual([undefined, 'WebSocketClosed']);
+  });
+
   it('let what is sent to a closed one be lost, unless somebody waits for it', async () => {
     await using agent = await NodeAgent.load(
       'export default async ({ websocket }) => { const socket = websocket.accept(); await socket.closed; socket.send("lost"); await new Promise((go) => setTimeout(go, 10)); console.log("well"); }',
