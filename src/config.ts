@@ -125,6 +125,11 @@ export const ConfigSchema = Type.Object(
       {
         socket: Type.String({ minLength: 1, default: '/var/run/docker.sock', description: "Path of the Docker Engine's unix socket." }),
         image: Type.String({ default: '', description: 'Image that Python functions run in; empty: the one that `hearth images build` makes.' }),
+        node_images: Type.Array(Type.String({ minLength: 1 }), {
+          default: ['auto'],
+          description:
+            'Images that Node.js functions run in, with Node.js 22.15 or later and Python; auto: the one that `hearth images build` makes. The first is `nodejs`, and each is `nodejs` with its major version.',
+        }),
         network: Type.String({
           pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]*$',
           default: 'cloud_net',

@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
+import type { ImageOf } from '../composition/docker.ts';
 import { lazily } from './lazily.ts';
 import type { OnPlatform } from './on-platform.ts';
 
@@ -18,9 +19,15 @@ export function platformCommands(program: Command, onPlatform: OnPlatform, versi
   const images = program.command('images').description('images that functions run in with the docker driver');
   images
     .command('build', { isDefault: true })
-    .description('have the Docker Engine build the image of Python functions, and print its name')
-    .option('--base <image>', 'image to build on, with Python 3.9 to 3.14, or with apt to install it; without this, python:3.13-slim-bookworm')
-    .action(async (options: { base?: string }) => (await import('./images.ts')).imagesBuild(options, environment));
+    .description('have the Docker Engine build the images of functions, and print their names')
+    .addArgument(new Argument('[language]', 'one of the images; without this, all that the platform takes').choices(['python', 'node']))
+    .option(
+      '--base <image>',
+      'image to build on; python: with Python 3.9 to 3.14, or apt to install it, by default python:3.13-slim-bookworm; node: with Node.js 22.15 or later, by default node:26-bookworm-slim',
+    )
+    .action(async (language: ImageOf | undefined, options: { base?: string }) =>
+      (await import('./images.ts')).imagesBuild(language, options, environment),
+    );
 
   program
     .command('install')

@@ -14,11 +14,12 @@ import type { NetworkMode, Probe, SandboxDriver } from '../sandbox/driver.ts';
 import { type Isolation, isolationLevel } from '../sandbox/isolation-level.ts';
 import { createNursery } from '../sandbox/nursery/nursery-driver.ts';
 import type { DriverOptions } from '../sandbox/options.ts';
-import type { RuntimeDescription } from '../sandbox/runtimes.ts';
+import type { HostRuntime } from '../sandbox/runtimes.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
-import { dockerSettings } from './docker.ts';
-import { AGENT_FOLDER, ZYGOTE_FOLDER } from './files.ts';
+import { dockerSettings, nodeImages } from './docker.ts';
+import { AGENT_FOLDER, NODE_AGENT_FOLDER, ZYGOTE_FOLDER } from './files.ts';
 import { openLimits } from './limits.ts';
+import { nodeBoot } from './node-runtimes.ts';
 import { readServices } from './services.ts';
 
 /** What `hearth doctor` tells. */
@@ -66,7 +67,9 @@ async function examineDocker(config: Config, log: Logger): Promise<Examination> 
   const folder = config.docker.host_data_dir === '' ? await mkdtemp(join(tmpdir(), 'hearth-doctor-')) : undefined;
   const settings = await dockerSettings(config, `hearth-doctor-${randomUUID().slice(0, 8)}`);
   const folders = folder === undefined ? {} : { dataFolder: folder, engineDataFolder: folder };
-  const driver = createDockerDriver({ ...driverOptions(config, AGENT_FOLDER, log, null), docker: { ...settings, ...folders } });
+  const options = driverOptions(config, AGENT_FOLDER, log, null);
+  const node = { images: await nodeImages(config), boot: (version: string) => nodeBoot(config, NODE_AGENT_FOLDER, version) };
+  const driver = createDockerDriver({ ...options, docker: { ...settings, ...folders }, node });
   try {
     const probes = await driver.probe();
     const networks = driver.networks();
@@ -82,7 +85,7 @@ export function driverOptions(
   agentFolder: string,
   log: Logger,
   cgroups: Cgroups | null,
-  runtimes: readonly RuntimeDescription[] = [],
+  runtimes: readonly HostRuntime[] = [],
 ): DriverOptions {
   return {
     cgroups: cgroups ?? undefined,

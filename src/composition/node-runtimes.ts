@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { inspectNode } from '../sandbox/node/inspect-node.ts';
 import { prepareAgent } from '../sandbox/node/prepare-agent.ts';
-import type { RuntimeDescription } from '../sandbox/runtimes.ts';
+import { type HostRuntime, nodeNames, type RuntimeBoot } from '../sandbox/runtimes.ts';
 import { NODE_AGENT_FOLDER } from './files.ts';
 
 /** Found by every function, as pika is by those of Python: the platform's own, which brings nothing else along. */
@@ -13,19 +13,32 @@ const LIBRARIES = ['amqplib'];
 const FEWEST_OPEN_FILES = 64;
 
 /**
- * The versions of Node.js that functions may run on, in the order of the setting `sandbox.node`; none when it is empty.
+ * The versions of Node.js on this machine that functions may run on, in the order of the setting `sandbox.node`; none when it is empty.
  * @throws HearthError sandbox_unavailable
  */
-export async function describeNodes(config: Config): Promise<RuntimeDescription[]> {
+export async function describeNodes(config: Config): Promise<HostRuntime[]> {
   const { node: programs } = config.sandbox;
-  const { open_files: openFiles, file_bytes: fileBytes, processes } = config.limits;
   if (programs.length === 0) return [];
-  const agentFolder = await prepareAgent(NODE_AGENT_FOLDER, join(config.data_dir, 'runtime'), LIBRARIES.map(packageFolder));
+  const agentFolder = await prepareNodeAgent(config);
   const nodes = await Promise.all(programs.map((program) => inspectNode(program === 'auto' ? process.execPath : program, config.toolPath)));
   return nodes.map(({ version, files, npm }, index) => ({
-    names: [...(index === 0 ? (['nodejs'] as const) : []), `nodejs${Number.parseInt(version, 10)}` as const],
+    ...nodeBoot(config, agentFolder, version),
+    names: nodeNames(version, index),
     version,
     files,
+    installer: npm,
+  }));
+}
+
+/** @returns the agent's folder, in the data folder @throws HearthError sandbox_unavailable */
+export function prepareNodeAgent(config: Config): Promise<string> {
+  return prepareAgent(NODE_AGENT_FOLDER, join(config.data_dir, 'runtime'), LIBRARIES.map(packageFolder));
+}
+
+/** @param version such as `26.10.0` */
+export function nodeBoot({ limits }: Config, agentFolder: string, version: string): RuntimeBoot {
+  const { open_files: openFiles, file_bytes: fileBytes, processes } = limits;
+  return {
     agentFolder,
     arguments: [
       ...['--max-old-space-size={heapMiB}', '--disable-warning=ExperimentalWarning'],
@@ -35,8 +48,7 @@ export async function describeNodes(config: Config): Promise<RuntimeDescription[
     // libuv would be refused its io_uring by the system call filter, and say so at every start.
     environment: { UV_USE_IO_URING: '0' },
     limits: { openFiles: Math.max(openFiles, FEWEST_OPEN_FILES), fileBytes, processes },
-    installer: npm,
-  }));
+  };
 }
 
 /** Whether it takes types out of the TypeScript files of a bundle without being told. */

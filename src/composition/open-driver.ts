@@ -12,11 +12,11 @@ import { createNursery, type Nursery } from '../sandbox/nursery/nursery-driver.t
 import type { RuntimeDescription } from '../sandbox/runtimes.ts';
 import { requireProbes, selectDriver } from '../sandbox/select-driver.ts';
 import type { Logger } from '../telemetry/log.ts';
-import { dockerSettings } from './docker.ts';
+import { dockerSettings, nodeImages } from './docker.ts';
 import { AGENT_FOLDER, ZYGOTE_FOLDER } from './files.ts';
 import { tellLimits } from './limits.ts';
 import { driverOptions, pythonOf } from './machine.ts';
-import { describeNodes } from './node-runtimes.ts';
+import { describeNodes, nodeBoot, prepareNodeAgent } from './node-runtimes.ts';
 
 export interface OpenDriver {
   driver: SandboxDriver;
@@ -73,8 +73,10 @@ async function openDocker(config: Config, log: Logger): Promise<OpenDriver> {
   // Into the data folder: the engine may not see where the platform is installed.
   const agentFolder = await compileAgent(AGENT_FOLDER, join(config.data_dir, 'runtime'), null);
   const settings = await dockerSettings(config, groupPrefix(config.data_dir));
-  const driver = await requireProbes(createDockerDriver({ ...driverOptions(config, agentFolder, log, null), docker: settings }), log);
+  const nodeAgentFolder = await prepareNodeAgent(config);
+  const node = { images: await nodeImages(config), boot: (version: string) => nodeBoot(config, nodeAgentFolder, version) };
+  const driver = await requireProbes(createDockerDriver({ ...driverOptions(config, agentFolder, log, null), docker: settings, node }), log);
   if (driver.python === undefined)
     throw new HearthError('sandbox_unavailable', `The image ${settings.image} did not tell the version of its Python.`);
-  return { driver, nursery: null, pythonVersion: driver.python, runtimes: [], bounds: { memory: true, cpu: true } };
+  return { driver, nursery: null, pythonVersion: driver.python, runtimes: driver.runtimes, bounds: { memory: true, cpu: true } };
 }

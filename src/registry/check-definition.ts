@@ -84,7 +84,7 @@ export function checkRuntime({ runtime }: FunctionDefinition, runtimes: readonly
   if (runtime === undefined || runtimes.includes(runtime)) return;
   throw invalid(
     'runtime',
-    `the platform has no "${runtime}"; it has ${runtimes.join(', ')}. Its setting sandbox.node says which versions of Node.js.`,
+    `the platform has no "${runtime}"; it has ${runtimes.join(', ')}. Its setting sandbox.node, with the docker driver docker.node_images, says which versions of Node.js.`,
   );
 }
 

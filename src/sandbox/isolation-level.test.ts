@@ -6,7 +6,8 @@ const bad = { name: 'sandbox', ok: false, detail: 'no namespaces; run this' };
 
 it('is full where every check holds, and where only something that has nothing to do with isolation is missing', () => {
   expect(isolationLevel([good], ['none'])).toEqual({ level: 'full', lacking: [] });
-  expect(isolationLevel([good, { name: 'network egress', ok: false, detail: 'no tun' }], ['none'])).toEqual({ level: 'full', lacking: [] });
+  for (const name of ['network egress', 'node image', 'node image mine:1'])
+    expect(isolationLevel([good, { name, ok: false, detail: 'not there' }], ['none'])).toEqual({ level: 'full', lacking: [] });
 });
 
 it('is reduced where the platform runs with less, and says with what', () => {

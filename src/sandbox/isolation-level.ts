@@ -11,10 +11,10 @@ export interface Isolation {
 }
 
 /** Of what the platform can do, and not of how well it isolates. */
-const ABILITIES = new Set(['network egress', 'pip', 'agent']);
+const ABILITIES = ['network egress', 'node image', 'pip', 'agent'];
 
 export function isolationLevel(probes: readonly Probe[], networks: readonly NetworkMode[]): Isolation {
-  const failed = probes.filter(({ name, ok }) => !ok && !ABILITIES.has(name));
+  const failed = probes.filter(({ name, ok }) => !ok && !ABILITIES.some((ability) => name === ability || name.startsWith(`${ability} `)));
   const lacking = failed.map(({ name, detail }) => `${name}: ${detail}`);
   if (networks.length === 0) return { level: 'none', lacking };
   return { level: failed.length === 0 ? 'full' : 'reduced', lacking };

@@ -1,7 +1,7 @@
 import type { Cgroups } from './cgroup/cgroups.ts';
 import type { NetworkMode, StreamListen } from './driver.ts';
 import type { Interpreter } from './interpreter.ts';
-import type { RuntimeDescription } from './runtimes.ts';
+import type { HostRuntime } from './runtimes.ts';
 
 /** The part of a structured logger (pino's shape) that drivers use. */
 export interface DriverLog {
@@ -24,7 +24,7 @@ export interface DriverOptions {
   /** The agent's entry, relative to `agentFolder`. */
   agentEntry: string;
   /** What runs functions besides Python. */
-  runtimes?: readonly RuntimeDescription[];
+  runtimes?: readonly HostRuntime[];
   /** Value of PATH, on which bwrap, slirp4netns, ip, nsenter and the rest are found. */
   path: string;
   log: DriverLog;

@@ -17,13 +17,8 @@ export function programPath({ shownAt, executable }: Pick<InterpreterFiles, 'sho
   return shownAt ?? executable;
 }
 
-/** A runtime other than Python: what drivers must know to boot its sandboxes. */
-export interface RuntimeDescription {
-  /** By which functions ask for it; the first that has a name has it. */
-  names: readonly RuntimeName[];
-  /** Such as `26.10.0`. */
-  version: string;
-  files: InterpreterFiles;
+/** What boots a runtime other than Python. */
+export interface RuntimeBoot {
   /** Folder on the host that holds its agent; appears as /runtime. */
   agentFolder: string;
   /** argv after the interpreter, of a sandbox that waits for Load. `{runtime}` stands for the agent's folder, `{heapMiB}` for what its own heap may have. */
@@ -31,8 +26,21 @@ export interface RuntimeDescription {
   environment: Readonly<Record<string, string>>;
   /** What drivers set before a function is loaded. */
   limits: ProcessLimits;
-  /** Folder on the host with the installer of its libraries, which builds see as /installer; null: none was found, and no layers can be built. */
+}
+
+/** A runtime other than Python: what drivers must know to boot its sandboxes. */
+export interface RuntimeDescription extends RuntimeBoot {
+  /** By which functions ask for it; the first that has a name has it. */
+  names: readonly RuntimeName[];
+  /** Such as `26.10.0`. */
+  version: string;
+  /** Folder with the installer of its libraries, which builds know as /installer; null: none was found, and no layers can be built. */
   installer: { folder: string; version: string } | null;
+}
+
+/** One that lies on the host, as does its installer. */
+export interface HostRuntime extends RuntimeDescription {
+  files: InterpreterFiles;
 }
 
 /** Of memory that isn't its heap's: the program itself, its buffers, threads and young objects. */
@@ -41,15 +49,21 @@ const LEAST_HEAP_MIB = 16;
 const DEFAULT_MEMORY_BYTES = 256 * 1024 * 1024;
 
 /** argv after the interpreter. @param agentFolder as the sandbox sees it @param memoryBytes that it will be bounded by */
-export function bootArguments({ arguments: argv }: RuntimeDescription, agentFolder: string, memoryBytes: number = DEFAULT_MEMORY_BYTES): string[] {
+export function bootArguments({ arguments: argv }: RuntimeBoot, agentFolder: string, memoryBytes: number = DEFAULT_MEMORY_BYTES): string[] {
   const memoryMiB = memoryBytes / (1024 * 1024);
   const heapMiB = Math.max(LEAST_HEAP_MIB, Math.floor(memoryMiB * 0.75 - BESIDE_HEAP_MIB));
   return argv.map((argument) => argument.replaceAll('{runtime}', agentFolder).replaceAll('{heapMiB}', String(heapMiB)));
 }
 
-/** One that is not Python. @throws HearthError sandbox_unavailable when nobody has configured it */
-export function requireRuntime(runtimes: readonly RuntimeDescription[] | undefined, name: RuntimeName): RuntimeDescription {
+/** By which functions ask for the versions of Node.js in this list, in its order. */
+export function nodeNames(version: string, index: number): RuntimeName[] {
+  const own = `nodejs${Number.parseInt(version, 10)}` as const;
+  return index === 0 ? ['nodejs', own] : [own];
+}
+
+/** One that is not Python. @param setting that lists them @throws HearthError sandbox_unavailable when nobody has configured it */
+export function requireRuntime<T extends RuntimeDescription>(runtimes: readonly T[] | undefined, name: RuntimeName, setting = 'sandbox.node'): T {
   const found = runtimes?.find(({ names }) => names.includes(name));
   if (found !== undefined) return found;
-  throw new HearthError('sandbox_unavailable', `The runtime ${name} is not there: the platform's setting sandbox.node names none of that version.`);
+  throw new HearthError('sandbox_unavailable', `The runtime ${name} is not there: the platform's setting ${setting} names none of that version.`);
 }

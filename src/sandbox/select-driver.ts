@@ -5,7 +5,7 @@ import type { DriverLog, DriverOptions } from './options.ts';
 import { createProcessDriver } from './process/process-driver.ts';
 
 /** Checks that a platform can do without: some functions then can't be served, or no layers be built, and that is said where it is asked for. */
-const OPTIONAL_PROBES = new Set(['network egress', 'pip', 'limits cpu', 'limits memory', 'limits pids']);
+const OPTIONAL_PROBES = new Set(['network egress', 'node image', 'pip', 'limits cpu', 'limits memory', 'limits pids']);
 
 /** The probed driver of that name. @throws HearthError sandbox_unavailable with the checks that failed and what to do */
 export function selectDriver(name: 'bubblewrap' | 'process', options: DriverOptions): Promise<SandboxDriver> {

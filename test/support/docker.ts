@@ -2,18 +2,21 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { inspectNode } from '../../src/sandbox/node/inspect-node.ts';
 import { Hearth, until } from './hearth.ts';
 
 const run = promisify(execFile);
 const CACHE = fileURLToPath(new URL('../../.cache', import.meta.url));
 const BIN = fileURLToPath(new URL('../../bin/hearth.js', import.meta.url));
 const BASE = 'hearth-test-base:latest';
+/** The same with the Node.js and the npm of this machine. */
+export const NODE_BASE = 'hearth-test-node-base:latest';
 /** Makes the base image's files in the folder $1; what documentation and caches take would only slow the import. */
 const RECIPE = `
 set -e
@@ -54,14 +57,18 @@ export class Docker {
     this.socket = join(folder, 'docker.sock');
   }
 
-  /** With the image of Python functions, unless `bare`. */
-  static async start({ bare = false } = {}): Promise<Docker> {
+  /** With the image of Python functions, unless `bare`; and with that of Node.js, if `node`. */
+  static async start({ bare = false, node = false } = {}): Promise<Docker> {
     const docker = new Docker(await mkdtemp(join(tmpdir(), 'hearth-docker-')), await readFile('/proc/sys/net/ipv4/ip_forward', 'utf8'));
     try {
       await docker.startEngine();
       if (!bare) {
         await docker.#import(await baseImage());
         await docker.buildImage();
+      }
+      if (node) {
+        await docker.buildNodeBase();
+        await docker.buildImage('node');
       }
       return docker;
     } catch (error) {
@@ -115,11 +122,51 @@ export class Docker {
   }
 
   /** As its operator does. */
-  async buildImage(): Promise<string> {
-    const { stdout } = await run(process.execPath, [BIN, 'images', 'build', '--base', BASE], {
+  async buildImage(language: 'python' | 'node' = 'python'): Promise<string> {
+    const { stdout } = await run(process.execPath, [BIN, 'images', 'build', language, '--base', language === 'python' ? BASE : NODE_BASE], {
       env: { PATH: process.env.PATH, HEARTH_DOCKER_SOCKET: this.socket },
     });
     return stdout.trim();
+  }
+
+  async buildNodeBase(): Promise<void> {
+    const { files, npm } = await inspectNode(process.execPath, process.env.PATH ?? '');
+    if (npm === null) throw new Error('there is no npm on PATH for the image of Node.js');
+    const context = await mkdtemp(join(tmpdir(), 'hearth-node-base-'));
+    try {
+      await cp(files.executable, join(context, 'node'));
+      await cp(npm.folder, join(context, 'npm'), { recursive: true });
+      await mkdir(join(context, 'lib'));
+      // Of what it is linked with, the base lacks this.
+      for (const library of files.sharedObjects.filter((path) => path.includes('libatomic'))) await cp(library, join(context, 'lib/libatomic.so.1'));
+      await writeFile(
+        join(context, 'Dockerfile'),
+        `FROM ${BASE}\nCOPY lib/ /usr/local/lib/\nCOPY npm /usr/local/lib/node_modules/npm\nCOPY node /usr/local/bin/node\nRUN ldconfig && node --version\n`,
+      );
+      await this.build(context, { t: NODE_BASE });
+    } finally {
+      await rm(context, { recursive: true, force: true });
+    }
+  }
+
+  /**
+   * As `docker build` asks the engine, which says of an error in a line of its output. Engines of Debian 12 (20.10) on recent kernels lose the mount of a layer that they
+   * are working on now and then, when the machine is busy; what was built until then stays built.
+   */
+  async build(context: string, query: Record<string, string>, tries = 5): Promise<void> {
+    const tar = spawn('tar', ['-C', context, '-c', '.'], { stdio: ['ignore', 'pipe', 'inherit'], env: { PATH } });
+    const sent = request({
+      socketPath: this.socket,
+      method: 'POST',
+      path: `/build?${new URLSearchParams({ ...query, networkmode: 'host', rm: 'true' })}`,
+      headers: { Host: 'docker', 'Content-Type': 'application/x-tar' },
+    });
+    tar.stdout.pipe(sent);
+    const [response] = await once(sent, 'response');
+    let text = '';
+    for await (const chunk of response.setEncoding('utf8')) text += chunk;
+    if (tries > 1 && /"errorDetail".*no such file or directory/.test(text)) return this.build(context, query, tries - 1);
+    if (response.statusCode !== 200 || text.includes('"errorDetail"')) throw new Error(`the image could not be built: ${text.slice(-3000)}`);
   }
 
   /** The JSON of an answer. @throws for one that is no success */

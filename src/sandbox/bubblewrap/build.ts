@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { HearthError } from '../../errors.ts';
 import type { BuildSpec } from '../driver.ts';
 import type { Interpreter } from '../interpreter.ts';
-import { type InterpreterFiles, programPath, type RuntimeDescription } from '../runtimes.ts';
+import { type HostRuntime, type InterpreterFiles, programPath } from '../runtimes.ts';
 import { nameFiles } from './network.ts';
 import type { Plan, Step } from './plan.ts';
 import { closingSteps, etcSteps, interpreterSteps, readOnly } from './root-filesystem.ts';
@@ -12,9 +12,11 @@ import { closingSteps, etcSteps, interpreterSteps, readOnly } from './root-files
 const TMP_BYTES = 256 * 1024 * 1024;
 /** Big temporary files (unpacked wheels) lie on disk beside the output, not in memory. */
 const TEMPORARY = '.tmp';
-const PIP_CONFIG = '/etc/pip.conf';
-/** The machine's own settings of npm, of which the first is taken. */
-const NPM_CONFIGS = ['/etc/npmrc', '/usr/local/etc/npmrc', '/usr/etc/npmrc'];
+export const PIP_CONFIG = '/etc/pip.conf';
+/** Where builds find the machine's own settings of npm. */
+export const NPM_CONFIG = '/etc/npmrc';
+/** Where those may lie, of which the first is taken. */
+export const NPM_CONFIGS = [NPM_CONFIG, '/usr/local/etc/npmrc', '/usr/etc/npmrc'];
 
 /** Makes the folder or takes an empty one, and gives it to the user that builds run under. @throws HearthError sandbox_unavailable */
 export function prepareOutputFolder(folder: string, uid: number | undefined): void {
@@ -60,12 +62,12 @@ export function pythonBuilder(interpreter: Interpreter): Builder {
   };
 }
 
-export function nodeBuilder({ files, installer, environment }: RuntimeDescription): Builder {
+export function nodeBuilder({ files, installer, environment }: HostRuntime): Builder {
   return {
     program: 'node',
     files,
     steps: [
-      ...NPM_CONFIGS.filter((file) => existsSync(file)).map((file) => readOnly(realpathSync(file), '/etc/npmrc')),
+      ...NPM_CONFIGS.filter((file) => existsSync(file)).map((file) => readOnly(realpathSync(file), NPM_CONFIG)),
       ...(installer === null ? [] : [readOnly(installer.folder, '/installer')]),
     ],
     environment,

@@ -1,5 +1,6 @@
 import type { NetworkMode, SandboxLimits } from '../driver.ts';
 import { FUNCTION_FOLDER } from '../options.ts';
+import type { ProcessLimits } from '../process-limits.ts';
 import { type ContainerSettings, type LimitUpdate, PLATFORM_LABEL, SANDBOX_LABEL } from './engine.ts';
 
 const MIB = 1024 * 1024;
@@ -37,6 +38,8 @@ export interface ContainerPlan {
   /** Name → address. */
   hosts: Readonly<Record<string, string>>;
   limits: SandboxLimits & { processes: number };
+  /** Of each process, where it can't set them on itself. Processes are counted by the container's cgroup: users may be shared. */
+  ulimits?: Pick<ProcessLimits, 'openFiles' | 'fileBytes'> | undefined;
   runtime: string;
   platformId: string;
   /** JSON of a seccomp profile. */
@@ -71,7 +74,7 @@ export function containerSettings(plan: ContainerPlan): ContainerSettings {
       ...cpuLimit(limits.cpu),
       // The first process, which reaps, is none of the function's.
       PidsLimit: limits.processes + 1,
-      Ulimits: [{ Name: 'core', Soft: 0, Hard: 0 }],
+      Ulimits: [ulimit('core', 0), ...(plan.ulimits ? [ulimit('nofile', plan.ulimits.openFiles), ulimit('fsize', plan.ulimits.fileBytes)] : [])],
       ShmSize: 16 * MIB,
       Init: true,
       IpcMode: 'private',
@@ -88,6 +91,10 @@ export function containerSettings(plan: ContainerPlan): ContainerSettings {
 /** Of `POST /containers/{id}/update`; a member that is left out stays. */
 export function limitUpdate({ memoryBytes, cpu }: Partial<SandboxLimits>): LimitUpdate {
   return { ...(memoryBytes === undefined ? {} : memoryLimit(memoryBytes)), ...(cpu === undefined ? {} : cpuLimit(cpu)) };
+}
+
+function ulimit(name: string, most: number): ContainerSettings['HostConfig']['Ulimits'][number] {
+  return { Name: name, Soft: most, Hard: most };
 }
 
 /** No swap. */

@@ -9,9 +9,10 @@ import { firstByte } from '../first-byte.ts';
 import { type Listens, LoopbackAddresses } from '../loopback-addresses.ts';
 import { DEFAULT_BOOT_TIMEOUT_MS, DEFAULT_UID_BASE, PRIVATE_STREAM_LISTEN, privateServices } from '../options.ts';
 import { NOT_STARTED, superviseBuild } from '../supervise-build.ts';
+import { bootOf, requireNode } from './boot.ts';
 import { buildPlan, prepareFolders, removeTemporary } from './build.ts';
 import { type ChannelDoor, openChannelDoor } from './channel-door.ts';
-import { CONNECT, HOLD } from './connect-program.ts';
+import { HOLD } from './connect-program.ts';
 import { connected } from './connected.ts';
 import { Container } from './container.ts';
 import { CHANNEL_FOLDER, type ContainerPlan, containerSettings, networkName } from './container-settings.ts';
@@ -22,6 +23,7 @@ import { Engine, PLATFORM_LABEL } from './engine.ts';
 import { type EngineUsers, engineUsers, plainUsers } from './engine-users.ts';
 import { explainRefusal } from './explain-refusal.ts';
 import { Leftovers } from './leftovers.ts';
+import type { ImageRuntime } from './node-images.ts';
 import { engineView } from './path-mapping.ts';
 import { probeEngine } from './probe.ts';
 import { seccompProfile } from './seccomp-profile.ts';
@@ -36,6 +38,8 @@ const OUT_OF_MEMORY = '\nThe build needed more memory than it may use (limits.ma
 export interface DockerSandboxes extends SandboxDriver {
   /** Version of the interpreter in the image; known after a `probe` that could ask it. */
   readonly python: readonly [number, number, number] | undefined;
+  /** What its images for Node.js hold; known after a `probe`. */
+  readonly runtimes: readonly ImageRuntime[];
 }
 
 /** Sandboxes are containers of a Docker Engine, asked for by its API. See docs/sandbox.md. Touches nothing until it is used. */
@@ -45,6 +49,7 @@ export function createDockerDriver(options: DockerOptions): DockerSandboxes {
 
 class DockerDriver implements DockerSandboxes {
   python: DockerSandboxes['python'];
+  runtimes: DockerSandboxes['runtimes'] = [];
   readonly name = NAME;
   readonly warnings: readonly string[] = [
     "Functions with network mode host have the machine's whole network, its loopback and abstract sockets included.",
@@ -76,17 +81,20 @@ class DockerDriver implements DockerSandboxes {
   }
 
   async probe(): Promise<Probe[]> {
-    const { probes, networks, python } = await probeEngine({
+    const { docker, node } = this.#options;
+    const { probes, networks, python, runtimes } = await probeEngine({
       engine: this.#engine,
-      settings: this.#options.docker,
+      settings: docker,
+      node,
       guard: this.#guard,
-      run: (network, program) => this.#examine(network, program),
+      run: (network, image, command) => this.#examine(network, image, command),
       onInfo: (info) => {
         this.#users = engineUsers(info, this.#buildUid);
       },
     });
     this.#networks = networks;
     this.python = python;
+    this.runtimes = runtimes;
     return probes;
   }
 
@@ -95,22 +103,23 @@ class DockerDriver implements DockerSandboxes {
   }
 
   async create(spec: SandboxSpec): Promise<Sandbox> {
-    const { agentFolder, agentEntry, docker, bootTimeoutMs = DEFAULT_BOOT_TIMEOUT_MS } = this.#options;
-    if (spec.runtime !== 'python')
-      throw new HearthError('sandbox_unavailable', `The docker driver has no image for the runtime ${spec.runtime} yet.`);
+    const { docker, bootTimeoutMs = DEFAULT_BOOT_TIMEOUT_MS } = this.#options;
     const { streamListen, services, addresses } = this.#listens(spec.network);
     const layers = spec.layers.map((layer, index) => ({ source: this.#engineView(layer), target: layerPath(index) }));
     const preload = spec.preload ? layers.map(({ target }) => target) : [];
+    const { image, agentFolder, command, ulimits } = bootOf(spec, preload, this.#options, this.runtimes);
     const { container, door, giveBack } = await this.#start({
       id: spec.id,
+      image,
       network: spec.network,
-      command: ['python3', '-I', '-S', '-B', '-c', CONNECT, `/runtime/${agentEntry}`, ...preload],
+      command,
       mounts: [{ source: this.#engineView(agentFolder), target: '/runtime' }, ...layers],
       hosts: Object.fromEntries([streamListen, ...services].map(({ name, host }) => [name, host])),
       tmpBytes: spec.tmpBytes,
       workingFolder: '/tmp',
       environment: {},
       limits: docker.limits,
+      ulimits,
     });
     void container.exited.then(() => {
       giveBack();
@@ -141,12 +150,15 @@ class DockerDriver implements DockerSandboxes {
   async build(spec: BuildSpec): Promise<BuildResult> {
     if (spec.signal?.aborted) return NOT_STARTED;
     const { build: uid, buildOwner } = this.#users;
+    const { runtime = 'python' } = spec;
+    const node = runtime === 'python' ? undefined : requireNode(this.runtimes, runtime);
     const inputFolder = await this.#folder(`inputs-${spec.id}`);
     try {
       await prepareFolders(spec, inputFolder, buildOwner);
-      const plan = buildPlan(spec, this.#engineView(spec.outputFolder), this.#engineView(inputFolder));
+      const plan = buildPlan(spec, this.#engineView(spec.outputFolder), this.#engineView(inputFolder), node);
       const { container, door, giveBack } = await this.#start({
         ...plan,
+        image: node?.image ?? this.#options.docker.image,
         command: held(plan.command),
         network: spec.network,
         limits: { memoryBytes: this.#options.docker.buildMemoryBytes, cpu: null, processes: this.#options.docker.limits.processes },
@@ -172,9 +184,7 @@ class DockerDriver implements DockerSandboxes {
   }
 
   /** @throws HearthError; nothing of it is left then */
-  async #start(
-    plan: Omit<ContainerPlan, 'image' | 'runtime' | 'platformId' | 'seccomp' | 'uid' | 'network'> & { network: NetworkMode; uid?: number },
-  ) {
+  async #start(plan: Omit<ContainerPlan, 'runtime' | 'platformId' | 'seccomp' | 'uid' | 'network'> & { network: NetworkMode; uid?: number }) {
     const { docker } = this.#options;
     if (this.#closed) throw new HearthError('draining', 'The sandbox driver is closed.');
     const profile = seccompProfile(process.arch);
@@ -196,7 +206,6 @@ class DockerDriver implements DockerSandboxes {
       const settings = containerSettings({
         ...plan,
         uid,
-        image: docker.image,
         network: networkName(plan.network, docker.network),
         runtime: docker.runtime,
         platformId: docker.platformId,
@@ -227,7 +236,7 @@ class DockerDriver implements DockerSandboxes {
     } catch (error) {
       await door?.shut();
       giveBack();
-      throw explainRefusal(error, docker);
+      throw explainRefusal(error, { ...docker, image: plan.image });
     }
   }
 
@@ -283,13 +292,14 @@ class DockerDriver implements DockerSandboxes {
     return { streamListen: PRIVATE_STREAM_LISTEN, services: privateServices(services), addresses: [] };
   }
 
-  /** What a program printed that ran in a container like a sandbox's. @throws HearthError */
-  async #examine(network: NetworkMode, program: string): Promise<string> {
+  /** What a command printed that ran in a container like a sandbox's. @throws HearthError */
+  async #examine(network: NetworkMode, image: string, command: readonly string[]): Promise<string> {
     const { docker } = this.#options;
     const { container, door, giveBack } = await this.#start({
       id: `probe-${randomUUID()}`,
+      image,
       network,
-      command: held(['python3', '-I', '-S', '-B', '-c', program]),
+      command: held(command),
       mounts: [],
       hosts: {},
       tmpBytes: 1024 * 1024,

@@ -1,8 +1,17 @@
 import type { SandboxLimits } from '../driver.ts';
 import type { DriverOptions } from '../options.ts';
+import type { RuntimeBoot } from '../runtimes.ts';
 
-export interface DockerOptions extends DriverOptions {
+export interface DockerOptions extends Omit<DriverOptions, 'runtimes'> {
   docker: DockerSettings;
+  /** What functions for Node.js run in, and what boots a version of it; left out: there are none. */
+  node?: { images: readonly NodeImage[]; boot(version: string): RuntimeBoot };
+}
+
+export interface NodeImage {
+  name: string;
+  /** The platform does without it where the engine has none of that name. */
+  optional: boolean;
 }
 
 /** What the docker driver needs beyond what every driver does. */

@@ -39,7 +39,7 @@ export class DockerSandbox implements Sandbox {
     this.layerPaths = spec.layers.map((_, index) => layerPath(index));
     this.streamListen = streamListen;
     this.services = services;
-    this.preloaded = spec.preload === true || spec.layers.length === 0;
+    this.preloaded = spec.preload === true || spec.layers.length === 0 || spec.runtime !== 'python';
     this.exited = container.exited;
     this.#engine = engine;
     this.#container = container;

@@ -2,11 +2,8 @@ import { HearthError } from '../../errors.ts';
 import type { DockerSettings } from './docker-options.ts';
 import { EngineRefusal } from './engine-client.ts';
 
-/** What a refusal of the engine means to whoever runs the platform. Others' errors come back as they are. */
-export function explainRefusal(
-  error: unknown,
-  settings: Pick<DockerSettings, 'image' | 'runtime' | 'network' | 'engineDataFolder' | 'dataFolder'>,
-): unknown {
+/** What a refusal of the engine means to whoever runs the platform. Others' errors come back as they are. @param settings with the image that was asked for */
+export function explainRefusal(error: unknown, settings: Pick<DockerSettings, 'image' | 'runtime' | 'dataFolder'>): unknown {
   if (error instanceof HearthError) return error;
   if (!(error instanceof EngineRefusal)) {
     return new HearthError('sandbox_unavailable', `The container could not be prepared: ${error instanceof Error ? error.message : error}`, {
@@ -26,7 +23,7 @@ function sentence({ status, message }: EngineRefusal, settings: Parameters<typeo
 }
 
 export function missingImage(image: string): string {
-  return `The Docker Engine has no image ${image}. Build it by \`hearth images build\`, or name another one by HEARTH_DOCKER_IMAGE.`;
+  return `The Docker Engine has no image ${image}. Build it by \`hearth images build\`, or name another one by HEARTH_DOCKER_IMAGE (of Node.js: HEARTH_DOCKER_NODE_IMAGES).`;
 }
 
 export function missingRuntime(runtime: string, detail: string): string {

@@ -5,13 +5,15 @@ import type { EgressGuard } from './egress-guard.ts';
 import type { Engine, EngineInfo } from './engine.ts';
 import { missingImage, missingRuntime } from './explain-refusal.ts';
 import { examination, judge } from './judge.ts';
+import { type ImageRuntime, type NodeImagesContext, probeNodeImages } from './node-images.ts';
 
 export interface ProbeContext {
   engine: Engine;
   settings: DockerSettings;
+  node: NodeImagesContext['node'];
   guard: EgressGuard;
-  /** What that Python program printed in a container of that network mode. @throws */
-  run(network: NetworkMode, program: string): Promise<string>;
+  /** What that command printed in a container of that network mode and image. @throws */
+  run(network: NetworkMode, image: string, command: readonly string[]): Promise<string>;
   onInfo(info: EngineInfo): void;
 }
 
@@ -20,15 +22,18 @@ export interface ProbeResult {
   networks: NetworkMode[];
   /** Of the image's interpreter; undefined when none could be asked. */
   python: readonly [number, number, number] | undefined;
+  /** Of the images for Node.js. */
+  runtimes: readonly ImageRuntime[];
 }
 
 /** Asks the engine, and makes containers that examine themselves. Never throws. */
-export async function probeEngine({ engine, settings, guard, run, onInfo }: ProbeContext): Promise<ProbeResult> {
+export async function probeEngine({ engine, settings, node, guard, run, onInfo }: ProbeContext): Promise<ProbeResult> {
   const probes: Probe[] = [];
   const nothing = (name: string, detail: string): ProbeResult => ({
     probes: [...probes, { name, ok: false, detail }],
     networks: [],
     python: undefined,
+    runtimes: [],
   });
   let info: EngineInfo;
   try {
@@ -64,32 +69,36 @@ export async function probeEngine({ engine, settings, guard, run, onInfo }: Prob
     limit('pids', info.PidsLimit),
   );
   const networks: NetworkMode[] = [];
+  const runPython = (network: NetworkMode, program: string) => run(network, settings.image, ['python3', '-I', '-S', '-B', '-c', program]);
   let python: ProbeResult['python'];
   try {
-    const judged = judge(await run('none', examination(process.arch)), settings.runtime !== '' && settings.runtime !== 'runc');
+    const judged = judge(await runPython('none', examination(process.arch)), settings.runtime !== '' && settings.runtime !== 'runc');
     python = judged.python;
     probes.push({ name: 'sandbox', ok: true, detail: `made one, and ran Python ${python?.join('.') ?? ''} in it` }, ...judged.probes);
-    if (judged.probes.some(({ ok }) => !ok)) return { probes, networks, python };
+    if (judged.probes.some(({ ok }) => !ok)) return { probes, networks, python, runtimes: [] };
   } catch (error) {
     probes.push({ name: 'sandbox', ok: false, detail: messageOf(error) });
-    return { probes, networks, python };
+    return { probes, networks, python, runtimes: [] };
   }
   networks.push('none');
-  const egress = await tryEgress(settings, guard, run);
-  probes.push(egress);
+  const [egress, nodes] = await Promise.all([
+    tryEgress(settings, guard, () => runPython('egress', 'pass')),
+    probeNodeImages({ engine, node, run: (image, command) => run('none', image, command) }),
+  ]);
+  probes.push(egress, ...nodes.probes);
   if (egress.ok) networks.push('egress');
   networks.push('host');
-  return { probes, networks, python };
+  return { probes, networks, python, runtimes: nodes.runtimes };
 }
 
-async function tryEgress(settings: DockerSettings, guard: EgressGuard, run: ProbeContext['run']): Promise<Probe> {
+async function tryEgress(settings: DockerSettings, guard: EgressGuard, run: () => Promise<unknown>): Promise<Probe> {
   const name = 'network egress';
   if (!settings.openEgress && guard.lacking !== undefined) {
     const why = `the host's own addresses can't be shut to containers: ${guard.lacking}`;
     return { name, ok: false, detail: `${why}; see docs/sandbox.md, or accept the risk by HEARTH_DOCKER_OPEN_EGRESS=true` };
   }
   try {
-    await run('egress', 'pass');
+    await run();
     const open = settings.openEgress ? "; the host's own addresses are open to functions, as docker.open_egress says" : '';
     return { name, ok: true, detail: `the network ${settings.network}${open}` };
   } catch (error) {

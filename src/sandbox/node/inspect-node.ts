@@ -17,6 +17,24 @@ export interface NodeInterpreter {
   npm: { folder: string; version: string } | null;
 }
 
+/** Sets `npm`. */
+const FIND_NPM = `
+let npm = null;
+const beside = path.join(path.dirname(executable), '../lib/node_modules/npm');
+const onPath = (process.env.PATH || '').split(':').map((folder) => path.join(folder, 'npm'));
+for (const candidate of [beside, ...onPath]) {
+  try {
+    let folder = fs.realpathSync(candidate);
+    while (folder !== '/' && !fs.existsSync(path.join(folder, 'package.json'))) folder = path.dirname(folder);
+    const { name, version } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'));
+    // One whose libraries lie elsewhere (Debian's) can't be shown to a sandbox as one folder.
+    if (name !== 'npm' || !fs.existsSync(path.join(folder, 'node_modules'))) continue;
+    npm = { folder, version };
+    break;
+  } catch {}
+}
+`;
+
 /** CommonJS, as `-e` runs it. Prints one line of JSON. */
 const FACTS = String.raw`
 const fs = require('node:fs');
@@ -42,21 +60,17 @@ if (head.readUInt32BE(0) === 0x7f454c46 && head[4] === 2 && head[5] === 1) {
     loader = head.subarray(at, at + Number(entry.readBigUInt64LE(32))).toString().replace(/\0.*/s, '');
   }
 }
-let npm = null;
-const beside = path.join(path.dirname(executable), '../lib/node_modules/npm');
-const onPath = (process.env.PATH || '').split(':').map((folder) => path.join(folder, 'npm'));
-for (const candidate of [beside, ...onPath]) {
-  try {
-    let folder = fs.realpathSync(candidate);
-    while (folder !== '/' && !fs.existsSync(path.join(folder, 'package.json'))) folder = path.dirname(folder);
-    const { name, version } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'));
-    // One whose libraries lie elsewhere (Debian's) can't be shown to a sandbox as one folder.
-    if (name !== 'npm' || !fs.existsSync(path.join(folder, 'node_modules'))) continue;
-    npm = { folder, version };
-    break;
-  } catch {}
-}
+${FIND_NPM}
 console.log(JSON.stringify({ version: process.versions.node, executable, sharedObjects: [...objects].sort(), loader, npm }));
+`;
+
+/** The same for one in an image, of which nothing has to be shown to a sandbox. */
+export const IMAGE_FACTS = `
+const fs = require('node:fs');
+const path = require('node:path');
+const executable = fs.realpathSync(process.execPath);
+${FIND_NPM}
+console.log(JSON.stringify({ version: process.versions.node, executable, npm }));
 `;
 
 /**
@@ -73,9 +87,14 @@ export async function inspectNode(program: string, path: string): Promise<NodeIn
   if (result.code !== 0) throw new HearthError('sandbox_unavailable', `The Node.js ${file} does not run: ${result.stderr.trim().slice(-2000)}`);
   const { version, npm, ...files } = JSON.parse(result.stdout) as Pick<NodeInterpreter, 'version' | 'npm'> &
     Pick<InterpreterFiles, 'executable' | 'sharedObjects' | 'loader'>;
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
-    throw new HearthError('sandbox_unavailable', `${file} is Node.js ${version}; functions need ${OLDEST_NODE.join('.')} or later.`);
-  }
+  const tooOld = tooOldNode(file, version);
+  if (tooOld !== undefined) throw new HearthError('sandbox_unavailable', tooOld);
   return { version, npm, files: { ...files, shownAt: SHOWN_AT, basePrefix: '/', standardLibraries: [], sitePackages: [], openssl: [] } };
+}
+
+/** Why this version can't be used; undefined when it can. @param where the program's path, or its image */
+export function tooOldNode(where: string, version: string): string | undefined {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) return undefined;
+  return `${where} is Node.js ${version}; functions need ${OLDEST_NODE.join('.')} or later.`;
 }

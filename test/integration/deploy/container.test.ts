@@ -1,15 +1,14 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chown, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { request } from 'node:http';
+import { chown, cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Docker } from '../../support/docker.ts';
+import { Docker, NODE_BASE } from '../../support/docker.ts';
 import { Hearth, until } from '../../support/hearth.ts';
 
 const run = promisify(execFile);
@@ -33,7 +32,7 @@ describe('the platform in a container', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'hearth-container-'));
     docker = await Docker.start();
-    await buildBase();
+    await docker.buildNodeBase();
     await buildPlatform();
     // The path is the same inside and outside; its user is the image's.
     await mkdir(join(folder, 'data'), { mode: 0o711 });
@@ -105,7 +104,7 @@ describe('the platform in a container', () => {
   it('has the engine build the image of functions, asked from inside', async () => {
     const { Id: builder } = await docker.api<{ Id: string }>('POST', '/containers/create?name=builder', {
       Image: IMAGE,
-      Cmd: ['images', 'build', '--base', 'hearth-test-base:latest'],
+      Cmd: ['images', 'build', 'python', '--base', 'hearth-test-base:latest'],
       HostConfig: { NetworkMode: 'none', ReadonlyRootfs: true, CapDrop: ['ALL'], Binds: [`${docker.socket}:/var/run/docker.sock`] },
     });
     await docker.api('POST', `/containers/${builder}/start`);
@@ -127,22 +126,6 @@ describe('the platform in a container', () => {
     expect(outside.output).not.toContain('can not be registered yet');
   }
 
-  /** Node.js and what it is linked with, on the image that functions have. */
-  async function buildBase(): Promise<void> {
-    const context = join(folder, 'base');
-    await mkdir(join(context, 'lib'), { recursive: true });
-    await cp(process.execPath, join(context, 'node'));
-    const { stdout } = await run('ldd', [process.execPath]);
-    for (const [, library] of stdout.matchAll(/=> (\S*libatomic\S*) /g))
-      await cp(library as string, join(context, 'lib/libatomic.so.1'), { dereference: true });
-    await writeFile(
-      join(context, 'Dockerfile'),
-      `FROM hearth-test-base:latest\nCOPY node /usr/local/bin/node\nCOPY lib/ /usr/local/lib/\nRUN ldconfig && node --version\n`,
-    );
-    await build(context, 't=hearth-node-base:test');
-    await rm(context, { recursive: true });
-  }
-
   async function buildPlatform(): Promise<void> {
     const lock = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8')) as {
       packages: Record<string, { dev?: boolean; optional?: boolean }>;
@@ -155,33 +138,9 @@ describe('the platform in a container', () => {
       // Optional ones are those of other machines.
       await cp(join(ROOT, path), join(context, path), { recursive: true }).catch(() => undefined);
     }
-    const query = new URLSearchParams({
-      t: IMAGE,
-      dockerfile: 'deploy/Dockerfile',
-      buildargs: JSON.stringify({ BASE_IMAGE: 'hearth-node-base:test', PACKAGES: '' }),
-    });
-    await build(context, query.toString());
+    const buildargs = JSON.stringify({ BASE_IMAGE: NODE_BASE, PACKAGES: '' });
+    await docker.build(context, { t: IMAGE, dockerfile: 'deploy/Dockerfile', buildargs });
     await rm(context, { recursive: true });
-  }
-
-  /**
-   * As `docker build` asks the engine, which says of an error in a line of its output. Engines of Debian 12 (20.10) on recent kernels lose the mount of a layer that they
-   * are working on now and then, when the machine is busy; what was built until then stays built.
-   */
-  async function build(context: string, query: string, tries = 5): Promise<void> {
-    const tar = spawn('tar', ['-C', context, '-c', '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const sent = request({
-      socketPath: docker.socket,
-      method: 'POST',
-      path: `/build?${query}&networkmode=host&rm=true`,
-      headers: { Host: 'docker', 'Content-Type': 'application/x-tar' },
-    });
-    tar.stdout.pipe(sent);
-    const [response] = await once(sent, 'response');
-    let text = '';
-    for await (const chunk of response.setEncoding('utf8')) text += chunk;
-    if (tries > 1 && /"errorDetail".*no such file or directory/.test(text)) return build(context, query, tries - 1);
-    if (response.statusCode !== 200 || text.includes('"errorDetail"')) throw new Error(`the image could not be built: ${text.slice(-3000)}`);
   }
 });
 

@@ -143,10 +143,13 @@ it('is what `auto` takes where bubblewrap does not work, and stops although its 
   const settings = { HEARTH_SANDBOX_DRIVER: 'auto', PATH: `${folder}:/usr/sbin:/usr/bin:/sbin:/bin` };
   const { code, stdout } = await hearthCommand(['doctor'], { ...docker.settings, ...settings });
   expect(stdout).toMatch(/^ok {3} bubblewrap: can not be used here, so Docker is: /m);
+  expect(stdout).toMatch(/^FAIL {2}node image: .*`hearth images build`.* Functions for Node\.js are refused so long\.$/m);
   expect(stdout).toMatch(/^Isolation: full \(docker; networks: none, egress, host\)\.$/m);
   expect(code).toBe(0);
   await using platform = await hearthOn(docker, settings);
   expect(platform.output).toContain('Driver: docker');
+  const refused = await platform.post('/functions', { event_type: 'http|*|/js', function_name: 'js', function_code: '1', runtime: 'nodejs' });
+  expect([refused.status, (await json(refused)).detail]).toEqual([422, expect.stringContaining('docker.node_images')]);
   await platform.define('there', 'def handler(message, context): return 1');
   expect((await platform.call('/there')).status).toBe(200);
   await docker.stopEngine('SIGKILL');
