@@ -101,6 +101,10 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   undo.defer(lockFolder(config.data_dir));
   const cgroupsOpening = openLimits(config, groupPrefix(config.data_dir), join(config.data_dir, 'cgroups.json'), log);
   undo.defer(async () => (await cgroupsOpening.catch(() => null))?.close());
+  // What the machine can do is found out by other processes, which run while databases are opened; asked for below, as the queue is.
+  const driverOpening = openDriver(config, cgroupsOpening, log);
+  driverOpening.catch(() => undefined);
+  undo.defer(async () => (await driverOpening.catch(() => null))?.driver.close());
   const store = await openSqliteStore({ file: join(config.data_dir, 'hearth.db'), log });
   undo.defer(() => store.close());
   const closed = await store.closeOpenRecords('the platform ended without stopping it', Date.now());
@@ -126,8 +130,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     log,
   });
 
-  const { driver, nursery, pythonVersion, runtimes, bounds } = await openDriver(config, cgroupsOpening, log);
-  undo.defer(() => driver.close());
+  const { driver, nursery, pythonVersion, runtimes, bounds } = await driverOpening;
   for (const warning of driver.warnings) log.warn({ driver: driver.name }, warning);
   const network = defaultNetwork(config, driver, log);
 
@@ -351,6 +354,11 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   });
 
   await layers.start();
+  const layersReady = layers.default().then(async (layer) => {
+    await nursery?.warm([layer.path]);
+  });
+  // Whoever starts the platform may not care; the layers' own log line tells then.
+  layersReady.catch(() => undefined);
   await registry.start();
   await apiKeys.start();
   await schedules.load();
@@ -450,12 +458,6 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   };
   const pruneTimer = setInterval(prune, PRUNE_INTERVAL_MS);
   prune();
-
-  const layersReady = layers.default().then(async (layer) => {
-    await nursery?.warm([layer.path]);
-  });
-  // Whoever starts the platform may not care; the layers' own log line tells then.
-  layersReady.catch(() => undefined);
 
   const parts = undo.move();
   let drained: Promise<void> | null = null;

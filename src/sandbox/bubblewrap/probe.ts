@@ -45,11 +45,13 @@ export async function probeMachine(context: ProbeContext): Promise<ProbeResult> 
     `${process.platform} ${release()} ${process.arch}, platform runs as ${isRoot ? 'root' : 'an ordinary user'}`,
   );
   if (process.platform !== 'linux') return { probes, networks };
+  const asked = context.interpreter();
+  asked.catch(() => undefined);
   probes.push(userNamespaces(), await bubblewrap(tools.bwrap));
 
   let interpreter: Interpreter | undefined;
   try {
-    interpreter = await context.interpreter();
+    interpreter = await asked;
     const unsupported = unsupportedVersion(interpreter);
     add('python', unsupported === undefined, unsupported ?? `${interpreter.executable} ${interpreter.version.join('.')}`);
     add('pip', interpreter.pip !== null, pipDetail(interpreter));
@@ -59,14 +61,17 @@ export async function probeMachine(context: ProbeContext): Promise<ProbeResult> 
   add('agent', existsSync(context.agent), existsSync(context.agent) ? context.agent : `${context.agent} does not exist; reinstall Hearth`);
 
   if (interpreter !== undefined && probes.every(({ ok, name }) => ok || name === 'pip' || name === 'agent')) {
-    const made = await attempt(() => context.tryNetwork('none'));
+    const egress = egressTools(tools, isRoot, interpreter.executable);
+    // At the same time: where the first fails, nobody asks for the other.
+    const [made, tried] = await Promise.all([
+      attempt(() => context.tryNetwork('none')),
+      typeof egress === 'string' ? ({ ok: false, trouble: egress } as const) : attempt(() => context.tryNetwork('egress')),
+    ]);
     add('sandbox', made.ok, made.ok ? 'made one, and ran Python in it' : made.trouble + containerHint(made.trouble));
     const held = made.ok ? judge(made.value) : [];
     probes.push(...held);
     if (made.ok && held.every(({ ok }) => ok)) {
       networks.push('none');
-      const egress = egressTools(tools, isRoot, interpreter.executable);
-      const tried = typeof egress === 'string' ? ({ ok: false, trouble: egress } as const) : await attempt(() => context.tryNetwork('egress'));
       if (tried.ok) networks.push('egress');
       const as = typeof egress !== 'string' && egress.runAs === 'root' ? 'root' : "the sandbox's user";
       add('network egress', tried.ok, tried.ok ? `slirp4netns, as ${as}` : tried.trouble);
