@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { HearthError } from '../../errors.ts';
 import { request, type Target, upload } from '../api-client.ts';
 import { table } from '../table.ts';
+import { namedFirst } from './named-first.ts';
 import { packFolder } from './pack-folder.ts';
 import { readProject } from './read-project.ts';
 
@@ -30,7 +31,9 @@ export async function deploy(folder: string | undefined, options: DeployOptions)
   let bundle: string | null = null;
   if (!options.dryRun) {
     ({ bundle } = (await upload(options, '/bundles', 'application/gzip', await packed.pack())) as { bundle: string });
-    for (const definition of functions) deployed.push(await register(options, file, bundle, definition, deployed));
+    for (const definition of namedFirst(functions)) deployed.push(await register(options, file, bundle, definition, deployed));
+    const names = functions.map((one) => one.function_name);
+    deployed.sort((a, b) => names.indexOf(a.function) - names.indexOf(b.function));
   } else {
     for (const { function_name: name, event_type: on } of functions) {
       deployed.push({ function: name, on, url: urlOf(options.gateway, on), version: null, created: null, warnings: [] });
