@@ -1,0 +1,3 @@
+module example.com/hearth/words
+
+go 1.19
