@@ -29,6 +29,7 @@ export const ConfigSchema = Type.Object(
         host: Type.String({ default: '127.0.0.1', description: 'Address that the gateway listens on.' }),
         port: port(5000),
         max_body_bytes: bytes(6 * MIB, 'Largest request body.'),
+        max_streamed_body_bytes: bytes(1024 * MIB, 'Largest request body of a function that is given it as it comes.'),
         max_reply_bytes: bytes(6 * MIB, 'Largest reply that is buffered; streamed ones have no bound.'),
         max_header_bytes: Type.Integer({
           minimum: 1024,
@@ -40,7 +41,7 @@ export const ConfigSchema = Type.Object(
         headers_timeout_ms: millis(10_000, 'For the request line and headers to arrive.'),
         request_timeout_ms: millis(60_000, 'For the whole request to arrive.'),
         keep_alive_ms: millis(65_000, 'An idle connection is kept for.'),
-        stream_idle_ms: millis(60_000, 'A streamed reply may pause for.'),
+        stream_idle_ms: millis(60_000, 'A streamed reply, a streamed request body or a WebSocket may pause for.'),
         min_read_bytes_per_s: Type.Integer({
           minimum: 1,
           default: 8192,

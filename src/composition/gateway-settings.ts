@@ -6,6 +6,7 @@ export function gatewaySettings({ gateway }: Config): GatewaySettings {
     host: gateway.host,
     port: gateway.port,
     maxBodyBytes: gateway.max_body_bytes,
+    maxStreamedBodyBytes: gateway.max_streamed_body_bytes,
     maxHeaderBytes: gateway.max_header_bytes,
     maxHeaders: gateway.max_headers,
     headersTimeoutMs: gateway.headers_timeout_ms,

@@ -33,6 +33,9 @@ interface Connection {
   lastWords: HearthError | null;
 }
 
+/** @param brokenOff the caller has ended its side before the end of the body */
+type BrokenBody = (problem: HearthError, brokenOff: boolean) => void;
+
 export interface ConnectionSettings {
   /** How many there may be at a time. */
   limit: number;
@@ -47,6 +50,8 @@ export class Connections {
   readonly #settings: ConnectionSettings;
   readonly #bySocket = new WeakMap<Socket, Connection>();
   readonly #all = new Set<Connection>();
+  /** Answers to requests whose bodies are read while their functions run, with whom to tell that one can't be read. */
+  readonly #streamed = new WeakMap<ServerResponse, BrokenBody>();
   #refusals = 0;
   #madeRoomAt = Number.NEGATIVE_INFINITY;
 
@@ -67,6 +72,16 @@ export class Connections {
     // Comes when all of it has been given to the socket: of pipelined answers, when their turn has come.
     response.on('prefinish', () => this.#boundUnread(response));
     return true;
+  }
+
+  /** The body of this request is read by its function: it may take as long as it makes progress. @param onBroken it can't be read any further */
+  streams(response: ServerResponse, onBroken: BrokenBody): void {
+    this.#streamed.set(response, onBroken);
+  }
+
+  /** Whether answers to earlier requests of that connection are still to be given. */
+  isBusy(socket: Socket): boolean {
+    return this.#of(socket).open.length > 0;
   }
 
   /** What follows on the connection of this request is not read as a request; its answer is to carry `Connection: close`. */
@@ -154,16 +169,28 @@ export class Connections {
       socket.destroy();
       return;
     }
+    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && this.#isStreaming(socket)) return;
     // Bytes behind a request with `Connection: close` are to be ignored (RFC 9112 §9.6).
-    if (error.code !== 'HPE_CLOSED_CONNECTION') this.#endWith(this.#of(socket), clientProblem(error));
+    if (error.code !== 'HPE_CLOSED_CONNECTION') this.#endWith(this.#of(socket), clientProblem(error), error.code === 'HPE_INVALID_EOF_STATE');
+  }
+
+  /** Node.js asks once for each request. */
+  #isStreaming(socket: Socket): boolean {
+    const last = this.#of(socket).open.at(-1);
+    return last !== undefined && !last.req.complete && this.#streamed.has(last);
   }
 
   /** Node.js tells of an error again for every piece that comes behind it: the first one counts. */
-  #endWith(connection: Connection, problem: HearthError): void {
+  #endWith(connection: Connection, problem: HearthError, brokenOff = false): void {
     if (connection.state === 'ending') return;
     connection.state = 'ending';
     const last = connection.open.at(-1);
     if (last && !last.req.complete) {
+      const tell = this.#streamed.get(last);
+      if (tell) {
+        tell(problem, brokenOff);
+        return;
+      }
       // The error is in the body of the last request. One that is answered already ends the connection by itself.
       if (last.headersSent) return;
       connection.open.pop();

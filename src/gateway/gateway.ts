@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type ErrorCode, HearthError, toHearthError } from '../errors.ts';
 import { chooseVersions, isSplit } from '../router/choose-versions.ts';
@@ -13,24 +13,29 @@ import { ClientAddresses } from './client-address.ts';
 import { Connections } from './connections.ts';
 import { FanOut } from './fan-out.ts';
 import { HttpReply } from './http-reply.ts';
-import { lingerAndClose } from './linger.ts';
+import { endSocket, lingerAndClose } from './linger.ts';
 import { preflightAnswer } from './policy/cors.ts';
 import { dropKeyName, KEY_NAME_HEADER } from './policy/credentials.ts';
 import { type GatewayPolicies, isGoverned } from './policy/policies.ts';
 import { sendProblem } from './problem.ts';
 import { callerRequestId, hasBody, headerOf, parseTarget, passedHeaders, readBody, type Target, versionOverride } from './request.ts';
 import { type Keeper, queuedMode, respondFromQueue } from './respond-async.ts';
+import { StreamedBody } from './streamed-body.ts';
+import { Tunnel } from './tunnel.ts';
+import { asksForWebSocket, checkHandshake, takesWebSocket } from './websocket.ts';
 
 export interface GatewaySettings {
   host: string;
   port: number;
   maxBodyBytes: number;
+  /** Of functions that are given bodies as they come. Bytes. */
+  maxStreamedBodyBytes: number;
   maxHeaderBytes: number;
   maxHeaders: number;
   headersTimeoutMs: number;
   requestTimeoutMs: number;
   keepAliveMs: number;
-  /** An answer may wait for so long for a caller who doesn't read it. */
+  /** An answer may wait for so long for a caller who doesn't read it, and a streamed body may pause for so long. */
   streamIdleMs: number;
   /** Bytes a second at which a complete answer is to be read on average. */
   minReadBytesPerS: number;
@@ -46,6 +51,10 @@ export interface GatewaySettings {
 export interface Invoker {
   submit(input: InvocationInput, version: FunctionVersion, sink: ReplySink): Invocation;
   cancel(invocation: Invocation): void;
+  /** What the caller sends is of no use. */
+  fail(invocation: Invocation, error: HearthError): void;
+  /** The caller has closed its WebSocket. */
+  hangUp(invocation: Invocation): void;
 }
 
 /** Longest request target in characters; longer ones are 414. */
@@ -62,6 +71,17 @@ const ENDING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'uri_too_long',
 ]);
 
+/** One request, and who is to answer it. */
+interface Call {
+  request: IncomingMessage;
+  response: ServerResponse;
+  framing: Framing;
+  target: Target;
+  targets: readonly RouteTarget[];
+  /** The caller is told which version it was. */
+  chosen: boolean;
+}
+
 /** The HTTP server in front of the functions: bytes in, bytes out. */
 export class Gateway {
   readonly #settings: GatewaySettings;
@@ -74,6 +94,8 @@ export class Gateway {
   readonly #connections: Connections;
   readonly #clients: ClientAddresses;
   readonly #bodies: BodyMemory;
+  /** Handshakes, and WebSockets that were made of them. */
+  readonly #tunnels = new Set<Tunnel>();
   #draining = false;
 
   /** @throws HearthError invalid_config when a trusted proxy is no address */
@@ -102,6 +124,7 @@ export class Gateway {
       noDelay: true,
       // We refuse a request without Host ourselves, in words.
       requireHostHeader: false,
+      shouldUpgradeCallback: (request) => this.#mayUpgrade(request),
     });
     // One more than allowed: Node drops what is beyond silently, we want to see it and refuse.
     this.#server.maxHeadersCount = settings.maxHeaders + 1;
@@ -109,6 +132,7 @@ export class Gateway {
     this.#server.on('checkContinue', (request, response) => this.#onRequest(request, response));
     // Refused below, in words.
     this.#server.on('checkExpectation', (request, response) => this.#onRequest(request, response));
+    this.#server.on('upgrade', (request, _socket, head) => this.#onUpgrade(request, head));
     this.#server.on('connect', (_request, socket) =>
       this.#connections.refuse(socket as Socket, new HearthError('malformed_request', 'This gateway is no proxy: it takes no CONNECT.')),
     );
@@ -134,9 +158,10 @@ export class Gateway {
     return this.#server.address() as AddressInfo;
   }
 
-  /** New requests are refused with 503 from now on; those under way go on. */
+  /** New requests are refused with 503 from now on; those under way go on, but WebSockets are to come to an end. */
   drain(): void {
     this.#draining = true;
+    for (const tunnel of this.#tunnels) tunnel.endCaller();
     this.#server.closeIdleConnections();
   }
 
@@ -145,21 +170,47 @@ export class Gateway {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
     // What still writes its last answer has a moment to do so.
-    const timer = setTimeout(() => this.#server.closeAllConnections(), 1000);
+    const timer = setTimeout(() => {
+      this.#server.closeAllConnections();
+      for (const tunnel of this.#tunnels) tunnel.destroy();
+    }, 1000);
     await closed;
     clearTimeout(timer);
   }
 
-  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+  /** Whether Node.js is to let go of the connection for what the request asks for; all others are ordinary requests. */
+  #mayUpgrade(request: IncomingMessage): boolean {
+    if (this.#draining || !asksForWebSocket(request) || this.#connections.isBusy(request.socket)) return false;
+    try {
+      const match = this.#router.match('GET', parseTarget(request.url ?? '/').path);
+      return match.kind === 'found' && takesWebSocket(match.targets);
+    } catch {
+      // It is refused as an ordinary request, in words.
+      return false;
+    }
+  }
+
+  #onUpgrade(request: IncomingMessage, head: Buffer): void {
+    const { socket } = request;
+    socket.on('error', () => socket.destroy());
+    const response = new ServerResponse(request);
+    response.assignSocket(socket);
+    response.shouldKeepAlive = false;
+    response.on('finish', () => endSocket(socket));
+    this.#onRequest(request, response, head);
+  }
+
+  /** @param upgrade what came behind a handshake */
+  #onRequest(request: IncomingMessage, response: ServerResponse, upgrade: Buffer | null = null): void {
     if (!this.#connections.onRequest(request, response)) return;
     try {
-      this.#route(request, response);
+      this.#route(request, response, upgrade);
     } catch (error) {
       this.#refuse(request, response, error);
     }
   }
 
-  #route(request: IncomingMessage, response: ServerResponse): void {
+  #route(request: IncomingMessage, response: ServerResponse, upgrade: Buffer | null): void {
     if (this.#draining)
       throw new HearthError('draining', 'The platform is shutting down and takes no more requests. Try again in a few seconds.', { retryAfter: 5 });
     const { url = '/', method = 'GET' } = request;
@@ -201,14 +252,20 @@ export class Gateway {
     // Whoever has a choice of versions is told which one it was.
     const chosen = override !== undefined || isSplit(admitted);
     const targets = chosen ? chooseVersions(admitted, override, (name) => headerOf(request, name)) : admitted;
-    if (!hasBody(request)) {
-      this.#invoke(request, response, framing, target, targets, chosen, NO_BODY);
+    const call: Call = { request, response, framing, target, targets, chosen };
+    if (upgrade !== null && takesWebSocket(targets)) {
+      checkHandshake(request, targets);
+      this.#invoke(call, NO_BODY, upgrade);
+      return;
+    }
+    if (!hasBody(request) || this.#streams(call)) {
+      this.#invoke(call, NO_BODY);
       return;
     }
     readBody(request, response, this.#settings.maxBodyBytes, this.#bodies, (error, body) => {
       try {
         if (error) throw error;
-        this.#invoke(request, response, framing, target, targets, chosen, body);
+        this.#invoke(call, body);
       } catch (cause) {
         this.#refuse(request, response, cause);
       }
@@ -217,18 +274,17 @@ export class Gateway {
     if (framing.expectsContinue && !response.headersSent) response.writeContinue();
   }
 
-  #invoke(
-    request: IncomingMessage,
-    response: ServerResponse,
-    framing: Framing,
-    target: Target,
-    targets: readonly RouteTarget[],
-    chosen: boolean,
-    body: Buffer | null,
-  ): void {
+  /** Whether the function is given the body as it comes: not when several functions need it, nor when it is queued. */
+  #streams({ request, targets }: Call): boolean {
+    return targets.length === 1 && (targets[0] as RouteTarget).version.streamBody && queuedMode(request.headers, targets) === null;
+  }
+
+  /** @param upgrade what came behind a handshake that the function may accept */
+  #invoke(call: Call, body: Buffer | null, upgrade: Buffer | null = null): void {
+    const { request, response, framing, target, targets, chosen } = call;
     const headers = passedHeaders(request.rawHeaders, this.#clients.of(request), target.host);
     const mode = queuedMode(request.headers, targets);
-    if (mode !== null) {
+    if (mode !== null && upgrade === null) {
       if (framing.last || this.#draining) response.shouldKeepAlive = false;
       respondFromQueue(this.#keeper, { request, response, target, targets, headers, body, mode }).catch((cause) =>
         this.#refuse(request, response, cause),
@@ -236,9 +292,11 @@ export class Gateway {
       return;
     }
     const requestId = callerRequestId(request);
-    const reply = new HttpReply(response, requestId, chosen, () => framing.last || this.#draining);
-    const fanOut = targets.length > 1 ? new FanOut(reply, targets.length) : null;
     const invocations: Invocation[] = [];
+    const streamed = body === null && upgrade === null && hasBody(request) ? this.#streamedBody(call, invocations) : null;
+    const reply = new HttpReply(response, requestId, chosen, () => framing.last || this.#draining, streamed);
+    const tunnel = upgrade === null ? null : this.#tunnel(call, upgrade, reply, invocations);
+    const fanOut = targets.length > 1 ? new FanOut(reply, targets.length) : null;
     response.on('close', () => {
       if (!response.writableFinished) for (const invocation of invocations) this.#invoker.cancel(invocation);
     });
@@ -258,8 +316,41 @@ export class Gateway {
         scriptBody: null,
         requestId,
       };
-      invocations.push(this.#invoker.submit(input, version, fanOut ? fanOut.branch() : reply));
+      if (streamed) input.source = streamed;
+      else if (tunnel) {
+        input.source = tunnel;
+        input.upgrade = 'websocket';
+      }
+      invocations.push(this.#invoker.submit(input, version, fanOut ? fanOut.branch() : (tunnel ?? reply)));
     }
+  }
+
+  #streamedBody({ request, response, framing }: Call, invocations: readonly Invocation[]): StreamedBody {
+    const { maxStreamedBodyBytes, streamIdleMs } = this.#settings;
+    const fail = (error: HearthError): void => {
+      this.#connections.closeAfter(request);
+      for (const invocation of invocations) this.#invoker.fail(invocation, error);
+    };
+    const body = new StreamedBody(request, response, framing.expectsContinue, { limit: maxStreamedBodyBytes, idleMs: streamIdleMs }, fail);
+    this.#connections.streams(response, (problem, brokenOff) => {
+      if (!brokenOff) {
+        fail(problem);
+        return;
+      }
+      for (const invocation of invocations) this.#invoker.cancel(invocation);
+      if (response.headersSent) response.destroy();
+      else this.#refuse(request, response, problem);
+    });
+    return body;
+  }
+
+  #tunnel({ request, response }: Call, upgrade: Buffer, reply: HttpReply, invocations: readonly Invocation[]): Tunnel {
+    const tunnel = new Tunnel(request, response, upgrade, reply, () => {
+      for (const invocation of invocations) this.#invoker.hangUp(invocation);
+    });
+    this.#tunnels.add(tunnel);
+    request.socket.once('close', () => this.#tunnels.delete(tunnel));
+    return tunnel;
   }
 
   #refuse(request: IncomingMessage, response: ServerResponse, cause: unknown): void {
@@ -270,6 +361,7 @@ export class Gateway {
     if (response.headersSent || response.destroyed) return;
     const requestId = callerRequestId(request);
     const headers = requestId === null ? [] : ['X-Request-Id', requestId];
+    if (error.code === 'websocket_version') headers.push('Sec-WebSocket-Version', '13', 'Upgrade', 'websocket');
     if (unread || this.#draining || ENDING.has(error.code)) {
       this.#connections.closeAfter(request);
       headers.push('Connection', 'close');

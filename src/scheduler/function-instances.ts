@@ -248,8 +248,11 @@ export class FunctionInstances implements InstanceOwner {
 
   onOver(instance: Instance, invocation: Invocation): void {
     const runMs = performance.now() - invocation.dispatchedTick;
-    this.#growth.ran(runMs);
-    this.#shortRuns.ended(runMs);
+    // How long a WebSocket lasted tells nothing about how long others run.
+    if (invocation.status !== 101) {
+      this.#growth.ran(runMs);
+      this.#shortRuns.ended(runMs);
+    }
     this.#backoff.succeeded();
     if (this.#machine.mustMakeRoom(this, instance)) instance.retire('its room was needed by another function');
     if (instance.hasRoom) this.#list(instance);

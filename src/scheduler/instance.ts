@@ -194,7 +194,8 @@ export class Instance implements RuntimeListener, ReplyInbox {
 
   /** Whether it runs one invocation at a time, and may be handed the next ones while it does, to take them in their order. */
   get takesAhead(): boolean {
-    return this.#phase === 'ready' && this.#work.concurrency === 1 && this.version.style === 'handler';
+    const { style, streamBody, websocket } = this.version;
+    return this.#phase === 'ready' && this.#work.concurrency === 1 && style === 'handler' && !streamBody && !websocket;
   }
 
   /** Invocations that came to an end in it, whichever. */

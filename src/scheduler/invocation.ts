@@ -2,6 +2,7 @@ import type { HearthError } from '../errors.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { InvocationRecord, InvocationState, TriggerKind } from '../schemas/records.ts';
 import type { Mask } from '../secrets/mask.ts';
+import type { BodySource } from './body-feed.ts';
 import { TailBuffer } from './tail-buffer.ts';
 
 /** Bytes of a function's output that its invocation's record keeps. */
@@ -22,6 +23,10 @@ export interface InvocationInput {
   /** Names and values in turn. */
   headers: readonly string[];
   body: Buffer | null;
+  /** In the place of `body`: it is read while the function runs, or is what the caller of a WebSocket sends. */
+  source?: BodySource;
+  /** It is a WebSocket handshake, which the function may accept by the status 101. */
+  upgrade?: 'websocket';
   /** HTTP_BODY verbatim, for the control plane's trigger. */
   scriptBody: string | null;
   /** Whoever asked takes the answer from the broker's queue of that correlation id, where scripts answer by a broker. */
@@ -44,7 +49,7 @@ export interface InvocationInput {
 export interface ReplySink {
   /** The whole answer. The body is a view: use it in this tick or copy it. */
   reply(invocation: Invocation, status: number, headers: readonly string[], body: Buffer): void;
-  /** The head of a streamed answer. */
+  /** The head of a streamed answer; with the status 101 of an accepted WebSocket, of which every byte then goes by `write`. */
   start(invocation: Invocation, status: number, headers: readonly string[]): void;
   /** @returns false when the reader is slow: then nothing more is written until `onceDrained` calls back */
   write(chunk: Buffer): boolean;

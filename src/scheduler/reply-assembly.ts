@@ -17,6 +17,7 @@ export class ReplyAssembly {
   readonly #limit: number;
   #head: ReplyHead | null = null;
   #streaming = false;
+  #upgraded = false;
   readonly #pieces = new BodyPieces();
 
   constructor(invocation: Invocation, limit: number) {
@@ -28,10 +29,16 @@ export class ReplyAssembly {
     return this.#streaming;
   }
 
+  /** A WebSocket was accepted. */
+  get upgraded(): boolean {
+    return this.#upgraded;
+  }
+
   /** @throws HearthError invalid_reply */
   head(message: ReplyHeadMessage): void {
     if (this.#head) throw new HearthError('invalid_reply', 'The runtime sent a second head for one answer.');
-    this.#head = checkReplyHead(message.status, message.headers);
+    this.#upgraded = message.status === 101 && message.streaming && this.#invocation.input.upgrade !== undefined;
+    this.#head = checkReplyHead(message.status, message.headers, this.#upgraded);
     if (!message.streaming) return;
     this.#streaming = true;
     const invocation = this.#invocation;

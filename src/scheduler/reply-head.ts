@@ -35,10 +35,11 @@ const OURS = new Set([
 
 /**
  * Checks and cleans what a function wants as head of its response.
+ * @param upgraded it is the answer to a handshake that accepts it, whose status is 101
  * @throws HearthError invalid_reply when no HTTP response can be made of it
  */
-export function checkReplyHead(status: number, headers: readonly string[]): ReplyHead {
-  if (!Number.isInteger(status) || status < 200 || status > 599) {
+export function checkReplyHead(status: number, headers: readonly string[], upgraded = false): ReplyHead {
+  if (!upgraded && (!Number.isInteger(status) || status < 200 || status > 599)) {
     throw new HearthError('invalid_reply', `The function answered with the status ${status}; it must be a whole number from 200 to 599.`);
   }
   if (headers.length > 2 * MAX_HEADERS) {

@@ -1,8 +1,10 @@
 import type { ExitedMessage } from '../protocol/messages.ts';
 import type { RuntimeChannel } from '../protocol/runtime-channel.ts';
 import type { ReplyQueue } from '../reply/endpoint.ts';
+import type { BodyFeed } from './body-feed.ts';
 import type { Invocation } from './invocation.ts';
 import { ReplyAssembly } from './reply-assembly.ts';
+import type { ReplyWindow } from './reply-window.ts';
 
 /** An invocation that an instance has in hand, with the clocks that the instance keeps for it. */
 export class RunningInvocation {
@@ -17,6 +19,10 @@ export class RunningInvocation {
   queue: ReplyQueue | null = null;
   /** How its process has ended; what it published last may be on its way. */
   exit: ExitedMessage | null = null;
+  /** Of a body that is streamed; null: it came whole. */
+  feed: BodyFeed | null = null;
+  /** Of a WebSocket that was accepted. */
+  window: ReplyWindow | null = null;
   #idleTimer: NodeJS.Timeout | null = null;
   #graceTimer: NodeJS.Timeout | null = null;
   #release: (() => void) | null = null;
@@ -64,8 +70,14 @@ export class RunningInvocation {
 
   /** It is over: its clocks stop, and what waits behind it in the channel is read. */
   finish(): void {
-    this.stopClocks();
+    this.stop();
     this.#release?.();
+  }
+
+  /** Nothing of it is waited for any more, and nothing more of its body read. */
+  stop(): void {
+    this.stopClocks();
+    this.feed?.close();
   }
 
   stopClocks(): void {

@@ -106,6 +106,21 @@ export class Scheduler implements Machine {
     this.#abandon(invocation, new HearthError('client_gone', 'The caller closed the connection before the answer.'), 'client_gone');
   }
 
+  /** What the caller sends can't be used: that is the answer. Does nothing when the invocation is answered. */
+  fail(invocation: Invocation, error: HearthError): void {
+    if (invocation.answered) return;
+    invocation.state = 'failed';
+    this.#abandon(invocation, error, 'client_gone');
+  }
+
+  /** The caller has closed the connection that became a WebSocket: that is its end, and a good one. */
+  hangUp(invocation: Invocation): void {
+    if (invocation.answered) return;
+    invocation.answered = true;
+    invocation.state = 'succeeded';
+    this.#cancelInInstance(invocation, 'client_gone');
+  }
+
   /** Somebody else than the caller wants it ended. @returns whether it was there, and not over */
   cancelById(id: string): boolean {
     const invocation = this.#find(id);
@@ -337,7 +352,13 @@ export class Scheduler implements Machine {
       this.onInvocationOver(invocation);
       return;
     }
-    for (const instance of functionInstances?.instances ?? []) if (instance.id === invocation.instanceId) instance.cancel(invocation, reason);
+    this.#cancelInInstance(invocation, reason);
+  }
+
+  #cancelInInstance(invocation: Invocation, reason: 'deadline' | 'client_gone'): void {
+    for (const instance of this.#functions.get(invocation.version)?.instances ?? []) {
+      if (instance.id === invocation.instanceId) instance.cancel(invocation, reason);
+    }
   }
 
   #logLine(invocation: Invocation, record: InvocationRecord): void {

@@ -5,10 +5,12 @@ import type { RuntimeChannel } from '../protocol/runtime-channel.ts';
 import type { ReplyMessage, ReplyQueues } from '../reply/endpoint.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { Mask } from '../secrets/mask.ts';
+import { BodyFeed } from './body-feed.ts';
 import { maskError } from './function-secrets.ts';
 import * as errors from './instance-errors.ts';
 import type { Invocation } from './invocation.ts';
 import { failInvocation } from './reply-assembly.ts';
+import { ReplyWindow } from './reply-window.ts';
 import { RunningInvocation } from './running-invocation.ts';
 
 export interface WorkSettings {
@@ -107,13 +109,15 @@ export class WorkInHand {
         headers: input.headers,
         scriptBody: input.scriptBody,
         messageType: input.messageType,
-        bodyLength: input.body?.length ?? 0,
+        bodyLength: input.source ? null : (input.body?.length ?? 0),
+        upgrade: input.upgrade,
         deadline: invocation.deadline,
       },
       input.body,
     );
     invocation.instanceId = this.#owner.id;
     const entry = new RunningInvocation(frameId, invocation, this.#settings.maxReplyBytes);
+    if (input.source) entry.feed = new BodyFeed(this.#owner.channel(), frameId, input.source, () => entry.refreshIdleClock());
     this.#all.set(frameId, entry);
     if (version.style === 'script') this.#expectMessage(entry);
     if (isItsTurn) this.#begin(entry);
@@ -152,13 +156,19 @@ export class WorkInHand {
     const entry = this.#answerable(id);
     if (!entry) return;
     this.#guard(entry, () => entry.assembly.head(head));
-    if (entry.assembly.streaming && !entry.invocation.answered) this.#startIdleClock(entry);
+    if (!entry.assembly.streaming || entry.invocation.answered) return;
+    if (entry.assembly.upgraded) this.#upgraded(entry);
+    this.#startIdleClock(entry);
   }
 
   onReplyBody(id: number, chunk: Buffer): void {
     const entry = this.#answerable(id);
     if (!entry) return;
     entry.refreshIdleClock();
+    if (entry.window) {
+      entry.window.pass(chunk);
+      return;
+    }
     this.#guard(entry, () => {
       if (!entry.assembly.body(chunk)) entry.holdReading(this.#owner.channel());
     });
@@ -173,7 +183,10 @@ export class WorkInHand {
 
   /** @throws ProtocolError for what was not sent */
   onInvokeCredit(id: number, bytes: number): void {
-    if (this.#all.has(id)) throw new ProtocolError(`credit for ${bytes} bytes of the body of invocation ${id}, which is not streamed`);
+    const entry = this.#all.get(id);
+    if (!entry) return;
+    if (!entry.feed) throw new ProtocolError(`credit for the body of invocation ${id}, which is not streamed`);
+    entry.feed.credit(bytes);
   }
 
   onFailed(id: number, error: RuntimeErrorMessage): void {
@@ -197,7 +210,7 @@ export class WorkInHand {
     const orphans: Invocation[] = [];
     const untouched: Invocation[] = [];
     for (const entry of this.#all.values()) {
-      entry.stopClocks();
+      entry.stop();
       this.#endMessages(entry);
       const { invocation } = entry;
       if (!entry.begun && !entry.unwanted) {
@@ -265,10 +278,12 @@ export class WorkInHand {
     invocation.state = 'running';
     invocation.clock = 'run';
     invocation.sink.dispatched?.(invocation);
+    // Of a WebSocket nothing is read before it was accepted.
+    if (!invocation.input.upgrade) entry.feed?.open();
   }
 
   #interrupt(entry: RunningInvocation, reason: 'deadline' | 'client_gone' | 'reply_refused'): void {
-    entry.stopClocks();
+    entry.stop();
     if (entry.exit) {
       this.#over(entry);
       return;
@@ -365,7 +380,20 @@ export class WorkInHand {
     entry.startIdleClock(streamIdleMs, () => {
       entry.invocation.state = 'timed_out';
       failInvocation(entry.invocation, errors.streamPaused(this.#owner.version.functionName, streamIdleMs));
-      this.cancel(entry.invocation, 'deadline');
+      // It can be told to a WebSocket in peace.
+      if (entry.window) {
+        entry.feed?.cutOff();
+        this.cancel(entry.invocation, 'client_gone');
+      } else this.cancel(entry.invocation, 'deadline');
     });
+  }
+
+  /** The function has accepted the WebSocket: it may last, and lives from what it carries. */
+  #upgraded(entry: RunningInvocation): void {
+    const { invocation } = entry;
+    if (invocation.deadlineTimer) clearTimeout(invocation.deadlineTimer);
+    invocation.deadlineTimer = null;
+    entry.window = new ReplyWindow(this.#owner.channel(), entry.frameId, invocation.sink);
+    entry.feed?.open();
   }
 }

@@ -115,7 +115,17 @@ beforeEach(() => {
     },
   };
   const version = {
-    ...versionDraft({ style: 'handler', bundle: null, concurrency: 1, secrets: [], layers: [], memoryBytes: null, cpu: null }),
+    ...versionDraft({
+      style: 'handler',
+      bundle: null,
+      streamBody: false,
+      websocket: false,
+      concurrency: 1,
+      secrets: [],
+      layers: [],
+      memoryBytes: null,
+      cpu: null,
+    }),
     number: 1,
     createdAt: 0,
   };

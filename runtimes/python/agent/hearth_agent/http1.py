@@ -59,6 +59,8 @@ class Reader:
         self._state = self._head
         #: Set before an answer to HEAD comes: it has no body whatever its head says.
         self.bodiless = False
+        #: Set before the answer to a handshake comes: after a 101 all that comes is its body, whatever it is.
+        self.may_upgrade = False
         self._left = 0
         self._scanned = 0
 
@@ -137,9 +139,13 @@ class Reader:
             raise HttpError("the request line is malformed: %r" % lines[0][:80])
         head = Head(start, _parse_headers(lines[1:]))
         if self._is_response and start[1].startswith("1"):
-            if start[1] == "101":
+            if start[1] != "101":
+                return True  # an interim answer
+            if not self.may_upgrade:
                 raise HttpError("the protocol was switched, which nobody had asked for")
-            return True  # an interim answer
+            events.append(("head", head))
+            self._state = self._until_close
+            return True
         events.append(("head", head))
         self._begin_body(head)
         return True

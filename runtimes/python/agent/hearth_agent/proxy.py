@@ -36,7 +36,7 @@ _HOP_BY_HOP = frozenset(
 class Connection:
     """
     connecting → sending → receiving → idle → sending …, or closed. It has one exchange at a time; an exchange has `on_head(head, whole)`,
-    `on_body(data)`, `on_end()`, `on_lost(reason, may_repeat)`.
+    `on_body(data)`, `on_end()`, `on_lost(reason, may_repeat)`, and what is in `Whole`.
     """
 
     def __init__(self, proxy, address):
@@ -49,6 +49,8 @@ class Connection:
         self._got = False
         self._reused = False
         self._paused = False
+        self._held = False
+        self._broken = False
         self._timer = None
         self._idle_seconds = _IDLE_SECONDS
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -70,6 +72,7 @@ class Connection:
         self._out = data
         self._got = False
         self._reader.bodiless = head_only
+        self._reader.may_upgrade = exchange.may_upgrade
         if not self._connecting:
             self._send()
 
@@ -88,6 +91,27 @@ class Connection:
         self._paused = paused
         self._watch()
 
+    def hold(self, held):
+        """Whether nothing more is to be read for the exchange that it has."""
+        if held != self._held:
+            self._held = held
+            self._watch()
+
+    def wake(self):
+        """The exchange may have more to send."""
+        if self._exchange is None or self._connecting or self._out or self._broken:
+            return
+        self._out = self._exchange.next_piece()
+        if self._out:
+            self._send()
+
+    def end_sending(self):
+        """Nothing more is sent; the other end may go on."""
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # it has gone, which is seen when it is read
+
     def close(self):
         if self._timer is not None:
             self._timer.cancel()
@@ -99,7 +123,7 @@ class Connection:
     def _watch(self):
         if self._sock.fileno() < 0:
             return
-        events = (POLLOUT if self._out or self._connecting else 0) | (0 if self._paused else POLLIN)
+        events = (POLLOUT if self._out or self._connecting else 0) | (0 if self._paused or self._held else POLLIN)
         if events:
             self._reactor.watch(self._sock.fileno(), self._event, events)
         else:
@@ -129,9 +153,10 @@ class Connection:
         except OSError as error:
             # It may have answered (413, say) before it closed.
             self._out = b""
+            self._broken = True
             self._receive(error)
             return
-        self._out = memoryview(self._out)[sent:] if sent < len(self._out) else b""
+        self._out = memoryview(self._out)[sent:] if sent < len(self._out) else self._exchange.next_piece()
         self._acknowledge_at_once()
         self._watch()
 
@@ -192,7 +217,7 @@ class Connection:
 
     def _finish(self, exchange):
         self._exchange = None
-        if not self._keep or self._out or not self._idle_seconds > 0:
+        if not self._keep or self._out or self._broken or not exchange.is_sent or not self._idle_seconds > 0:
             self.close()
         else:
             self._reused = True
@@ -221,7 +246,22 @@ class Connection:
         exchange.on_lost("it closed the connection" if error is None else "the connection broke: %s" % error.strerror, may_repeat)
 
 
-class Exchange:
+class Whole:
+    """What an exchange is of which all is sent at its beginning."""
+
+    __slots__ = ()
+
+    #: Whether the answer may switch protocols.
+    may_upgrade = False
+    #: Whether nothing more is to be sent.
+    is_sent = True
+
+    def next_piece(self):
+        """What is sent next, when all before it was; nothing when there is none yet."""
+        return b""
+
+
+class Exchange(Whole):
     """One invocation at the program."""
 
     __slots__ = ("proxy", "invocation", "request", "repeated", "connection", "_head", "_pieces", "_streaming", "head_only")
@@ -229,7 +269,7 @@ class Exchange:
     def __init__(self, proxy, invocation):
         self.proxy = proxy
         self.invocation = invocation
-        self.request = request_bytes(invocation.invoke, invocation.body)
+        self.request = self.make_request(invocation)
         self.head_only = invocation.invoke["verb"] == "HEAD"
         invocation.pieces = []
         self.repeated = False
@@ -237,6 +277,9 @@ class Exchange:
         self._head = None
         self._pieces = []
         self._streaming = False
+
+    def make_request(self, invocation):
+        return request_bytes(invocation.invoke, invocation.body)
 
     @property
     def repeatable(self):
@@ -283,7 +326,7 @@ class Exchange:
         self.proxy.supervisor.fail(self.invocation, "NoAnswer", "the program gave no whole answer: %s" % reason)
 
 
-class Probe:
+class Probe(Whole):
     """A request of our own: is it ready, is it well? `done(ok)` once."""
 
     repeatable = False
@@ -394,11 +437,18 @@ class Proxy:
 
     def begin(self, invocation):
         try:
-            invocation.work = Exchange(self, invocation)
+            invocation.work = self._exchange(invocation)
         except errors.FunctionError as error:
             self.supervisor.fail(invocation, error.kind, str(error))
             return
-        self.send(invocation.work)
+        self.send(invocation.work, fresh=invocation.streamed)
+
+    def _exchange(self, invocation):
+        if not invocation.streamed:
+            return Exchange(self, invocation)
+        from . import proxy_streams
+
+        return proxy_streams.exchange_of(self, invocation)
 
     def send(self, exchange, fresh=False):
         connection = None if fresh else self._take()
@@ -478,6 +528,12 @@ def passed(head):
 
 def request_bytes(invoke, body):
     """The request as the program gets it: target, headers and body as they came, hop-by-hop headers aside."""
+    has_length = body or invoke["verb"] not in ("GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+    return request_head(invoke, ["Content-Length: %d" % len(body)] if has_length else []) + body
+
+
+def request_head(invoke, framing):
+    """Its head alone. `framing`: lines of headers, in the place of those of the caller's connection."""
     pairs = list(zip(invoke["headers"][::2], invoke["headers"][1::2]))
     dropped = _named_by_connection(pairs) | _HOP_BY_HOP
     known = {name.lower() for name, _ in pairs}
@@ -493,8 +549,7 @@ def request_bytes(invoke, body):
         lines.append("X-Forwarded-Host: %s" % host)
     if "x-correlation-id" not in known:
         lines.append("X-Correlation-Id: %s" % invoke["correlationId"])
-    if body or invoke["verb"] not in ("GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"):
-        lines.append("Content-Length: %d" % len(body))
+    lines += framing
     text = "\r\n".join(lines)
     if "\0" in text or any("\r" in line or "\n" in line for line in lines):
         raise errors.FunctionError("InvalidRequest", "a header of the request can't be passed on: it has a line break or NUL")
@@ -502,7 +557,7 @@ def request_bytes(invoke, body):
         data = text.encode("latin-1")
     except UnicodeEncodeError:
         data = text.encode("utf-8")
-    return data + b"\r\n\r\n" + body
+    return data + b"\r\n\r\n"
 
 
 def _target(invoke):

@@ -21,12 +21,13 @@ _MODES = {1: frames.LOG_OUT, 2: frames.LOG_ERR}
 
 
 class Invocation:
-    __slots__ = ("ident", "invoke", "missing", "pieces", "work")
+    __slots__ = ("ident", "invoke", "missing", "streamed", "pieces", "work")
 
     def __init__(self, ident, invoke):
         self.ident = ident
         self.invoke = invoke
-        self.missing = invoke["bodyLength"]
+        self.streamed = invoke["bodyLength"] is None
+        self.missing = 0 if self.streamed else invoke["bodyLength"]
         self.pieces = []
         #: The style's own; None until its body is there.
         self.work = None
@@ -148,19 +149,30 @@ class Supervisor:
 
     def _dispatch(self, kind, ident, payload):
         if kind == frames.INVOKE:
-            invocation = self.invocations[ident] = Invocation(ident, parse_invoke(payload))
+            invocation = self.invocations[ident] = Invocation(ident, parse_invoke(payload, streamed=True))
             if not invocation.missing:
                 self._style.begin(invocation)
         elif kind == frames.INVOKE_BODY:
             invocation = self.invocations.get(ident)
             if invocation is None:
                 return  # cancelled while its body was on the way
+            if invocation.streamed:
+                invocation.work.take(payload)
+                return
             invocation.pieces.append(payload)
             invocation.missing -= len(payload)
             if invocation.missing < 0:
                 raise frames.ProtocolError("more body came than Invoke announced")
             if invocation.missing == 0:
                 self._style.begin(invocation)
+        elif kind == frames.INVOKE_END:
+            invocation = self.invocations.get(ident)
+            if invocation is not None and invocation.streamed:
+                invocation.work.end()
+        elif kind == frames.REPLY_CREDIT:
+            invocation = self.invocations.get(ident)
+            if invocation is not None and invocation.streamed:
+                invocation.work.credited(int.from_bytes(payload, "big"))
         elif kind == frames.CANCEL:
             invocation = self.invocations.get(ident)
             if invocation is not None:
@@ -201,6 +213,11 @@ class Supervisor:
 
     def reply_piece(self, invocation, data):
         self.send(*frames.encode_body(frames.REPLY_BODY, invocation.ident, data))
+
+    def credit(self, invocation, count):
+        """So many bytes of its streamed body are with the program."""
+        if invocation.ident in self.invocations:
+            self.send(frames.encode(frames.INVOKE_CREDIT, invocation.ident, count.to_bytes(4, "big")))
 
     def reply_end(self, invocation):
         self._end(invocation)
