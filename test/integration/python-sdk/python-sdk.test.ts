@@ -23,7 +23,7 @@ describe('the Python SDK on a developer’s machine', () => {
 
   it('installs by pip, and calls a handler without the platform', async () => {
     const { stdout, stderr } = await run(join(folder, 'venv/bin/python'), [HANDLER], { cwd: folder });
-    expect(stdout).toBe("200 Hello Ada [Invoked(name='greeting', payload={'name': 'Ada'}, mode='sync')]\n");
+    expect(stdout).toBe("200 Hello Ada [Invoked(name='greeting', payload={'name': 'Ada'}, mode='sync')]\nclosed 1000 \n101 ['a', '62'] (1000, '')\n");
     expect(stderr).toMatch(/^INFO asked for \/hello with 5\d{4} ms left\n$/);
   });
 
