@@ -7,6 +7,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const LONGEST = [
   'docker/with-services',
   'packaging/install',
+  'gallery/gallery',
   'layers/sandboxed',
   'docker/platform',
   'deploy/container',
