@@ -7,6 +7,7 @@ import { table } from './table.ts';
 interface LayerOnTheWire {
   id: string;
   name: string | null;
+  runtime: string;
   state: string;
   size_bytes: number | null;
   requirements: string;
@@ -21,16 +22,38 @@ export async function layersList(options: Target & { json?: boolean }): Promise<
   const rows = layers.map((layer) => [
     layer.id,
     layer.name ?? '-',
+    layer.runtime,
     layer.state,
     layer.size_bytes === null ? '-' : `${(layer.size_bytes / 1024 / 1024).toFixed(1)} MiB`,
   ]);
-  process.stdout.write(table([['ID', 'NAME', 'STATE', 'SIZE'], ...rows]));
+  process.stdout.write(table([['ID', 'NAME', 'RUNTIME', 'STATE', 'SIZE'], ...rows]));
 }
 
-export async function layersBuild(name: string, options: Target & { requirements: string; json?: boolean }): Promise<void> {
-  const requirements = await readRequirements(options.requirements);
-  if (!options.json) process.stderr.write(`Building the layer ${name}; this takes as long as pip does …\n`);
-  const layer = (await request(options, 'POST', '/layers', { name, requirements })) as LayerOnTheWire;
+interface Libraries {
+  requirements?: string;
+  packageJson?: string;
+  packageLock?: string;
+  allowScripts?: boolean;
+  runtime?: string;
+}
+
+export async function layersBuild(name: string, options: Target & Libraries & { json?: boolean }): Promise<void> {
+  const { requirements, packageJson, packageLock, allowScripts, runtime } = options;
+  if ((requirements === undefined) === (packageJson === undefined)) {
+    throw new HearthError('invalid_request', 'A layer is built from one of --requirements FILE (Python) and --package-json FILE (Node.js).');
+  }
+  const definition = {
+    name,
+    ...(requirements === undefined ? {} : { requirements: await readInput(requirements) }),
+    ...(packageJson === undefined ? {} : { package_json: await readInput(packageJson) }),
+    ...(packageLock === undefined ? {} : { package_lock: await readInput(packageLock) }),
+    ...(allowScripts === undefined ? {} : { allow_scripts: allowScripts }),
+    ...(runtime === undefined ? {} : { runtime }),
+  };
+  if (!options.json) {
+    process.stderr.write(`Building the layer ${name}; this takes as long as ${requirements === undefined ? 'npm' : 'pip'} does …\n`);
+  }
+  const layer = (await request(options, 'POST', '/layers', definition)) as LayerOnTheWire;
   process.stdout.write(options.json ? `${JSON.stringify(layer, null, 2)}\n` : `The layer ${name} is ready: ${layer.id}.\n`);
 }
 
@@ -39,9 +62,10 @@ export async function layersRemove(nameOrId: string, options: Target): Promise<v
   process.stdout.write(`The layer ${nameOrId} is removed.\n`);
 }
 
-async function readRequirements(file: string): Promise<string> {
+/** `-` is standard input. */
+async function readInput(file: string): Promise<string> {
   if (file === '-') return text(process.stdin);
   return readFile(file, 'utf8').catch((cause: Error) => {
-    throw new HearthError('invalid_request', `The requirements file ${file} can't be read: ${cause.message}.`, { cause });
+    throw new HearthError('invalid_request', `The file ${file} can't be read: ${cause.message}.`, { cause });
   });
 }

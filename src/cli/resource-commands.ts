@@ -10,8 +10,12 @@ export function resourceCommands(program: Command, onPlatform: OnPlatform): void
     .option('--json', 'print a JSON document')
     .action(lazily(async () => (await import('./layers.ts')).layersList));
   onPlatform(layers.command('build <name>'))
-    .description('build a layer from a requirements file, or again from a changed one')
-    .requiredOption('-r, --requirements <file>', 'the requirements file; - reads standard input')
+    .description('build a layer from a requirements file or a package.json, or again from a changed one')
+    .option('-r, --requirements <file>', 'a requirements.txt, for Python; - reads standard input')
+    .option('-p, --package-json <file>', 'a package.json, for Node.js; - reads standard input')
+    .option('--package-lock <file>', 'the package-lock.json that belongs to it')
+    .option('--allow-scripts', 'let packages run their install scripts')
+    .option('--runtime <name>', 'such as nodejs24, where the platform has several versions of Node.js')
     .option('--json', 'print a JSON document')
     .action(lazily(async () => (await import('./layers.ts')).layersBuild));
   onPlatform(layers.command('remove <name-or-id>'))

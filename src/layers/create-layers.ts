@@ -7,7 +7,7 @@ import type { RuntimeName } from '../schemas/runtime-name.ts';
 import { layerFolders } from './folders.ts';
 import { type FolderLimits, inspectFolder } from './inspect-folder.ts';
 import { type LayerStore, layerBook } from './layer-book.ts';
-import { buildFailure, explain, stopped } from './layer-errors.ts';
+import { buildFailure, explain, forgottenRuntime, noSuchRuntime, stopped } from './layer-errors.ts';
 import { layerId } from './layer-id.ts';
 import { type LayerMaker, SITE } from './layer-maker.ts';
 import type { BuiltLayer, Layers } from './layers.ts';
@@ -76,16 +76,18 @@ export function createLayers(deps: LayersDependencies): Layers {
     background.add(owned);
   }
 
-  /** @throws HearthError invalid_request, internal when nobody makes layers for it */
+  const makerFor = (runtime: RuntimeName) => deps.makers.find(({ names }) => names.includes(runtime));
+
+  /** @throws HearthError invalid_request */
   function want(requirements: string, runtime: RuntimeName): Wanted {
-    const maker = deps.makers.find(({ names }) => names.includes(runtime));
-    if (maker === undefined) throw new HearthError('internal', `Nobody makes layers for the runtime ${runtime}.`);
+    const maker = makerFor(runtime);
+    if (maker === undefined) throw noSuchRuntime(runtime, deps.makers);
     const normalised = maker.normalise(requirements);
     return { id: layerId(maker.target, normalised), maker, requirements, normalised };
   }
 
   function built(record: LayerRecord): BuiltLayer {
-    return { id: record.id, path: folders.path(record.id), name: record.name, runtime: record.runtime };
+    return { id: record.id, path: folders.path(record.id), name: record.name, runtimes: makerFor(record.runtime)?.names ?? [record.runtime] };
   }
 
   function byId(id: string): BuiltLayer | undefined {
@@ -200,7 +202,7 @@ export function createLayers(deps: LayersDependencies): Layers {
 
   /** Functions know their layers by id and ask nobody to build them: a lost one has to come back by itself. */
   async function rebuild(record: LayerRecord): Promise<void> {
-    if (!deps.makers.some(({ names }) => names.includes(record.runtime))) return;
+    if (makerFor(record.runtime) === undefined) return;
     const wanted = want(record.requirements, record.runtime);
     // Another interpreter since then: nothing that is built now would have that id.
     if (wanted.id === record.id) await obtain(wanted, null);
@@ -254,6 +256,7 @@ export function createLayers(deps: LayersDependencies): Layers {
     async named(name) {
       const record = book.named(name);
       if (record === undefined) throw new HearthError('unknown_layer', `There is no layer named \`${name}\`.`, { extra: { layer: name } });
+      if (makerFor(record.runtime) === undefined) throw forgottenRuntime(name, record.runtime);
       return obtain(want(record.requirements, record.runtime), record.name);
     },
 

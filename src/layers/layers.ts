@@ -7,8 +7,8 @@ export interface BuiltLayer {
   /** Folder on the host that holds importable libraries. */
   path: string;
   name: string | null;
-  /** Whose libraries they are. */
-  runtime: RuntimeName;
+  /** Those that find its libraries, each by all of its names. */
+  runtimes: readonly RuntimeName[];
 }
 
 /** Libraries for sandboxes: built once per content hash, never changed after, mounted read-only. */
@@ -17,7 +17,7 @@ export interface Layers {
   start(): Promise<void>;
   /**
    * The id of the layer with exactly these requirements (of Python, unless a runtime is named), building it when it doesn't exist; two calls at once share one build.
-   * @throws HearthError layer_build_failed, its message ending with the last of the installer's output, `extra.output` with more of it
+   * @throws HearthError invalid_request for a runtime that isn't there or what its installer would not be given, conflict, layer_build_failed, its message ending with the last of the installer's output, `extra.output` with more of it
    */
   ensure(requirements: string, name: string | null, runtime?: RuntimeName): Promise<BuiltLayer>;
   /** The default layer (requirements.functions.txt); waits for its build. @throws HearthError layer_build_failed */

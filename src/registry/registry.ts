@@ -259,10 +259,11 @@ function checkAgainstSplit({ event_type: eventKey, function_name: functionName }
   );
 }
 
-/** @throws HearthError invalid_request for libraries of another language */
+/** @throws HearthError invalid_request for libraries of another language or another version of Node.js */
 function checkLayerOf({ runtime = 'python' }: FunctionDefinition, layer: BuiltLayer): void {
-  if (runtimeFamily(layer.runtime) === runtimeFamily(runtime)) return;
-  const message = `the layer ${layer.name} holds libraries of ${layer.runtime}, and the function runs on ${runtime}.`;
+  if (layer.runtimes.includes(runtime)) return;
+  const [made] = layer.runtimes;
+  const message = `the layer ${layer.name} holds libraries of ${made}, and the function runs on ${runtime}. Name one that is built for ${runtime}, or change \`runtime\`.`;
   throw new HearthError('invalid_request', `layers: ${message}`, { extra: { errors: [{ field: 'layers', message }] } });
 }
 

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox';
 import { BundleFiles, BundleHash, EntryPath } from './bundle.ts';
 import { type Destinations, DestinationsDefinition } from './destination.ts';
 import { FunctionName } from './function-name.ts';
+import { AllowScripts, PackageJson, PackageLock } from './packages.ts';
 import { AccessDefinition, CorsDefinition, type GatewayPolicy, RateLimitDefinition } from './policy.ts';
 import { RUNTIME_NAME, type RuntimeName } from './runtime-name.ts';
 import { ScheduleDefinition, type SchedulePolicy } from './schedule.ts';
@@ -109,19 +110,9 @@ export const FunctionDefinition = Type.Object(
     requirements: Type.Optional(
       Type.String({ maxLength: 64 * 1024, description: "Text of a requirements.txt; built into a layer of the function's own." }),
     ),
-    package_json: Type.Optional(
-      Type.Union([Type.Object({}, { additionalProperties: true }), Type.String({ maxLength: 64 * 1024 })], {
-        description: "Of Node.js: a package.json, as an object or text; its dependencies are built into a layer of the function's own.",
-      }),
-    ),
-    package_lock: Type.Optional(
-      Type.Union([Type.Object({}, { additionalProperties: true }), Type.String({ maxLength: 512 * 1024 })], {
-        description: 'The package-lock.json that belongs to it: with one, `npm ci` installs exactly what it says.',
-      }),
-    ),
-    allow_scripts: Type.Optional(
-      Type.Boolean({ description: 'Whether packages may run their install scripts, in the sandbox that they are installed in. Default false.' }),
-    ),
+    package_json: Type.Optional(PackageJson("a layer of the function's own")),
+    package_lock: Type.Optional(PackageLock),
+    allow_scripts: Type.Optional(AllowScripts),
     environment: Type.Optional(
       Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String({ maxLength: 32 * 1024 }), { maxProperties: 128 }),
     ),

@@ -1,10 +1,10 @@
 import { Type } from 'typebox';
 import { HearthError } from '../../errors.ts';
-import { LayerName } from '../../schemas/function.ts';
 import type { LayerRecord } from '../../schemas/records.ts';
 import type { Api } from '../api.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { problems } from '../wire/common.ts';
+import { LayerDefinition, librariesOf } from '../wire/layer-definition.ts';
 import { Layer, layer } from '../wire/records.ts';
 
 export function layerRoutes(app: Api, { layers, registry }: Pick<ApiDependencies, 'layers' | 'registry'>): void {
@@ -41,13 +41,10 @@ export function layerRoutes(app: Api, { layers, registry }: Pick<ApiDependencies
     {
       config: { role: 'deploy', subject: (request) => (request.body as { name: string }).name },
       schema: {
-        summary: 'Build a layer of libraries under a name',
+        summary: 'Build a layer of libraries of Python or Node.js under a name',
         description: 'Answers when it is built, which may take minutes. Functions that are registered from then on get this one under the name.',
         tags: ['layers'],
-        body: Type.Object(
-          { name: LayerName, requirements: Type.String({ minLength: 1, maxLength: 64 * 1024, description: 'Text of a requirements.txt.' }) },
-          { additionalProperties: false, examples: [{ name: 'science', requirements: 'numpy==2.3.5\n' }] },
-        ),
+        body: LayerDefinition,
         response: {
           200: Layer,
           ...problems(
@@ -63,7 +60,10 @@ export function layerRoutes(app: Api, { layers, registry }: Pick<ApiDependencies
         },
       },
     },
-    async (request) => layer(record((await layers.ensure(request.body.requirements, request.body.name)).id)),
+    async ({ body }) => {
+      const { text, runtime } = librariesOf(body);
+      return layer(record((await layers.ensure(text, body.name, runtime)).id));
+    },
   );
 
   app.delete(

@@ -1,10 +1,14 @@
 import { constants } from 'node:fs';
-import { chmod, copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FunctionDefinition } from '../../../src/schemas/function.ts';
 import { Hearth, json, sleep } from '../../support/hearth.ts';
+import { hearthCommand } from '../../support/hearth-command.ts';
+
+/** Of the archive of ms 2.1.3. */
+const MS_INTEGRITY = 'sha512-6FlzubTLZG3J2a/NVCAleEhjzq5oxgHyaCU9yYXvcLsvoVaHJq/s5xXI6/XXP6tz7R9xAOtHnSO/tXtF3WRTlA==';
 
 const AMQP_SCRIPT = `
 const amqp = require('amqplib');
@@ -295,6 +299,61 @@ describe('packages of npm', () => {
     const [first, second] = await Promise.all(layers);
     expect(first).toHaveLength(1);
     expect(second).toEqual(first);
+  });
+
+  it('may be a layer with a name, which functions ask for by it', async () => {
+    const description = { dependencies: { ms: '2.1.3' } };
+    const lock = { lockfileVersion: 3, packages: { '': description, 'node_modules/ms': { version: '2.1.3', integrity: MS_INTEGRITY } } };
+    const built = await hearth.post('/layers', { name: 'times', package_json: description, package_lock: JSON.stringify(lock) });
+    expect(await json(built)).toMatchObject({ name: 'times', state: 'ready', runtime: `nodejs${process.versions.node.split('.')[0]}` });
+    await define('named', 'import ms from "ms";\nexport default () => ms("3 h");', { layers: ['times'] });
+    expect(await (await post('named')).text()).toBe('10800000');
+
+    await writeFile(join(folder, 'package.json'), JSON.stringify(description));
+    const { code, stdout, stderr } = await hearthCommand([
+      'layers',
+      'build',
+      'other',
+      '--package-json',
+      join(folder, 'package.json'),
+      '--api',
+      hearth.api,
+    ]);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^The layer other is ready: [0-9a-f]{32}\.\n$/)]);
+    expect(stderr).toContain('as long as npm does');
+    expect((await hearthCommand(['layers', 'list', '--api', hearth.api])).stdout).toMatch(/other +nodejs\d+ +ready/);
+  });
+
+  it('are refused where they are named by functions of another language', async () => {
+    const refusals = [
+      await refusal('1', { layers: ['default'] }),
+      await refusal('def handler(message, context): pass', { runtime: 'python', layers: ['times'] }),
+    ];
+    expect(refusals).toMatchObject([
+      {
+        status: 422,
+        code: 'invalid_request',
+        detail: expect.stringContaining('the layer default holds libraries of python, and the function runs on nodejs'),
+      },
+      {
+        status: 422,
+        code: 'invalid_request',
+        detail: expect.stringMatching(/the layer times holds libraries of nodejs\d+, and the function runs on python/),
+      },
+    ]);
+  });
+
+  it.each([
+    [{}, 'requirements'],
+    [{ requirements: 'six', package_json: {} }, 'requirements'],
+    [{ requirements: 'six', runtime: 'nodejs' }, 'requirements'],
+    [{ requirements: 'six', package_lock: {} }, 'package_lock'],
+    [{ package_json: {}, runtime: 'python' }, 'package_json'],
+    [{ package_json: { dependencies: { ms: 'file:/etc' } } }, 'package_json'],
+    [{ package_json: {}, runtime: 'nodejs1' }, 'runtime'],
+  ])('are refused as a layer of %j', async (definition, field) => {
+    const response = await hearth.post('/layers', { name: 'wrong', ...definition });
+    expect([response.status, await json(response)]).toMatchObject([422, { code: 'invalid_request', errors: [{ field }] }]);
   });
 
   it('are refused in words when npm can not install them', async () => {

@@ -26,7 +26,12 @@ setTimeout(flush, 100);`;
 
 it.each([
   ['what a build printed', ['layers', 'build', 'evil', '-r', '/dev/null'], 422, { detail: `It failed.${ORDERS}`, output: `pip says\n${ORDERS}` }],
-  ['what the platform lists', ['layers', 'list'], 200, { layers: [{ id: '1', name: `evil\n${ORDERS}`, state: 'ready', size_bytes: 1 }] }],
+  [
+    'what the platform lists',
+    ['layers', 'list'],
+    200,
+    { layers: [{ id: '1', name: `evil\n${ORDERS}`, runtime: 'python', state: 'ready', size_bytes: 1 }] },
+  ],
 ])('the command gives no orders to the terminal: %s', async (_what, args, status, answer) => {
   const server = createServer((_request, response) => response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(answer)));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -38,7 +38,7 @@ export class MemoryLayers implements Layers {
       readyAt: 1,
       sizeBytes: 10,
     });
-    return { id, path: `/layers/${id}`, name, runtime: 'python' };
+    return { id, path: `/layers/${id}`, name, runtimes: ['python'] };
   }
 
   default(): Promise<BuiltLayer> {
@@ -48,12 +48,12 @@ export class MemoryLayers implements Layers {
   async named(name: string): Promise<BuiltLayer> {
     const record = this.list().find((candidate) => candidate.name === name);
     if (record === undefined) throw new HearthError('unknown_layer', `There is no layer "${name}".`);
-    return { id: record.id, path: `/layers/${record.id}`, name, runtime: 'python' };
+    return { id: record.id, path: `/layers/${record.id}`, name, runtimes: ['python'] };
   }
 
   byId(id: string): BuiltLayer | undefined {
     const record = this.#records.get(id);
-    return record === undefined ? undefined : { id, path: `/layers/${id}`, name: record.name, runtime: 'python' };
+    return record === undefined ? undefined : { id, path: `/layers/${id}`, name: record.name, runtimes: ['python'] };
   }
 
   list(): LayerRecord[] {
