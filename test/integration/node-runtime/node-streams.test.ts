@@ -304,6 +304,25 @@ describe('WebSockets in Node.js', () => {
     await call.over();
   });
 
+  it('get no more credit for pings whose pongs the caller does not read', async () => {
+    const { call } = await new Peer(echo).opened();
+    const pings: Buffer = Buffer.concat(Array.from({ length: 100 }, () => encodeFrame(OPCODE.ping, Buffer.alloc(125), MASK)));
+    let sent = 0;
+    const hasRoom = () => sent + pings.length - call.credited <= WINDOW;
+    for (let n = 0; n < 100; n++) {
+      // The answer to another call comes after all that was sent has been seen.
+      if (!hasRoom()) await echo.call({ bodyLength: 0 }).over();
+      if (!hasRoom()) break;
+      call.send(pings);
+      sent += pings.length;
+    }
+    expect([hasRoom(), call.body.length]).toEqual([false, WINDOW]);
+    call.credit(WINDOW);
+    await call.until(hasRoom);
+    call.cancel();
+    expect((await call.over()).failed?.type).toBe('AbortError');
+  });
+
   it.each([
     ['a frame that is not masked', encodeFrame(OPCODE.text, Buffer.from('a')), 1002],
     ['a reserved bit', Buffer.from([0xc1, 0x80, 0, 0, 0, 0]), 1002],
