@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { crc32, inflateSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { json } from '../../support/hearth.ts';
+import { send } from '../../support/send.ts';
 import { consoleSteps } from './console-session.ts';
 import { EXAMPLES, Gallery } from './gallery.ts';
 
@@ -109,6 +110,12 @@ describe('what the READMEs of examples leave out', () => {
   test('slack-bot, cron-report, order-chain: what is not for callers is closed to them', async () => {
     for (const path of ['/slack/answer', '/report-alarm', '/orders/stock', '/orders/mail', '/orders/unsent'])
       expect((await post(path, {})).status).toBe(401);
+  });
+
+  test('chat: pages of other sites are kept out', async () => {
+    const handshake = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==' };
+    const headers = { Host: 'chat.example', Origin: 'https://other.example', ...handshake };
+    expect((await send(gallery.hearth.gateway, '/chat/tea?name=eve', { headers })).status).toBe(403);
   });
 
   test('express-app, fastapi-app: pages of their own', async () => {
