@@ -42,6 +42,7 @@ describe('the gallery of examples', () => {
   );
 });
 
+/** Of functions that the READMEs have deployed. */
 describe('what the READMEs of examples leave out', () => {
   const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
     gallery.hearth.call(path, {
