@@ -393,6 +393,8 @@ export class WorkInHand {
     const { invocation } = entry;
     if (invocation.deadlineTimer) clearTimeout(invocation.deadlineTimer);
     invocation.deadlineTimer = null;
+    // What it invokes from now on has all of its own time.
+    invocation.deadline = Number.POSITIVE_INFINITY;
     entry.window = new ReplyWindow(this.#owner.channel(), entry.frameId, invocation.sink);
     entry.feed?.open();
   }
