@@ -20,8 +20,7 @@ import { type GatewayPolicies, isGoverned } from './policy/policies.ts';
 import { sendProblem } from './problem.ts';
 import { callerRequestId, hasBody, headerOf, parseTarget, passedHeaders, readBody, type Target, versionOverride } from './request.ts';
 import { type Keeper, queuedMode, respondFromQueue } from './respond-async.ts';
-import { StreamedBody } from './streamed-body.ts';
-import { Tunnel } from './tunnel.ts';
+import { isStreamed, Streams } from './streams.ts';
 import { asksForWebSocket, checkHandshake, takesWebSocket } from './websocket.ts';
 
 export interface GatewaySettings {
@@ -71,17 +70,6 @@ const ENDING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'uri_too_long',
 ]);
 
-/** One request, and who is to answer it. */
-interface Call {
-  request: IncomingMessage;
-  response: ServerResponse;
-  framing: Framing;
-  target: Target;
-  targets: readonly RouteTarget[];
-  /** The caller is told which version it was. */
-  chosen: boolean;
-}
-
 /** The HTTP server in front of the functions: bytes in, bytes out. */
 export class Gateway {
   readonly #settings: GatewaySettings;
@@ -94,8 +82,7 @@ export class Gateway {
   readonly #connections: Connections;
   readonly #clients: ClientAddresses;
   readonly #bodies: BodyMemory;
-  /** Handshakes, and WebSockets that were made of them. */
-  readonly #tunnels = new Set<Tunnel>();
+  readonly #streams: Streams;
   #draining = false;
 
   /** @throws HearthError invalid_config when a trusted proxy is no address */
@@ -141,6 +128,12 @@ export class Gateway {
       unreadMs: settings.streamIdleMs,
       minReadBytesPerS: settings.minReadBytesPerS,
     });
+    this.#streams = new Streams({
+      invoker,
+      connections: this.#connections,
+      settings: { limit: settings.maxStreamedBodyBytes, idleMs: settings.streamIdleMs },
+      refuse: (request, response, error) => this.#refuse(request, response, error),
+    });
   }
 
   /** @returns the address that it listens on @throws HearthError invalid_config when the address can't be had */
@@ -161,7 +154,7 @@ export class Gateway {
   /** New requests are refused with 503 from now on; those under way go on, but WebSockets are to come to an end. */
   drain(): void {
     this.#draining = true;
-    for (const tunnel of this.#tunnels) tunnel.endCaller();
+    this.#streams.endCallers();
     this.#server.closeIdleConnections();
   }
 
@@ -172,7 +165,7 @@ export class Gateway {
     // What still writes its last answer has a moment to do so.
     const timer = setTimeout(() => {
       this.#server.closeAllConnections();
-      for (const tunnel of this.#tunnels) tunnel.destroy();
+      this.#streams.destroy();
     }, 1000);
     await closed;
     clearTimeout(timer);
@@ -252,20 +245,19 @@ export class Gateway {
     // Whoever has a choice of versions is told which one it was.
     const chosen = override !== undefined || isSplit(admitted);
     const targets = chosen ? chooseVersions(admitted, override, (name) => headerOf(request, name)) : admitted;
-    const call: Call = { request, response, framing, target, targets, chosen };
     if (upgrade !== null && takesWebSocket(targets)) {
       checkHandshake(request, targets);
-      this.#invoke(call, NO_BODY, upgrade);
+      this.#invoke(request, response, framing, target, targets, chosen, NO_BODY, upgrade);
       return;
     }
-    if (!hasBody(request) || this.#streams(call)) {
-      this.#invoke(call, NO_BODY);
+    if (!hasBody(request) || isStreamed(request, targets)) {
+      this.#invoke(request, response, framing, target, targets, chosen, NO_BODY);
       return;
     }
     readBody(request, response, this.#settings.maxBodyBytes, this.#bodies, (error, body) => {
       try {
         if (error) throw error;
-        this.#invoke(call, body);
+        this.#invoke(request, response, framing, target, targets, chosen, body);
       } catch (cause) {
         this.#refuse(request, response, cause);
       }
@@ -274,14 +266,17 @@ export class Gateway {
     if (framing.expectsContinue && !response.headersSent) response.writeContinue();
   }
 
-  /** Whether the function is given the body as it comes: not when several functions need it, nor when it is queued. */
-  #streams({ request, targets }: Call): boolean {
-    return targets.length === 1 && (targets[0] as RouteTarget).version.streamBody && queuedMode(request.headers, targets) === null;
-  }
-
   /** @param upgrade what came behind a handshake that the function may accept */
-  #invoke(call: Call, body: Buffer | null, upgrade: Buffer | null = null): void {
-    const { request, response, framing, target, targets, chosen } = call;
+  #invoke(
+    request: IncomingMessage,
+    response: ServerResponse,
+    framing: Framing,
+    target: Target,
+    targets: readonly RouteTarget[],
+    chosen: boolean,
+    body: Buffer | null,
+    upgrade: Buffer | null = null,
+  ): void {
     const headers = passedHeaders(request.rawHeaders, this.#clients.of(request), target.host);
     const mode = queuedMode(request.headers, targets);
     if (mode !== null && upgrade === null) {
@@ -293,9 +288,10 @@ export class Gateway {
     }
     const requestId = callerRequestId(request);
     const invocations: Invocation[] = [];
-    const streamed = body === null && upgrade === null && hasBody(request) ? this.#streamedBody(call, invocations) : null;
+    const streamed =
+      body === null && upgrade === null && hasBody(request) ? this.#streams.body(request, response, framing.expectsContinue, invocations) : null;
     const reply = new HttpReply(response, requestId, chosen, () => framing.last || this.#draining, streamed);
-    const tunnel = upgrade === null ? null : this.#tunnel(call, upgrade, reply, invocations);
+    const tunnel = upgrade === null ? null : this.#streams.tunnel(request, response, upgrade, reply, invocations);
     const fanOut = targets.length > 1 ? new FanOut(reply, targets.length) : null;
     response.on('close', () => {
       if (!response.writableFinished) for (const invocation of invocations) this.#invoker.cancel(invocation);
@@ -323,34 +319,6 @@ export class Gateway {
       }
       invocations.push(this.#invoker.submit(input, version, fanOut ? fanOut.branch() : (tunnel ?? reply)));
     }
-  }
-
-  #streamedBody({ request, response, framing }: Call, invocations: readonly Invocation[]): StreamedBody {
-    const { maxStreamedBodyBytes, streamIdleMs } = this.#settings;
-    const fail = (error: HearthError): void => {
-      this.#connections.closeAfter(request);
-      for (const invocation of invocations) this.#invoker.fail(invocation, error);
-    };
-    const body = new StreamedBody(request, response, framing.expectsContinue, { limit: maxStreamedBodyBytes, idleMs: streamIdleMs }, fail);
-    this.#connections.streams(response, (problem, brokenOff) => {
-      if (!brokenOff) {
-        fail(problem);
-        return;
-      }
-      for (const invocation of invocations) this.#invoker.cancel(invocation);
-      if (response.headersSent) response.destroy();
-      else this.#refuse(request, response, problem);
-    });
-    return body;
-  }
-
-  #tunnel({ request, response }: Call, upgrade: Buffer, reply: HttpReply, invocations: readonly Invocation[]): Tunnel {
-    const tunnel = new Tunnel(request, response, upgrade, reply, () => {
-      for (const invocation of invocations) this.#invoker.hangUp(invocation);
-    });
-    this.#tunnels.add(tunnel);
-    request.socket.once('close', () => this.#tunnels.delete(tunnel));
-    return tunnel;
   }
 
   #refuse(request: IncomingMessage, response: ServerResponse, cause: unknown): void {

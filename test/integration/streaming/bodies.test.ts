@@ -10,6 +10,8 @@ import { Hearth, json, until } from '../../support/hearth.ts';
 const PROGRAM = `
 const { createHash } = require('node:crypto');
 let aborted = 0;
+let next = null;
+const left = [];
 require('node:http').createServer((request, response) => {
   request.on('error', () => { aborted++; });
   const what = request.url.split('/').at(-1);
@@ -21,8 +23,43 @@ require('node:http').createServer((request, response) => {
   } else if (what === 'echo') request.pipe(response);
   else if (what === 'first') request.once('data', (chunk) => { request.pause(); response.end('first ' + chunk); });
   else if (what === 'early') response.end('nothing read');
+  else if (what === 'events') {
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+    let number = 0;
+    next = () => { response.write('data: ' + number++ + '\\n\\n'); };
+    response.on('close', () => left.push(number));
+    next();
+  } else if (what === 'next') { next(); response.end(); }
+  else if (what === 'left') response.end(left.join());
   else if (what === 'aborted') response.end(String(aborted));
 }).listen(process.env.PORT);
+`;
+/** The same events as a handler. */
+const EVENTS = `
+import asyncio
+
+state = {"left": []}
+
+async def events():
+    number = 0
+    state["next"] = asyncio.Event()
+    try:
+        while True:
+            yield f"data: {number}\\n\\n"
+            number += 1
+            await state["next"].wait()
+            state["next"].clear()
+    finally:
+        state["left"].append(str(number))
+
+async def handler(message, context):
+    what = message["path"].rpartition("/")[2]
+    if what == "left":
+        return ",".join(state["left"])
+    if what == "next":
+        state["next"].set()
+        return ""
+    return {"statusCode": 200, "headers": {"Content-Type": "text/event-stream"}, "body": events()}
 `;
 const IDLE_MS = 1000;
 const MIB = 1024 * 1024;
@@ -40,6 +77,7 @@ beforeAll(async () => {
   const program = { function_code: PROGRAM, runtime: 'nodejs', style: 'server', stream_body: true, max_instances: 1 } as const;
   await hearth.register({ ...program, function_name: 'up', event_type: 'http|*|/up/*' });
   await hearth.register({ ...program, function_name: 'impatient', event_type: 'http|*|/impatient/*', timeout_ms: 4000 });
+  await hearth.register({ function_code: EVENTS, function_name: 'events', event_type: 'http|*|/events/*', max_instances: 1 });
   await (await hearth.call('/up/aborted')).text();
 });
 afterAll(() => hearth[Symbol.asyncDispose]());
@@ -173,4 +211,22 @@ test('who waits to be told to send is told when an instance has the invocation, 
 test('what goes through the queue, and what other functions share, comes whole', async () => {
   const queued = await hearth.call('/up/hash', { method: 'POST', body: 'later', headers: { 'Idempotency-Key': 'k1' } });
   expect(await json(queued)).toMatchObject({ bytes: 5, headers: { 'content-length': '5' } });
+});
+
+test.each(['/up', '/events'])('events of %s arrive one by one, and end when the caller leaves', async (path) => {
+  const leave = new AbortController();
+  const response = await hearth.call(`${path}/events`, { signal: leave.signal });
+  expect(response.headers.get('content-type')).toBe('text/event-stream');
+  const reader = response.body?.getReader() as ReadableStreamDefaultReader<Uint8Array>;
+  for (let number = 0; number < 3; number++) {
+    expect(Buffer.from((await reader.read()).value as Uint8Array).toString()).toBe(`data: ${number}\n\n`);
+    if (number < 2) await (await hearth.call(`${path}/next`)).text();
+  }
+  leave.abort();
+  // Whether a caller who has ended its side is gone, only the next piece tells.
+  await until(async () => {
+    await (await hearth.call(`${path}/next`)).text();
+    return (await (await hearth.call(`${path}/left`)).text()) !== '';
+  });
+  expect(await hearth.record(response)).toMatchObject({ state: 'cancelled', status: 200 });
 });

@@ -41,13 +41,15 @@ server.listen(process.env.PORT);
 const IDLE_MS = 2000;
 const TIMEOUT_MS = 2500;
 
+const program = { files: { ...LIBRARY, 'server.js': PROGRAM }, entry: 'server.js', runtime: 'nodejs', style: 'server', max_instances: 1 } as const;
+const CHAT = { function_name: 'chat', event_type: 'http|*|/chat/*', websocket: true, timeout_ms: TIMEOUT_MS } as const;
+
 let hearth: Hearth;
 let url: string;
 beforeAll(async () => {
   hearth = await Hearth.start({ settings: { HEARTH_GATEWAY_STREAM_IDLE_MS: String(IDLE_MS) } });
   url = hearth.gateway.replace('http', 'ws');
-  const program = { files: { ...LIBRARY, 'server.js': PROGRAM }, entry: 'server.js', runtime: 'nodejs', style: 'server', max_instances: 1 } as const;
-  await hearth.register({ ...program, function_name: 'chat', event_type: 'http|*|/chat/*', websocket: true, timeout_ms: TIMEOUT_MS });
+  await hearth.register({ ...program, ...CHAT });
   await hearth.register({ ...program, function_name: 'deaf', event_type: 'http|*|/deaf/*' });
   await hearth.register({
     ...program,
@@ -163,6 +165,17 @@ test('a caller who does not read holds up nobody else, and gets everything once 
   expect(received).toEqual(received.map((_, index) => index));
   slow.terminate();
   other.terminate();
+});
+
+test('a new version leaves open connections with the old one until they end', async () => {
+  const { socket: old } = await open();
+  await hearth.register({ ...program, ...CHAT, environment: { NEW: '1' } });
+  const { socket: young } = await open();
+  for (const socket of [old, young, old]) expect(String((await ask(socket, 'hello')).data)).toBe('hello');
+  expect((await hearth.instances('chat')).length).toBe(2);
+  old.close();
+  await until(async () => (await hearth.instances('chat')).length === 1);
+  young.terminate();
 });
 
 test('a connection that carries nothing is ended, and one whose platform stops comes to its end', async () => {
