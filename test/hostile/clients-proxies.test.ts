@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { Hearth } from '../support/hearth.ts';
 import { readCorpus } from './support/corpus.ts';
 import { defineMirror, reachedMirror, type Seen } from './support/mirror.ts';
@@ -16,10 +18,23 @@ function meaning({ verb, path, headers, body }: Seen): object {
   return { verb, path, body, headers: Object.fromEntries(kept.map(([name, value]) => [name.toLowerCase(), value])) };
 }
 
+/** Of messages, or of what comes of a body while it comes. */
+const ECHO = `
+async def handler(message, context):
+    if message["websocket"] is None:
+        async for piece in message["stream"]:
+            yield piece
+        return
+    ws = await message["websocket"].accept()
+    async for data in ws:
+        await ws.send(data)
+`;
+
 let hearth: Hearth;
 beforeAll(async () => {
   hearth = await Hearth.start({ settings: { HEARTH_GATEWAY_TRUSTED_PROXIES: '127.0.0.1' } });
   await defineMirror(hearth);
+  await hearth.define('echo', ECHO, { stream_body: true, websocket: true });
 });
 afterAll(async () => hearth[Symbol.asyncDispose]());
 
@@ -51,6 +66,21 @@ describe.each(['nginx', 'haproxy'] as const)('%s in front', (kind) => {
     await reachedMirror(hearth);
     await fetch(`${proxy.url}/hello?x=y`, { method: 'POST', body: 'abc', headers: { 'X-Forwarded-For': '6.6.6.6' } });
     expect(await reachedMirror(hearth)).toMatchObject([{ verb: 'POST', path: '/hello', rawPath: '/hello?x=y', body: 'abc' }]);
+  });
+
+  it('lets WebSockets through, and bodies as they come', async () => {
+    const socket = new WebSocket(`${proxy.url.replace('http', 'ws')}/echo`);
+    await once(socket, 'open');
+    socket.send('hello');
+    expect(String((await once(socket, 'message'))[0])).toBe('hello');
+    socket.close(1000);
+    expect((await once(socket, 'close'))[0]).toBe(1000);
+
+    using connection = await RawConnection.open(proxy.url);
+    connection.send('POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n');
+    await connection.until((text) => text.includes('one'));
+    connection.send('3\r\ntwo\r\n0\r\n\r\n');
+    expect(await connection.until(whole(1))).toContain('two');
   });
 
   it.each(CASES)('sees the same in: $name', async ({ bytes, statuses }) => {

@@ -76,7 +76,7 @@ beforeAll(async () => {
   });
   const program = { function_code: PROGRAM, runtime: 'nodejs', style: 'server', stream_body: true, max_instances: 1 } as const;
   await hearth.register({ ...program, function_name: 'up', event_type: 'http|*|/up/*' });
-  await hearth.register({ ...program, function_name: 'impatient', event_type: 'http|*|/impatient/*', timeout_ms: 4000 });
+  await hearth.register({ ...program, function_name: 'impatient', event_type: 'http|*|/impatient/*', timeout_ms: 2500 });
   await hearth.register({ function_code: EVENTS, function_name: 'events', event_type: 'http|*|/events/*', max_instances: 1 });
   await (await hearth.call('/up/aborted')).text();
 });
