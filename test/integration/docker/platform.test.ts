@@ -117,9 +117,11 @@ it('survives an engine that is killed, and answers by new containers when that i
 
 it('answers, and stops, although its engine has hung, whose containers it ends all the same', async () => {
   await using platform = await hearthOn(docker, { HEARTH_POOL_MINIMUM: '0', HEARTH_POOL_MAXIMUM: '0' });
-  await platform.define('slow', 'import time\ndef handler(message, context): time.sleep(1000)', { timeout_ms: 2000 });
+  await platform.define('slow', 'import time\ndef handler(message, context): time.sleep(1000 if message["query"] else 0)', { timeout_ms: 2000 });
   const names = await docker.containers();
-  const waiting = platform.call('/slow');
+  // A container may take longer than the function may.
+  await until(async () => (await platform.call('/slow')).ok);
+  const waiting = platform.call('/slow?long');
   await until(async () => (await platform.instances('slow'))[0]?.state === 'busy');
   docker.hangEngine();
   try {
