@@ -19,6 +19,7 @@ import { createLog, type Logger } from '../telemetry/log.ts';
 import { dockerSettings, nodeImages } from './docker.ts';
 import { AGENT_FOLDER, NODE_AGENT_FOLDER, ZYGOTE_FOLDER } from './files.ts';
 import { openLimits } from './limits.ts';
+import { examineNodes } from './node-probes.ts';
 import { nodeBoot } from './node-runtimes.ts';
 import { readServices } from './services.ts';
 
@@ -50,10 +51,11 @@ export async function examineMachine(config: Config): Promise<Examination> {
 async function examineBubblewrap(config: Config, log: Logger): Promise<Examination> {
   // A name of its own, so that a running platform's groups are left alone.
   const cgroups = await openLimits(config, `hearth-${randomUUID().slice(0, 8)}`, null, log);
-  const options = driverOptions(config, AGENT_FOLDER, log, cgroups);
+  const nodes = await examineNodes(config);
+  const options = driverOptions(config, AGENT_FOLDER, log, cgroups, nodes.runtimes);
   const driver = createNursery({ ...options, zygoteFolder: ZYGOTE_FOLDER }, createBubblewrapDriver(options));
   try {
-    const probes = [...(await driver.probe()), ...limitProbes(cgroups?.found ?? null)];
+    const probes = [...(await driver.probe()), ...limitProbes(cgroups?.found ?? null), ...(await nodes.probe(driver))];
     const networks = driver.networks();
     return { driver: 'bubblewrap', networks, isolation: isolationLevel(probes, networks), probes };
   } finally {

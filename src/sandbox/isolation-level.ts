@@ -11,7 +11,7 @@ export interface Isolation {
 }
 
 /** Of what the platform can do, and not of how well it isolates. */
-const ABILITIES = ['network egress', 'node image', 'pip', 'agent'];
+const ABILITIES = ['network egress', 'node', 'pip', 'agent'];
 
 export function isolationLevel(probes: readonly Probe[], networks: readonly NetworkMode[]): Isolation {
   const failed = probes.filter(({ name, ok }) => !ok && !ABILITIES.some((ability) => name === ability || name.startsWith(`${ability} `)));

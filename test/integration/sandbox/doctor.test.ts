@@ -11,8 +11,8 @@ const folder = mkdtempSync(join(tmpdir(), 'hearth-test-doctor-'));
 chmodSync(folder, 0o755);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function doctor(argv: readonly string[], path: string) {
-  const env = { PATH: path, HEARTH_DATA_DIR: join(folder, 'data'), HEARTH_DOCKER_SOCKET: join(folder, 'no-docker.sock') };
+function doctor(argv: readonly string[], path: string, settings: Record<string, string> = {}) {
+  const env = { PATH: path, HEARTH_DATA_DIR: join(folder, 'data'), HEARTH_DOCKER_SOCKET: join(folder, 'no-docker.sock'), ...settings };
   const { status, stdout, stderr } = spawnSync(process.execPath, [HEARTH, 'doctor', ...argv], { env, cwd: folder, encoding: 'utf8' });
   return { status, stdout, stderr };
 }
@@ -29,12 +29,31 @@ describe('hearth doctor', () => {
     expect(status).toBe(0);
   });
 
+  it('tells which Node.js functions may have, and whether a sandbox of each starts', () => {
+    const fake = (name: string, facts: object) => {
+      const file = join(folder, name);
+      writeFileSync(file, `#!/bin/sh\necho '${JSON.stringify({ executable: file, sharedObjects: [], loader: null, npm: null, ...facts })}'\n`);
+      chmodSync(file, 0o755);
+      return file;
+    };
+    const old = fake('old', { version: '20.1.0' });
+    const broken = fake('broken', { version: '30.1.0' });
+    const none = join(folder, 'none');
+    const { status, stdout } = doctor([], PATH, { HEARTH_SANDBOX_NODE: ['auto', old, broken, none].join(',') });
+    const [major] = process.versions.node.split('.');
+    expect(stdout).toMatch(new RegExp(`^ok +node auto: ${process.versions.node}, /.*, for nodejs and nodejs${major}; (npm \\d|no npm)`, 'm'));
+    expect(stdout).toContain(`FAIL  node ${old}: ${old} is Node.js 20.1.0; functions need 22.15 or later. The platform does not start`);
+    expect(stdout).toMatch(new RegExp(`^FAIL +node ${broken}: 30\\.1\\.0, .*for nodejs30; no npm.*; no sandbox of it starts: `, 'm'));
+    expect(stdout).toMatch(new RegExp(`^FAIL +node ${none}: There is no Node.js '${none}'`, 'm'));
+    expect(status).toBe(0);
+  });
+
   it('says the same to programs', () => {
     const { status, stdout } = doctor(['--json'], PATH);
     const report: { usable: boolean; isolation: { level: string; lacking: string[] }; probes: Probe[] } = JSON.parse(stdout);
     expect(report.usable).toBe(true);
-    const abilities = ['network egress', 'pip', 'agent'];
-    const failed = report.probes.filter(({ name, ok }) => !ok && !abilities.includes(name)).map(({ name }) => name);
+    const abilities = /^(network egress|pip|agent|node .*)$/;
+    const failed = report.probes.filter(({ name, ok }) => !ok && !abilities.test(name)).map(({ name }) => name);
     expect(report.isolation.level).toBe(failed.length === 0 ? 'full' : 'reduced');
     expect(report.isolation.lacking.map((text) => text.split(':')[0])).toEqual(failed);
     expect(status).toBe(0);
