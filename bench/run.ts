@@ -3,6 +3,7 @@ import { cold } from './cases/cold.ts';
 import { docker } from './cases/docker.ts';
 import { fairness } from './cases/fairness.ts';
 import { growth } from './cases/growth.ts';
+import { languages } from './cases/languages.ts';
 import { memory } from './cases/memory.ts';
 import { overload } from './cases/overload.ts';
 import { queue } from './cases/queue.ts';
@@ -15,7 +16,7 @@ import { type Options, parseOptions, USAGE } from './lib/options.ts';
 import { writeReport } from './lib/report.ts';
 import { markdown } from './lib/table.ts';
 
-const CASES: readonly Case[] = [warm, script, cold, docker, storm, memory, growth, overload, fairness, queue];
+const CASES: readonly Case[] = [warm, script, cold, docker, languages, storm, memory, growth, overload, fairness, queue];
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -31,7 +32,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 2;
   }
   if (options.help) {
-    process.stdout.write(`${USAGE}\nCases:\n${CASES.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}\n`).join('')}`);
+    process.stdout.write(`${USAGE}\nCases:\n${CASES.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}\n`).join('')}`);
     return 0;
   }
 

@@ -122,14 +122,25 @@ export class BenchPlatform implements AsyncDisposable {
 
   /** Registers code under a path of its own. @returns the URL to call */
   async define(name: string, code: string, settings: Partial<FunctionDefinition> = {}): Promise<string> {
-    const definition: FunctionDefinition = { event_type: `http|POST|/${name}`, function_name: name, function_code: code, ...settings };
-    const response = await fetch(`${this.api}/functions`, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(definition),
-    });
-    if (!response.ok) throw new Error(`POST /functions: ${response.status} ${await response.text()}`);
+    return this.#register(name, { function_code: code, ...settings });
+  }
+
+  /** The same of a bundle. @param archive a tar.gz */
+  async defineBundle(name: string, archive: Buffer<ArrayBuffer>, settings: Partial<FunctionDefinition>): Promise<string> {
+    const { bundle } = (await this.#post('/bundles', 'application/gzip', archive)) as { bundle: string };
+    return this.#register(name, { bundle, ...settings });
+  }
+
+  async #register(name: string, settings: Partial<FunctionDefinition>): Promise<string> {
+    const definition: FunctionDefinition = { event_type: `http|POST|/${name}`, function_name: name, ...settings };
+    await this.#post('/functions', 'application/json', JSON.stringify(definition));
     return `${this.gateway}/${name}`;
+  }
+
+  async #post(path: string, contentType: string, body: string | Buffer<ArrayBuffer>): Promise<unknown> {
+    const response = await fetch(this.api + path, { method: 'POST', headers: { 'Content-Type': contentType }, body });
+    if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${await response.text()}`);
+    return response.json();
   }
 
   /** Live instances of that function, up to 1000. */
