@@ -129,7 +129,7 @@ export class Probe {
 }
 
 /** @throws Error with the answer when it is no report */
-export function seenIn({ status, body }: Answer): Seen {
+function seenIn({ status, body }: Answer): Seen {
   if (status !== 200) throw new Error(`${status} ${body.subarray(0, 500)}`);
   const value = JSON.parse(body.toString());
   const event = value.version === '2.0' ? value : value.event;
