@@ -147,14 +147,15 @@ test('a body flows in and out at once, and keeps its length and its parts', asyn
 });
 
 test('an answer may come before the body, which ends the connection unless the rest comes soon', async () => {
-  for (const what of ['first', 'early']) {
+  const answered = async (what: string): Promise<string> => {
     const { socket, seen } = dial();
     socket.write(`${head(`/up/${what}`, 'Content-Length: 100000')}begin`);
     await once(socket, 'close');
-    expect(seen.text).toMatch(/^HTTP\/1\.1 200 /);
-    expect(seen.text).toContain('Connection: close');
-    expect(seen.text).toMatch(what === 'first' ? /first begin$/ : /nothing read$/);
-  }
+    return seen.text;
+  };
+  const [first, early] = await Promise.all(['first', 'early'].map(answered));
+  expect(first).toMatch(/^HTTP\/1\.1 200 [\s\S]*Connection: close\r\n[\s\S]*first begin$/);
+  expect(early).toMatch(/^HTTP\/1\.1 200 [\s\S]*Connection: close\r\n[\s\S]*nothing read$/);
 });
 
 test('a caller who breaks off is noticed by the program', async () => {
