@@ -67,4 +67,13 @@ describe.each(['bubblewrap', 'process'])('limits of Node.js with the driver %s',
     });
     expect((await hearth.record(await hearth.call('/script'))).logs).toBe('100\n');
   });
+  it('hold for the files of a bundle, which then is not loaded', async () => {
+    const files = { 'index.mjs': 'export default () => 1;', large: { base64: Buffer.alloc(2 << 20).toString('base64') } };
+    await hearth.register({ event_type: 'http|*|/bundle', function_name: 'bundle', runtime: 'nodejs', files });
+    const response = await hearth.call('/bundle');
+    expect([response.status, await json(response)]).toMatchObject([
+      502,
+      { code: 'function_load_failed', detail: expect.stringContaining('BundleError: the bundle could not be unpacked: EFBIG') },
+    ]);
+  });
 });

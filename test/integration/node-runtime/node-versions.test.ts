@@ -28,8 +28,13 @@ async function oldestNode(): Promise<string> {
 describe('a platform with two versions of Node.js', () => {
   let hearth: Hearth;
 
-  const answer = async (code: string, settings: Partial<FunctionDefinition>): Promise<string> => {
-    await hearth.define('versioned', code, settings);
+  const answer = async (code: string | undefined, settings: Partial<FunctionDefinition>): Promise<string> => {
+    await hearth.register({
+      event_type: 'http|*|/versioned',
+      function_name: 'versioned',
+      ...(code === undefined ? {} : { function_code: code }),
+      ...settings,
+    });
     const response = await hearth.call('/versioned', { method: 'POST', body: '{"n":41}', headers: { 'Content-Type': 'application/json' } });
     return `${response.status} ${await response.text()}`;
   };
@@ -63,6 +68,25 @@ describe('a platform with two versions of Node.js', () => {
     ],
   ])('runs all there is on the oldest one: %s', async (_, code) => {
     expect(await answer(code, { runtime: 'nodejs22' })).toBe('200 42');
+  });
+
+  it('takes the types out of a bundle’s files on it, and names the one that does not load', async () => {
+    const index = "import { one } from './lib/one.ts';\nexport default async ({ body }: { body: { n: number } }): Promise<number> => body.n + one;";
+    const files = { 'index.ts': index, 'lib/one.ts': 'export const one: number = 1;' };
+    expect(await answer(undefined, { runtime: 'nodejs22', files })).toBe('200 42');
+    const broken = await answer(undefined, {
+      runtime: 'nodejs22',
+      files: { ...files, 'index.mjs': "import './lib/bad.mjs';\nexport default () => 1;", 'lib/bad.mjs': '\nconst a = ;' },
+    });
+    expect(broken).toMatch(/^502 .*"trace":"\/function\/lib\/bad\.mjs:2\\nSyntaxError/);
+  });
+
+  it('has layers of its own', async () => {
+    expect((await hearth.post('/layers', { name: 'blank', package_json: {}, runtime: 'nodejs22' })).status).toBe(200);
+    const settings = { event_type: 'http|*|/layered', function_name: 'layered', function_code: 'export default () => 1', layers: ['blank'] };
+    expect((await hearth.post('/functions', { ...settings, runtime: 'nodejs22' })).status).toBe(200);
+    const refused = await hearth.post('/functions', { ...settings, runtime: 'nodejs' });
+    expect([refused.status, await json(refused)]).toMatchObject([422, { detail: expect.stringContaining('holds libraries of nodejs22') }]);
   });
 
   it('runs a program on it', async () => {
