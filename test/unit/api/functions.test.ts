@@ -47,6 +47,8 @@ describe('functions over the API', () => {
       schedule: null,
       command: null,
       server: null,
+      stream_body: false,
+      websocket: false,
       created_at: expect.any(Number),
       created: true,
       warnings: [],
