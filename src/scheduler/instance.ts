@@ -501,7 +501,8 @@ export class Instance implements RuntimeListener, ReplyInbox {
       this.#work.onOutput(chunk);
     });
     this.#channel = new RuntimeChannel(sandbox.channel, this);
-    void sandbox.exited.then((exit) => this.#stopped(exit));
+    // The end comes by another way than what was said before it, and may overtake it: what lies in the channel is heard first.
+    void sandbox.exited.then((exit) => setImmediate(() => this.#stopped(exit)));
     if (this.#phase !== 'starting') sandbox.kill();
   }
 

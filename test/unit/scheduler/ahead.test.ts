@@ -226,6 +226,14 @@ describe('an instance whose runs are short', () => {
     ]);
   });
 
+  it('is heard to the end: what it answered before it died has been answered', async () => {
+    const { runtime, running, frame } = await busyInstance();
+    runtime.answer(frame);
+    runtime.die();
+    await expect.poll(() => over).toEqual([running]);
+    expect([running.error, running.status]).toEqual([null, 200]);
+  });
+
   it('is killed for the one that does not end, not for those behind it', async () => {
     const { runtime, running } = await busyInstance();
     const waiting = call();
