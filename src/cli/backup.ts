@@ -6,7 +6,7 @@ import { checkBackup, restoreBackup } from '../backup/restore-backup.ts';
 import { secretsKeyFile } from '../composition/files.ts';
 import { loadConfig } from '../config.ts';
 import { HearthError } from '../errors.ts';
-import { download, type Target } from './api-client.ts';
+import { call, type Target } from './api-client.ts';
 
 const KEY = {
   included: "the secrets' key is in it: keep it as you keep the key",
@@ -19,7 +19,7 @@ export async function backup(file: string, options: Target & { withKey?: boolean
   if (await isThere(file)) throw new HearthError('conflict', `${file} is there already, and is not overwritten.`);
   const partial = `${file}.partial-${process.pid}`;
   try {
-    const archive = await download(options, 'POST', '/backup', { include_key: options.withKey === true });
+    const { body: archive } = await call(options, 'POST /backup', { body: { include_key: options.withKey === true } });
     await pipeline(Readable.fromWeb(archive as never), createWriteStream(partial, { flags: 'wx', mode: 0o600, flush: true })).catch(
       (cause: Error) => {
         throw new HearthError('internal', `The backup could not be written to ${file}: ${cause.message}.`, { cause });

@@ -1,18 +1,10 @@
 import { HearthError } from '../errors.ts';
-import { request, type Target } from './api-client.ts';
+import { call, type Target } from './api-client.ts';
 import { instantOf, time } from './instant.ts';
 import { table } from './table.ts';
 
-interface KeyOnTheWire {
-  id: string;
-  name: string;
-  rate_limit: { requests: number; per_s: number; burst: number } | null;
-  created_at: number;
-  expires_at: number | null;
-}
-
 export async function keysList(functionName: string, options: Target & { json?: boolean }): Promise<void> {
-  const { keys } = (await request(options, 'GET', pathOf(functionName))) as { keys: KeyOnTheWire[] };
+  const { keys } = await call(options, 'GET /functions/{function_name}/keys', { path: { function_name: functionName } });
   if (options.json) {
     process.stdout.write(`${JSON.stringify(keys, null, 2)}\n`);
     return;
@@ -36,11 +28,14 @@ interface KeysCreateOptions extends Target {
 /** The key alone goes to standard output, so that a script can take it. */
 export async function keysCreate(functionName: string, name: string, options: KeysCreateOptions): Promise<void> {
   const expiresAt = instantOf(options.expires, Date.now());
-  const created = (await request(options, 'POST', pathOf(functionName), {
-    name,
-    ...(options.rate === undefined ? {} : { rate_limit: parseRate(options.rate) }),
-    ...(expiresAt === null ? {} : { expires_at: expiresAt }),
-  })) as KeyOnTheWire & { key: string; warnings: string[] };
+  const created = await call(options, 'POST /functions/{function_name}/keys', {
+    path: { function_name: functionName },
+    body: {
+      name,
+      ...(options.rate === undefined ? {} : { rate_limit: parseRate(options.rate) }),
+      ...(expiresAt === null ? {} : { expires_at: expiresAt }),
+    },
+  });
   for (const warning of created.warnings) process.stderr.write(`hearth: ${warning}\n`);
   if (options.json) {
     process.stdout.write(`${JSON.stringify(created, null, 2)}\n`);
@@ -51,12 +46,8 @@ export async function keysCreate(functionName: string, name: string, options: Ke
 }
 
 export async function keysRevoke(functionName: string, key: string, options: Target): Promise<void> {
-  await request(options, 'DELETE', `${pathOf(functionName)}/${encodeURIComponent(key)}`);
+  await call(options, 'DELETE /functions/{function_name}/keys/{key}', { path: { function_name: functionName, key } });
   process.stdout.write(`The key ${key} of ${functionName} is revoked.\n`);
-}
-
-function pathOf(functionName: string): string {
-  return `/functions/${encodeURIComponent(functionName)}/keys`;
 }
 
 /** `100/60` or `100/60/10`: requests, seconds, and how many at once. */

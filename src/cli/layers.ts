@@ -1,20 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { HearthError } from '../errors.ts';
-import { request, type Target } from './api-client.ts';
+import { call, type Target } from './api-client.ts';
 import { table } from './table.ts';
 
-interface LayerOnTheWire {
-  id: string;
-  name: string | null;
-  runtime: string;
-  state: string;
-  size_bytes: number | null;
-  requirements: string;
-}
-
 export async function layersList(options: Target & { json?: boolean }): Promise<void> {
-  const { layers } = (await request(options, 'GET', '/layers')) as { layers: LayerOnTheWire[] };
+  const { layers } = await call(options, 'GET /layers');
   if (options.json) {
     process.stdout.write(`${JSON.stringify(layers, null, 2)}\n`);
     return;
@@ -53,12 +44,12 @@ export async function layersBuild(name: string, options: Target & Libraries & { 
   if (!options.json) {
     process.stderr.write(`Building the layer ${name}; this takes as long as ${requirements === undefined ? 'npm' : 'pip'} does …\n`);
   }
-  const layer = (await request(options, 'POST', '/layers', definition)) as LayerOnTheWire;
+  const layer = await call(options, 'POST /layers', { body: definition });
   process.stdout.write(options.json ? `${JSON.stringify(layer, null, 2)}\n` : `The layer ${name} is ready: ${layer.id}.\n`);
 }
 
 export async function layersRemove(nameOrId: string, options: Target): Promise<void> {
-  await request(options, 'DELETE', `/layers/${encodeURIComponent(nameOrId)}`);
+  await call(options, 'DELETE /layers/{layer}', { path: { layer: nameOrId } });
   process.stdout.write(`The layer ${nameOrId} is removed.\n`);
 }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { HearthError } from '../errors.ts';
 import { printable } from '../printable.ts';
+import { completionCommands } from './completion-commands.ts';
 import { functionCommands } from './function-commands.ts';
 import { onPlatformWith } from './on-platform.ts';
 import { platformCommands } from './platform-commands.ts';
@@ -20,6 +21,7 @@ const onPlatform = onPlatformWith(process.env.HEARTH_TOKEN);
 platformCommands(program, onPlatform, version, process.env);
 functionCommands(program, onPlatform);
 resourceCommands(program, onPlatform);
+completionCommands(program, process.env.HEARTH_TOKEN);
 
 try {
   await program.parseAsync();

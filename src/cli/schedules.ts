@@ -1,43 +1,13 @@
-import { request, type Target } from './api-client.ts';
+import type { ResponseOf } from '../client/client.ts';
+import type { ScheduleSummary } from '../client/operations.ts';
+import { call, type Target } from './api-client.ts';
 import { time } from './instant.ts';
 import { table } from './table.ts';
 
-interface FiringOnTheWire {
-  id: string;
-  scheduled_at: number;
-  kind: string;
-  state: string;
-  reason: string | null;
-}
-
-interface ScheduleOnTheWire {
-  function_name: string;
-  event_type: string;
-  paused: boolean;
-  next_due_at: number | null;
-  failures_in_a_row: number;
-  last_firing: FiringOnTheWire | null;
-  last_outcome: FiringOnTheWire | null;
-}
-
-interface DetailOnTheWire extends ScheduleOnTheWire {
-  missed: string;
-  missed_within_s: number;
-  overlap: string;
-  jitter_s: number;
-  on_failure: { after: number; function: string } | null;
-  on_recovery: { function: string } | null;
-  next_firings: number[];
-  firings: FiringOnTheWire[];
-}
-
 export async function schedulesList(options: Target & { json?: boolean }): Promise<void> {
-  const all: ScheduleOnTheWire[] = [];
+  const all: ScheduleSummary[] = [];
   for (let after: string | null = ''; after !== null; ) {
-    const page = (await request(options, 'GET', `/schedules?limit=1000&after=${encodeURIComponent(after)}`)) as {
-      schedules: ScheduleOnTheWire[];
-      next_after: string | null;
-    };
+    const page: ResponseOf<'GET /schedules'> = await call(options, 'GET /schedules', { query: { limit: 1000, after } });
     all.push(...page.schedules);
     after = page.next_after;
   }
@@ -57,7 +27,7 @@ export async function schedulesList(options: Target & { json?: boolean }): Promi
 }
 
 export async function schedulesShow(functionName: string, options: Target & { json?: boolean }): Promise<void> {
-  const found = (await request(options, 'GET', pathOf(functionName))) as DetailOnTheWire;
+  const found = await call(options, 'GET /schedules/{function_name}', of(functionName));
   if (options.json) {
     process.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
     return;
@@ -87,20 +57,20 @@ export async function schedulesShow(functionName: string, options: Target & { js
 }
 
 export async function schedulesPause(functionName: string, options: Target): Promise<void> {
-  await request(options, 'POST', `${pathOf(functionName)}/pause`);
+  await call(options, 'POST /schedules/{function_name}/pause', of(functionName));
   process.stdout.write(`The schedule of ${functionName} is paused; \`hearth schedules resume ${functionName}\` lets it go on.\n`);
 }
 
 export async function schedulesResume(functionName: string, options: Target): Promise<void> {
-  const { next_due_at: next } = (await request(options, 'POST', `${pathOf(functionName)}/resume`)) as ScheduleOnTheWire;
+  const { next_due_at: next } = await call(options, 'POST /schedules/{function_name}/resume', of(functionName));
   process.stdout.write(`The schedule of ${functionName} goes on${next === null ? '' : `; next at ${time(next)}`}.\n`);
 }
 
 export async function schedulesRun(functionName: string, options: Target): Promise<void> {
-  const { id } = (await request(options, 'POST', `${pathOf(functionName)}/run`)) as { id: string };
+  const { id } = await call(options, 'POST /schedules/{function_name}/run', of(functionName));
   process.stdout.write(`${id}\n`);
 }
 
-function pathOf(functionName: string): string {
-  return `/schedules/${encodeURIComponent(functionName)}`;
+function of(functionName: string): { path: { function_name: string } } {
+  return { path: { function_name: functionName } };
 }

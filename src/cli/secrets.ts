@@ -3,25 +3,18 @@ import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { HearthError } from '../errors.ts';
-import { request, type Target } from './api-client.ts';
+import { call, type Target } from './api-client.ts';
 import { table } from './table.ts';
-
-interface SecretOnTheWire {
-  name: string;
-  version: number;
-  updated_at: number;
-  functions: string[];
-}
 
 export async function secretsSet(name: string, options: Target & { fromFile?: string }): Promise<void> {
   const value = await readValue(name, options.fromFile);
-  const answer = (await request(options, 'PUT', `/secrets/${encodeURIComponent(name)}`, { value })) as SecretOnTheWire & { changed: boolean };
+  const answer = await call(options, 'PUT /secrets/{name}', { path: { name }, body: { value } });
   const users = answer.functions.length === 0 ? 'no function names it yet' : `named by ${answer.functions.join(', ')}`;
   process.stdout.write(`The secret ${name} ${answer.changed ? 'is set' : 'had that value already'} (version ${answer.version}; ${users}).\n`);
 }
 
 export async function secretsList(options: Target & { json?: boolean }): Promise<void> {
-  const { secrets } = (await request(options, 'GET', '/secrets')) as { secrets: SecretOnTheWire[] };
+  const { secrets } = await call(options, 'GET /secrets');
   if (options.json) {
     process.stdout.write(`${JSON.stringify(secrets, null, 2)}\n`);
     return;
@@ -36,14 +29,12 @@ export async function secretsList(options: Target & { json?: boolean }): Promise
 }
 
 export async function secretsDelete(name: string, options: Target & { force?: boolean }): Promise<void> {
-  const { deleted } = (await request(options, 'DELETE', `/secrets/${encodeURIComponent(name)}${options.force ? '?force=true' : ''}`)) as {
-    deleted: boolean;
-  };
+  const { deleted } = await call(options, 'DELETE /secrets/{name}', { path: { name }, query: { force: options.force === true } });
   process.stdout.write(deleted ? `The secret ${name} is deleted.\n` : `There was no secret ${name}.\n`);
 }
 
 export async function secretsRotateKey(options: Target): Promise<void> {
-  const { key_id: id, secrets } = (await request(options, 'POST', '/secrets/rotate-key')) as { key_id: string; secrets: number };
+  const { key_id: id, secrets } = await call(options, 'POST /secrets/rotate-key');
   process.stdout.write(
     `The key is changed (its id is ${id} now), and ${secrets} ${secrets === 1 ? 'secret is' : 'secrets are'} encrypted with it.\n`,
   );

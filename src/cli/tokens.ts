@@ -1,24 +1,16 @@
 import { HearthError } from '../errors.ts';
-import { request, type Target } from './api-client.ts';
+import { call, type Target } from './api-client.ts';
 import { instantOf, time } from './instant.ts';
 import { table } from './table.ts';
 
-interface TokenOnTheWire {
-  id: string;
-  name: string;
-  role: string;
-  expires_at: number | null;
-  last_used_at: number | null;
-}
-
 /** The token goes to standard output and what is to be known about it to standard error, so that a script can keep the one. */
-export async function tokensCreate(options: Target & { name: string; role: string; expires: string; json?: boolean }): Promise<void> {
+export async function tokensCreate(
+  options: Target & { name: string; role: 'read' | 'deploy' | 'admin'; expires: string; json?: boolean },
+): Promise<void> {
   const expiresAt = instantOf(options.expires, Date.now());
-  const made = (await request(options, 'POST', '/tokens', {
-    name: options.name,
-    role: options.role,
-    ...(expiresAt === null ? {} : { expires_at: expiresAt }),
-  })) as TokenOnTheWire & { token: string };
+  const made = await call(options, 'POST /tokens', {
+    body: { name: options.name, role: options.role, ...(expiresAt === null ? {} : { expires_at: expiresAt }) },
+  });
   if (options.json) {
     process.stdout.write(`${JSON.stringify(made, null, 2)}\n`);
     return;
@@ -31,7 +23,7 @@ export async function tokensCreate(options: Target & { name: string; role: strin
 }
 
 export async function tokensList(options: Target & { json?: boolean }): Promise<void> {
-  const { tokens } = (await request(options, 'GET', '/tokens')) as { tokens: TokenOnTheWire[] };
+  const { tokens } = await call(options, 'GET /tokens');
   if (options.json) {
     process.stdout.write(`${JSON.stringify(tokens, null, 2)}\n`);
     return;
@@ -47,9 +39,9 @@ export async function tokensList(options: Target & { json?: boolean }): Promise<
 }
 
 export async function tokensRevoke(nameOrId: string, options: Target): Promise<void> {
-  const { tokens } = (await request(options, 'GET', '/tokens')) as { tokens: TokenOnTheWire[] };
+  const { tokens } = await call(options, 'GET /tokens');
   const found = tokens.find(({ id }) => id === nameOrId) ?? tokens.find(({ name }) => name === nameOrId);
   if (found === undefined) throw new HearthError('not_found', `There is no token "${nameOrId}"; \`hearth tokens list\` has names and ids.`);
-  await request(options, 'DELETE', `/tokens/${encodeURIComponent(found.id)}`);
+  await call(options, 'DELETE /tokens/{id}', { path: { id: found.id } });
   process.stdout.write(`The token ${found.name} (id ${found.id}) is revoked.\n`);
 }

@@ -10,14 +10,17 @@ export const TokenName = Type.String({
   examples: ['laptop'],
 });
 
-export const Token = Type.Object({
-  id: Type.String(),
-  name: Type.String(),
-  role: TokenRole,
-  created_at: Instant,
-  expires_at: Nullable(Instant),
-  last_used_at: Nullable(Type.Number({ description: 'Milliseconds since 1970-01-01 UTC, to the minute.' })),
-});
+export const Token = Type.Object(
+  {
+    id: Type.String(),
+    name: Type.String(),
+    role: TokenRole,
+    created_at: Instant,
+    expires_at: Nullable(Instant),
+    last_used_at: Nullable(Type.Number({ description: 'Milliseconds since 1970-01-01 UTC, to the minute.' })),
+  },
+  { title: 'Token' },
+);
 
 export const TokenMade = Type.Object({
   status: Type.Literal('ok'),
@@ -25,20 +28,23 @@ export const TokenMade = Type.Object({
   ...Token.properties,
 });
 
-export const Audited = Type.Object({
-  id: Type.Integer({ description: 'Counts up.' }),
-  at: Instant,
-  actor: Type.Object({
-    token_id: Nullable(Type.String()),
-    name: Type.String({ description: 'That of the token; `local` when none was needed and none given.' }),
-  }),
-  address: Type.String({ description: 'Of the client.' }),
-  method: Type.String(),
-  route: Type.String(),
-  subject: Type.String({ description: 'What was changed: the name of a function, a layer, a token.' }),
-  version: Nullable(Type.Integer({ description: 'Of the function, where one was made or made current.' })),
-  status: Nullable(Type.Integer({ description: 'Of the answer; null while the change is under way, and when the platform ended amid it.' })),
-});
+export const Audited = Type.Object(
+  {
+    id: Type.Integer({ description: 'Counts up.' }),
+    at: Instant,
+    actor: Type.Object({
+      token_id: Nullable(Type.String()),
+      name: Type.String({ description: 'That of the token; `local` when none was needed and none given.' }),
+    }),
+    address: Type.String({ description: 'Of the client.' }),
+    method: Type.String(),
+    route: Type.String(),
+    subject: Type.String({ description: 'What was changed: the name of a function, a layer, a token.' }),
+    version: Nullable(Type.Integer({ description: 'Of the function, where one was made or made current.' })),
+    status: Nullable(Type.Integer({ description: 'Of the answer; null while the change is under way, and when the platform ended amid it.' })),
+  },
+  { title: 'Audited' },
+);
 
 export function token({ id, name, role, createdAt, expiresAt, lastUsedAt }: TokenRecord): Static<typeof Token> {
   return { id, name, role, created_at: createdAt, expires_at: expiresAt, last_used_at: lastUsedAt };

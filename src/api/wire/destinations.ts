@@ -41,14 +41,17 @@ export function destinationsOnTheWire({ destinations }: FunctionVersion): { dest
   };
 }
 
-export const Delivery = Type.Object({
-  kind: OneOf(['callback', 'on_success', 'on_failure']),
-  to: DestinationOnTheWire,
-  state: OneOf(['pending', 'delivered', 'failed'], { description: '`failed`: given up.' }),
-  attempts: Type.Integer({ description: 'Tries that have ended.' }),
-  error: Nullable(Type.String({ description: 'Why the last try failed.' })),
-  due_at: Nullable({ ...Instant, description: 'When it is tried next.' }),
-});
+export const Delivery = Type.Object(
+  {
+    kind: OneOf(['callback', 'on_success', 'on_failure']),
+    to: DestinationOnTheWire,
+    state: OneOf(['pending', 'delivered', 'failed'], { description: '`failed`: given up.' }),
+    attempts: Type.Integer({ description: 'Tries that have ended.' }),
+    error: Nullable(Type.String({ description: 'Why the last try failed.' })),
+    due_at: Nullable({ ...Instant, description: 'When it is tried next.' }),
+  },
+  { title: 'Delivery' },
+);
 
 export function deliveryOnTheWire({ kind, target, state, attempts, error, dueAt }: DeliveryStatus): Static<typeof Delivery> {
   return { kind, to: destinationOnTheWire(target), state, attempts, error, due_at: dueAt };

@@ -51,33 +51,42 @@ const members = {
   created_at: Instant,
 };
 
-export const FunctionSummary = Type.Object(members);
+export const FunctionSummary = Type.Object(members, { title: 'FunctionSummary' });
 export type FunctionSummary = Static<typeof FunctionSummary>;
 
-export const FunctionDetail = Type.Object({
-  ...members,
-  function_code: Type.String(),
-  bundle: Nullable(
-    Type.Object({ hash: Type.String({ description: 'SHA-256 of its manifest.' }), entry: Type.String() }, { description: 'Null: it is one text.' }),
-  ),
-  requirements: Nullable(Type.String()),
-  environment: Type.Object({}, { additionalProperties: Type.String() }),
-});
+export const FunctionDetail = Type.Object(
+  {
+    ...members,
+    function_code: Type.String(),
+    bundle: Nullable(
+      Type.Object({ hash: Type.String({ description: 'SHA-256 of its manifest.' }), entry: Type.String() }, { description: 'Null: it is one text.' }),
+    ),
+    requirements: Nullable(Type.String()),
+    environment: Type.Object({}, { additionalProperties: Type.String() }),
+  },
+  { title: 'FunctionDetail' },
+);
 
-export const Registered = Type.Object({
-  status: Type.Literal('ok'),
-  ...members,
-  created: Type.Boolean({ description: 'False when exactly this was registered already.' }),
-  next_firings: Type.Optional(Type.Array(Instant, { description: 'Of one with an event key `cron|…`: the next five instants.' })),
-  warnings: Warnings,
-});
+export const Registered = Type.Object(
+  {
+    status: Type.Literal('ok'),
+    ...members,
+    created: Type.Boolean({ description: 'False when exactly this was registered already.' }),
+    next_firings: Type.Optional(Type.Array(Instant, { description: 'Of one with an event key `cron|…`: the next five instants.' })),
+    warnings: Warnings,
+  },
+  { title: 'Registered' },
+);
 
-export const RolledBack = Type.Object({
-  status: Type.Literal('ok'),
-  ...members,
-  rolled_back_from: Type.Integer({ description: 'What was current before.', examples: [4] }),
-  warnings: Warnings,
-});
+export const RolledBack = Type.Object(
+  {
+    status: Type.Literal('ok'),
+    ...members,
+    rolled_back_from: Type.Integer({ description: 'What was current before.', examples: [4] }),
+    warnings: Warnings,
+  },
+  { title: 'RolledBack' },
+);
 
 export function functionSummary(version: FunctionVersion): FunctionSummary {
   return {

@@ -37,7 +37,7 @@ const summaryMembers = {
 };
 
 /** As in lists: without what may be long. */
-export const InvocationSummary = Type.Object(summaryMembers);
+export const InvocationSummary = Type.Object(summaryMembers, { title: 'InvocationSummary' });
 
 const Attempt = Type.Object({
   number: Type.Integer({ description: 'Counts every time that it was given to an instance, or was about to be.' }),
@@ -65,27 +65,30 @@ const Result = Type.Object({
   bytes: Type.Integer({ description: 'Length of the body.' }),
 });
 
-export const Invocation = Type.Object({
-  ...summaryMembers,
-  attempts: Type.Array(Attempt),
-  result: Type.Unsafe<Static<typeof Result> | null>({
-    ...Result,
-    type: ['object', 'null'],
-    description: 'What the function answered. Kept of what went through the queue only.',
-  }),
-  callback: Type.Unsafe<{ url: string; state: string; attempts: number } | null>({
-    type: ['object', 'null'],
-    properties: {
-      url: Type.String(),
-      state: OneOf(['waiting', 'pending', 'delivered', 'failed']),
-      attempts: Type.Integer(),
-    },
-  }),
-  deliveries: Type.Array(Delivery, {
-    description: 'Who is told of its outcome: its callback URL and the destinations of its function. Empty until it is over.',
-  }),
-  logs: Nullable(Type.String({ description: 'The last of what it printed in its last attempt.' })),
-});
+export const Invocation = Type.Object(
+  {
+    ...summaryMembers,
+    attempts: Type.Array(Attempt),
+    result: Type.Unsafe<Static<typeof Result> | null>({
+      ...Result,
+      type: ['object', 'null'],
+      description: 'What the function answered. Kept of what went through the queue only.',
+    }),
+    callback: Type.Unsafe<{ url: string; state: string; attempts: number } | null>({
+      type: ['object', 'null'],
+      properties: {
+        url: Type.String(),
+        state: OneOf(['waiting', 'pending', 'delivered', 'failed']),
+        attempts: Type.Integer(),
+      },
+    }),
+    deliveries: Type.Array(Delivery, {
+      description: 'Who is told of its outcome: its callback URL and the destinations of its function. Empty until it is over.',
+    }),
+    logs: Nullable(Type.String({ description: 'The last of what it printed in its last attempt.' })),
+  },
+  { title: 'Invocation' },
+);
 type Invocation = Static<typeof Invocation>;
 type InvocationSummary = Static<typeof InvocationSummary>;
 

@@ -11,14 +11,17 @@ const members = {
   expires_at: Nullable(Instant),
 };
 
-export const Key = Type.Object(members);
+export const Key = Type.Object(members, { title: 'Key' });
 
-export const CreatedKey = Type.Object({
-  status: Type.Literal('ok'),
-  ...members,
-  key: Type.String({ description: 'What callers send. Shown this once: only its hash is kept.', examples: ['hk_5f0c9a1be2d34c77_…'] }),
-  warnings: Warnings,
-});
+export const CreatedKey = Type.Object(
+  {
+    status: Type.Literal('ok'),
+    ...members,
+    key: Type.String({ description: 'What callers send. Shown this once: only its hash is kept.', examples: ['hk_5f0c9a1be2d34c77_…'] }),
+    warnings: Warnings,
+  },
+  { title: 'CreatedKey' },
+);
 
 export function keyOnTheWire(key: ApiKey): Static<typeof Key> {
   return {

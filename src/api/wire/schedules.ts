@@ -27,21 +27,26 @@ export function schedulePolicy({ missed, missedWithinS, overlap, jitterS, onFail
   };
 }
 
-export const Firing = Type.Object({
-  id: Type.String({ description: 'Of the invocation, if one was made: GET /invocations/{id}.' }),
-  scheduled_at: Instant,
-  kind: OneOf(['scheduled', 'catch_up', 'manual'], {
-    description: '`catch_up`: for instants at which the platform was down. `manual`: somebody asked for it.',
-  }),
-  state: OneOf(['open', 'skipped', 'succeeded', 'failed', 'timed_out', 'cancelled', 'lost'], {
-    description: '`open`: its invocation is queued or running. `skipped`: the instant was left out.',
-  }),
-  reason: Nullable(
-    Type.String({ description: '`overlap`, `missed`, `replaced` or `too_many_open` of one that was left out; what went wrong of one that failed.' }),
-  ),
-  fired_at: Instant,
-  ended_at: Nullable(Instant),
-});
+export const Firing = Type.Object(
+  {
+    id: Type.String({ description: 'Of the invocation, if one was made: GET /invocations/{id}.' }),
+    scheduled_at: Instant,
+    kind: OneOf(['scheduled', 'catch_up', 'manual'], {
+      description: '`catch_up`: for instants at which the platform was down. `manual`: somebody asked for it.',
+    }),
+    state: OneOf(['open', 'skipped', 'succeeded', 'failed', 'timed_out', 'cancelled', 'lost'], {
+      description: '`open`: its invocation is queued or running. `skipped`: the instant was left out.',
+    }),
+    reason: Nullable(
+      Type.String({
+        description: '`overlap`, `missed`, `replaced` or `too_many_open` of one that was left out; what went wrong of one that failed.',
+      }),
+    ),
+    fired_at: Instant,
+    ended_at: Nullable(Instant),
+  },
+  { title: 'Firing' },
+);
 
 export function firing({ id, scheduledAt, kind, state, reason, firedAt, endedAt }: FiringRecord): Static<typeof Firing> {
   return { id, scheduled_at: scheduledAt, kind, state, reason, fired_at: firedAt, ended_at: endedAt };
@@ -61,14 +66,17 @@ const members = {
   last_outcome: Nullable(Firing),
 };
 
-export const ScheduleSummary = Type.Object(members);
+export const ScheduleSummary = Type.Object(members, { title: 'ScheduleSummary' });
 
-export const ScheduleDetail = Type.Object({
-  ...members,
-  ...policyMembers,
-  next_firings: Type.Array(Instant, { description: 'The next five instants of the expression.' }),
-  firings: Type.Array(Firing, { description: 'The last hundred, newest first.' }),
-});
+export const ScheduleDetail = Type.Object(
+  {
+    ...members,
+    ...policyMembers,
+    next_firings: Type.Array(Instant, { description: 'The next five instants of the expression.' }),
+    firings: Type.Array(Firing, { description: 'The last hundred, newest first.' }),
+  },
+  { title: 'ScheduleDetail' },
+);
 
 export interface LastFirings {
   last: FiringRecord | undefined;

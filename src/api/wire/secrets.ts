@@ -11,7 +11,7 @@ const members = {
 };
 
 /** A secret as clients see it: everything but the value. */
-export const Secret = Type.Object(members);
+export const Secret = Type.Object(members, { title: 'Secret' });
 type Secret = Static<typeof Secret>;
 
 export const SecretSet = Type.Object({

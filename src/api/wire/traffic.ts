@@ -42,7 +42,7 @@ const EXAMPLE = {
   created_at: 1_764_000_000_000,
 };
 
-export const Traffic = Type.Object(members, { examples: [EXAMPLE] });
+export const Traffic = Type.Object(members, { title: 'Traffic', examples: [EXAMPLE] });
 
 export const TrafficSet = Type.Object(
   { status: Type.Literal('ok'), ...members, warnings: Warnings },

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { HearthError } from '../../errors.ts';
-import { request, type Target, upload } from '../api-client.ts';
+import { call, type Target } from '../api-client.ts';
 import { table } from '../table.ts';
 import { namedFirst } from './named-first.ts';
 import { packFolder } from './pack-folder.ts';
@@ -30,7 +30,7 @@ export async function deploy(folder: string | undefined, options: DeployOptions)
   const deployed: Deployed[] = [];
   let bundle: string | null = null;
   if (!options.dryRun) {
-    ({ bundle } = (await upload(options, '/bundles', 'application/gzip', await packed.pack())) as { bundle: string });
+    ({ bundle } = await call(options, 'POST /bundles', { raw: { type: 'application/gzip', data: await packed.pack() } }));
     for (const definition of namedFirst(functions)) deployed.push(await register(options, file, bundle, definition, deployed));
     const names = functions.map((one) => one.function_name);
     deployed.sort((a, b) => names.indexOf(a.function) - names.indexOf(b.function));
@@ -67,11 +67,7 @@ async function register(
 ): Promise<Deployed> {
   const { function_name: name, event_type: on } = definition;
   try {
-    const answer = (await request(target, 'POST', '/functions', { ...definition, bundle })) as {
-      version: number;
-      created: boolean;
-      warnings: string[];
-    };
+    const answer = await call(target, 'POST /functions', { body: { ...definition, bundle } });
     return { function: name, on, url: urlOf(target.gateway, on), version: answer.version, created: answer.created, warnings: answer.warnings };
   } catch (error) {
     if (!(error instanceof HearthError)) throw error;

@@ -25,7 +25,12 @@ setTimeout(flush, 100);`;
 });
 
 it.each([
-  ['what a build printed', ['layers', 'build', 'evil', '-r', '/dev/null'], 422, { detail: `It failed.${ORDERS}`, output: `pip says\n${ORDERS}` }],
+  [
+    'what a build printed',
+    ['layers', 'build', 'evil', '-r', '/dev/null'],
+    422,
+    { code: 'layer_build_failed', detail: `It failed.${ORDERS}`, output: `pip says\n${ORDERS}` },
+  ],
   [
     'what the platform lists',
     ['layers', 'list'],

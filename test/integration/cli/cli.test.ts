@@ -1,0 +1,146 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Hearth, until } from '../../support/hearth.ts';
+import { backgroundCommand, hearthCommand } from '../../support/hearth-command.ts';
+
+let hearth: Hearth;
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hearth-cli-'));
+  hearth = await Hearth.start({ settings: { HEARTH_SANDBOX_NETWORK: 'none' } });
+});
+afterAll(async () => {
+  await hearth?.[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Without the options that name the platform, which every command takes. */
+const run = (args: string[], input?: string) => {
+  const ofGateway = ['deploy', 'dev', 'invoke', 'bench'].includes(args[0] as string) ? ['--gateway', hearth.gateway] : [];
+  return hearthCommand([...args, '--api', hearth.api, ...ofGateway], {}, input === undefined ? {} : { input });
+};
+const printed = async (args: string[], input?: string) => {
+  const { code, stdout, stderr } = await run(args, input);
+  expect([code, stderr]).toEqual([0, '']);
+  return stdout;
+};
+const parsed = async <T>(args: string[]) => JSON.parse(await printed([...args, '--json'])) as T;
+
+describe('hearth init, deploy and invoke', () => {
+  it.each(['python', 'javascript', 'typescript'])('make a function of the template %s, which answers', async (template) => {
+    const project = join(folder, `my-${template}`);
+    expect((await hearthCommand(['init', project, '--template', template])).code).toBe(0);
+    expect(await printed(['deploy', project])).toContain(`my-${template}`);
+    expect(JSON.parse(await printed(['invoke', `my-${template}`, '--data', '{"name": "Ada"}']))).toEqual({ hello: 'Ada' });
+    const refused = await run(['invoke', `my-${template}`, '--data', '{}', '--include', '--timing']);
+    expect([refused.code, JSON.parse(refused.stdout)]).toEqual([1, { error: 'name is missing' }]);
+    expect(refused.stderr).toMatch(/HTTP 400[\s\S]*content-type: application\/json[\s\S]*run +\d[\s\S]*invocations show/);
+  });
+
+  it('tell what a template that is none could be, and overwrite nothing', async () => {
+    const unknown = await hearthCommand(['init', join(folder, 'x'), '--template', 'cobol']);
+    expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('typescript (a function in TypeScript')]);
+    const again = await hearthCommand(['init', join(folder, 'my-python')]);
+    expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('is there already')]);
+  });
+
+  it('take the body from a file or from standard input, and have it run later', async () => {
+    await hearth.define(
+      'size',
+      'def handler(message, context):\n    return {"bytes": len(message["raw_body"]), "type": message["headers"].get("Content-Type")}',
+    );
+    await writeFile(join(folder, 'body.bin'), Buffer.from([0, 255, 1]));
+    expect(JSON.parse(await printed(['invoke', 'size', '--data', `@${join(folder, 'body.bin')}`]))).toEqual({
+      bytes: 3,
+      type: 'application/octet-stream',
+    });
+    expect(JSON.parse(await printed(['invoke', 'size', '--data', '-'], 'hello'))).toEqual({ bytes: 5, type: 'text/plain; charset=utf-8' });
+    const { id } = JSON.parse(await printed(['invoke', 'size', '--data', '{}', '--async'])) as { id: string };
+    const shown = await printed(['invocations', 'show', id, '--wait', '30s']);
+    expect(shown).toMatch(/state +succeeded, status 200[\s\S]*"bytes": ?2/);
+    expect((await run(['invoke', 'size', '--data', '@/nowhere'])).stderr).toContain('/nowhere of --data can');
+  });
+});
+
+describe('what is there', () => {
+  it('is created, listed, shown and deleted', async () => {
+    await writeFile(join(folder, 'echo.py'), 'def handler(message, context):\n    print("seen", message["body"])\n    return message["body"]\n');
+    const create = ['create', '--name', 'echo', '--http-verb', 'post', '--http-path', '/echo', '--code-file', join(folder, 'echo.py')];
+    expect(await printed(create)).toBe('echo is version 1, on http|POST|/echo.\n');
+    expect(await printed(create)).toBe('echo is version 1, as before, on http|POST|/echo.\n');
+    expect(await printed(['list', '--filter', 'echo'])).toMatch(/^NAME +EVENT KEY[\s\S]*echo +http\|POST\|\/echo +1 +python handler/);
+    expect(await parsed(['list', '--filter', '/echo'])).toMatchObject([{ function_name: 'echo', version: 1 }]);
+    expect(await printed(['show', 'echo', '--code'])).toBe(await readFile(join(folder, 'echo.py'), 'utf8'));
+    expect(await printed(['show', 'echo'])).toMatch(/event key +http\|POST\|\/echo/);
+    await writeFile(join(folder, 'echo.py'), 'def handler(message, context):\n    return "two"\n');
+    await printed(create);
+    expect(await printed(['versions', 'echo'])).toMatch(/2 \(current\)[\s\S]*\n1 /);
+    expect(await printed(['rollback', 'echo'])).toBe('echo is version 1 again; it was 2.\n');
+    expect(await printed(['delete', 'echo'])).toContain('echo is deleted');
+    expect((await run(['show', 'echo'])).code).toBe(1);
+    expect((await run(['list', '--filter', 'nothing-has-this'])).stderr).toContain('No function has');
+  });
+
+  it('runs by trigger, and is found by its instances and what it printed', async () => {
+    await hearth.define('told', 'def handler(message, context):\n    print("told by trigger")');
+    const [id = ''] = (await printed(['trigger', '--http-path', '/told', '--data', '{"a": 1}'])).trim().split('\n');
+    expect(await printed(['list-instances', 'told'])).toContain(id);
+    expect(await printed(['lookup-instance', id])).toMatch(/function +told, version 1/);
+    await until(async () => (await printed(['logs', 'told'])).includes('told by trigger'));
+    expect(await printed(['logs', id])).toContain('told');
+    expect((await run(['trigger', '--http-path', '/nobody'])).stderr).toContain('No function is registered for POST /nobody');
+  });
+
+  it('failed for good, and runs again', async () => {
+    await hearth.define('dies', 'import os\n\ndef handler(message, context):\n    raise ValueError("no")', { retry: { attempts: 1 } });
+    const { id } = JSON.parse(await printed(['invoke', 'dies', '--data', '{}', '--async'])) as { id: string };
+    await until(async () => (await printed(['dead-letters'])).includes(id));
+    expect(await parsed(['dead-letters', 'list', '--function', 'dies'])).toMatchObject([{ id, dead_reason: 'attempts_exhausted' }]);
+    expect(JSON.parse(await printed(['dead-letters', 'show', id]))).toMatchObject({ input: { body: '{}' } });
+    expect(await printed(['dead-letters', 'redrive', '--function', 'dies'])).toBe('1 is queued again.\n');
+    await until(async () => (await printed(['dead-letters'])).includes(id));
+    await printed(['dead-letters', 'delete', id]);
+    expect(await parsed(['dead-letters', 'list'])).toEqual([]);
+  });
+
+  it('is measured and watched', async () => {
+    await hearth.define('quick', 'def handler(message, context):\n    return 1');
+    const measured = await parsed<Record<string, unknown>>(['bench', 'quick', '--duration', '0.2', '--connections', '2', '--data', '{}']);
+    expect(measured).toMatchObject({ connections: 2, statuses: { 200: measured.calls } });
+    const rows = JSON.parse(await printed(['top', '--once', '--interval', '0.1', '--json'])) as { function: string; instances: object }[];
+    expect(rows.find((row) => row.function === 'quick')?.instances).not.toEqual({});
+  });
+});
+
+describe('hearth dev', () => {
+  it('deploys at once and whenever a file is saved, tells mistakes and what is printed', async () => {
+    const project = join(folder, 'live');
+    await hearthCommand(['init', project]);
+    await using dev = backgroundCommand(['dev', project, '--api', hearth.api, '--gateway', hearth.gateway]);
+    await dev.says('deployed in');
+    await writeFile(join(project, 'main.py'), 'def handler(message, context):\n    print("printed", "by it")\n    return "second"\n');
+    await until(async () => (await run(['invoke', 'live', '--data', '{}'])).stdout === 'second');
+    await dev.says('printed by it');
+    await writeFile(join(project, 'main.py'), 'def handler(message, context)\n');
+    await dev.says('The code is no Python');
+    await writeFile(join(project, 'main.py'), 'def handler(message, context):\n    return "third"\n');
+    await until(async () => (await run(['invoke', 'live', '--data', '{}'])).stdout === 'third');
+  });
+});
+
+describe('completion', () => {
+  it('knows commands, options and names of functions', async () => {
+    const complete = async (...words: string[]) => (await hearthCommand(['complete', '--', ...words])).stdout.trim().split('\n');
+    expect(await complete('dead-l')).toEqual(['dead-letters']);
+    expect(await complete('dead-letters', 're')).toEqual(['redrive']);
+    expect(await complete('invoke', '--head')).toEqual(['--header']);
+    expect(await complete('completion', '')).toEqual(['bash', 'zsh', 'fish']);
+  });
+
+  it.each(['bash', 'zsh', 'fish'])('gives %s what it reads', async (shell) => {
+    const { code, stdout } = await hearthCommand(['completion', shell]);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('hearth complete --')]);
+  });
+});
