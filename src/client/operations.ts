@@ -460,7 +460,7 @@ export interface Operations {
        */
       http_header: string;
       /**
-       * What the function finds as HTTP_BODY, verbatim.
+       * What a script finds as HTTP_BODY, verbatim: `{"body": …}`. Functions of other styles are given the body that is in it.
        */
       http_body: string;
       http_path: string;

@@ -11,7 +11,7 @@ const MAX_TEXT_BYTES = 448 * 1024;
 export interface TriggerRequest {
   /** `Name: value` lines; X-Correlation-Id among them if the client wants to choose it. */
   headerLines: string;
-  /** What the function sees as HTTP_BODY. */
+  /** What a script sees as HTTP_BODY; others are given the body that is in it. */
   body: string;
   path: string;
   verb: string;
@@ -53,8 +53,7 @@ export async function trigger(
           query: question < 0 ? '' : request.path.slice(question + 1),
           params,
           headers,
-          body: null,
-          scriptBody: request.body,
+          ...(version.style === 'script' ? { body: null, scriptBody: request.body } : { body: bodyOf(request.body), scriptBody: null }),
           leavesReply: true,
           requestId: null,
         };
@@ -66,6 +65,19 @@ export async function trigger(
   const failure = outcomes.findLast((outcome) => outcome.status === 'rejected');
   if (failure && instanceIds.length === 0) throw failure.reason;
   return { correlationId, instanceIds };
+}
+
+/** What stands in a script's HTTP_BODY: `{"body": …}` around JSON, or around text that is none. Anything else is the body itself. */
+function bodyOf(text: string): Buffer | null {
+  let given: unknown = text;
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === 'object' && parsed !== null && 'body' in parsed && Object.keys(parsed).length === 1) given = parsed.body;
+  } catch {
+    // It is no JSON, and so no such object.
+  }
+  if (given === null || given === '') return null;
+  return Buffer.from(typeof given === 'string' ? given : JSON.stringify(given));
 }
 
 /** Value of the first header of that name, in lower case, as the request gives them. */

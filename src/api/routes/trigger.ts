@@ -27,7 +27,9 @@ export function triggerRoutes(app: Api, deps: Pick<ApiDependencies, 'trigger'>):
         body: Type.Object(
           {
             http_header: Type.String({ description: '`Name: value` lines; an X-Correlation-Id among them is used.' }),
-            http_body: Type.String({ description: 'What the function finds as HTTP_BODY, verbatim.' }),
+            http_body: Type.String({
+              description: 'What a script finds as HTTP_BODY, verbatim: `{"body": …}`. Functions of other styles are given the body that is in it.',
+            }),
             http_path: Type.String({ maxLength: 16_384 }),
             http_verb: Type.String({ minLength: 1, maxLength: 64 }),
           },

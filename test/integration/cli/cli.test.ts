@@ -84,11 +84,11 @@ describe('what is there', () => {
   });
 
   it('runs by trigger, and is found by its instances and what it printed', async () => {
-    await hearth.define('told', 'def handler(message, context):\n    print("told by trigger")');
+    await hearth.define('told', 'def handler(message, context):\n    print("told", message["body"])');
     const [id = ''] = (await printed(['trigger', '--http-path', '/told', '--data', '{"a": 1}'])).trim().split('\n');
     expect(await printed(['list-instances', 'told'])).toContain(id);
     expect(await printed(['lookup-instance', id])).toMatch(/function +told, version 1/);
-    await until(async () => (await printed(['logs', 'told'])).includes('told by trigger'));
+    await until(async () => (await printed(['logs', 'told'])).includes("told {'a': 1}"));
     expect(await printed(['logs', id])).toContain('told');
     expect((await run(['trigger', '--http-path', '/nobody'])).stderr).toContain('No function is registered for POST /nobody');
   });
