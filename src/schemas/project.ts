@@ -13,12 +13,23 @@ const {
   ...settings
 } = FunctionDefinition.properties;
 
-const RequirementsFile = Type.String({
-  minLength: 1,
-  description: "A requirements.txt of the project; its libraries are built into a layer of the function's own. Not together with `requirements`.",
-});
+const fileOf = (member: string, what: string) =>
+  Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: `${what} of the project; its libraries are built into a layer of the function's own. Not together with \`${member}\`.`,
+    }),
+  );
 
-const shared = { ...settings, requirements_file: Type.Optional(RequirementsFile) };
+const shared = {
+  ...settings,
+  requirements_file: fileOf('requirements', 'A requirements.txt'),
+  package_json_file: fileOf('package_json', 'A package.json'),
+  package_lock_file: fileOf('package_lock', 'The package-lock.json that belongs to it'),
+};
+
+/** Members of a definition that a project may have in files of their own, which `NAME_file` names. */
+export const IN_FILES = ['requirements', 'package_json', 'package_lock'] as const;
 
 /** What `hearth.json` and `hearth.yaml` hold: the functions of a project, whose folder is their bundle. */
 export const Project = Type.Object(

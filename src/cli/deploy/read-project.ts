@@ -4,7 +4,7 @@ import { Compile } from 'typebox/compile';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import { HearthError } from '../../errors.ts';
 import type { FunctionDefinition } from '../../schemas/function.ts';
-import { Project } from '../../schemas/project.ts';
+import { IN_FILES, Project } from '../../schemas/project.ts';
 
 const PROJECT_FILES = ['hearth.json', 'hearth.yaml', 'hearth.yml'];
 
@@ -65,24 +65,19 @@ async function definitionOf(
   name: string,
   own: Project['functions'][string],
 ): Promise<ProjectFunction> {
-  const { on, requirements_file: requirementsFile, ...settings } = { ...defaults, ...own };
+  const { on, ...members } = { ...defaults, ...own };
   const environment = { ...defaults.environment, ...own.environment };
-  if (settings.requirements !== undefined && requirementsFile !== undefined) {
-    throw invalid(`${file}: functions.${name} has both requirements and requirements_file; keep one.`);
+  const settings: Partial<Record<string, unknown>> = members;
+  for (const member of IN_FILES) {
+    const path = members[`${member}_file`];
+    if (path === undefined) continue;
+    if (members[member] !== undefined) throw invalid(`${file}: functions.${name} has both ${member} and ${member}_file; keep one.`);
+    settings[member] = await readFile(join(folder, path), 'utf8').catch((cause: Error) => {
+      throw invalid(`${file}: functions.${name}.${member}_file can't be read: ${cause.message}.`);
+    });
+    delete settings[`${member}_file`];
   }
-  const requirements =
-    requirementsFile === undefined
-      ? settings.requirements
-      : await readFile(join(folder, requirementsFile), 'utf8').catch((cause: Error) => {
-          throw invalid(`${file}: functions.${name}.requirements_file can't be read: ${cause.message}.`);
-        });
-  return {
-    ...settings,
-    event_type: on,
-    function_name: name,
-    ...(Object.keys(environment).length > 0 ? { environment } : {}),
-    ...(requirements === undefined ? {} : { requirements }),
-  };
+  return { ...settings, event_type: on, function_name: name, ...(Object.keys(environment).length > 0 ? { environment } : {}) };
 }
 
 function missing(file: string) {

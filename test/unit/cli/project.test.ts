@@ -31,6 +31,11 @@ describe('a project file', () => {
     ['a name twice', `${YAML}  greet:\n    on: http|GET|/other\n`, 'hearth.yaml:7: Map keys must be unique'],
     ['what is no YAML', `${YAML}  - x: [\n`, 'hearth.yaml:'],
     ['a requirements file that is not there', YAML.replace('timeout_ms: 5000', 'requirements_file: no.txt'), 'functions.greet.requirements_file'],
+    [
+      'packages that are named twice',
+      YAML.replace('timeout_ms: 5000', 'package_json: "{}"\n    package_json_file: p.json'),
+      'has both package_json and package_json_file',
+    ],
     ['nothing', '', 'hearth.yaml:1: '],
   ])('is refused with file and line for %s', async (_, text, said) => {
     await put('hearth.yaml', text);
@@ -43,6 +48,18 @@ describe('a project file', () => {
     await put('r.txt', 'pika\n');
     expect((await readProject(folder)).functions).toEqual([
       { event_type: 'http|GET|/greet', function_name: 'greet', cpu: 1, requirements: 'pika\n', environment: { A: '2', B: '1' } },
+    ]);
+  });
+
+  it('may have its packages of npm in files', async () => {
+    await put(
+      'hearth.json',
+      JSON.stringify({ functions: { greet: { on: 'http|GET|/greet', package_json_file: 'p.json', package_lock_file: 'l.json' } } }),
+    );
+    await put('p.json', '{"dependencies": {}}');
+    await put('l.json', '{}');
+    expect((await readProject(folder)).functions).toEqual([
+      { event_type: 'http|GET|/greet', function_name: 'greet', package_json: '{"dependencies": {}}', package_lock: '{}' },
     ]);
   });
 
