@@ -7,11 +7,12 @@ import { constants } from 'node:os';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const LEAST_MAJOR = 24;
+const LEAST = [24, 9];
 
 const own = join(fileURLToPath(new URL('..', import.meta.url)), '.node', 'node_modules', '.bin', 'node');
 
-if (Number.parseInt(process.versions.node, 10) >= LEAST_MAJOR) {
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major > LEAST[0] || (major === LEAST[0] && minor >= LEAST[1])) {
   // Links are resolved in import.meta.url: a linked checkout counts as a checkout. Node.js runs TypeScript anywhere but below node_modules,
   // so an installed package has it compiled; a checkout always runs its sources, since a dist left over from packing may be stale.
   const installed = fileURLToPath(import.meta.url)
@@ -31,7 +32,7 @@ if (Number.parseInt(process.versions.node, 10) >= LEAST_MAJOR) {
   });
 } else {
   process.stderr.write(
-    `hearth: Node.js ${LEAST_MAJOR} or newer is needed, this is ${process.versions.node} (${process.execPath}).\n` +
+    `hearth: Node.js ${LEAST.join('.')} or newer is needed, this is ${process.versions.node} (${process.execPath}).\n` +
       "        In a checkout, scripts/up brings one of the project's own; otherwise install it: https://nodejs.org/en/download\n",
   );
   process.exitCode = 1;

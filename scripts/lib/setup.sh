@@ -3,7 +3,7 @@
 # Everything that is already there is left alone, and every step says in one line what it does before it does it.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
-node_least=24     # native TypeScript and node:sqlite
+node_least=24.9   # native TypeScript, node:sqlite, and upgrades that a server may leave alone
 node_installed=26 # the release line installed beside the project when the machine's own is older
 
 # The PATH that npm was installed for: npm keeps running on its own Node.js, whichever one the platform gets.
@@ -35,12 +35,15 @@ unlock_setup() { exec 9>&-; }
 # ---------------------------------------------------------------- Node.js
 
 # 0 when it isn't there or doesn't run.
-node_major() { "$1" -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
+# $1: a program. Whether it is a Node.js that is new enough.
+node_will_do() { "$1" -e "
+  const [major, minor] = process.versions.node.split('.'), [least, leastMinor] = '$node_least'.split('.');
+  process.exit((major - least || minor - leastMinor) < 0 ? 1 : 0)" 2>/dev/null; }
 
 run_npm() { (cd "$root" && PATH=$own_path npm "$@" --loglevel=error --no-fund --no-audit --no-update-notifier 9>&-); }
 
 need_npm() { command -v npm >/dev/null || die 'npm is missing.' 'Install Node.js (20 or newer) together with npm: https://nodejs.org/en/download'; }
-own_node_will_do() { (($(node_major node) >= node_least)); }
+own_node_will_do() { node_will_do node; }
 
 # Leaves a PATH on which `node` is new enough.
 setup_node() {
@@ -50,7 +53,7 @@ setup_node() {
   fi
   local folder=$root/.node
   local bin=$folder/node_modules/.bin
-  if (($(node_major "$bin/node") < node_least)); then
+  if ! node_will_do "$bin/node"; then
     local arch
     case $(uname -m) in
       x86_64) arch=x64 ;;
@@ -62,7 +65,7 @@ setup_node() {
     # The package that holds the binary itself: it has no install script that npm might refuse to run.
     run_npm install --prefix "$folder" --no-save --ignore-scripts "node-linux-$arch@$node_installed" >/dev/null ||
       die "npm could not install node-linux-$arch@$node_installed." "Install Node.js $node_least or newer yourself and put it on PATH: https://nodejs.org/en/download"
-    (($(node_major "$bin/node") >= node_least)) ||
+    node_will_do "$bin/node" ||
       die "The Node.js that npm installed does not run here: $("$bin/node" --version 2>&1 | head -n 1)" \
         'Such binaries need glibc 2.28 or newer; Alpine and older systems have none.' "Install Node.js $node_least or newer and put it on PATH: https://nodejs.org/en/download"
   fi
