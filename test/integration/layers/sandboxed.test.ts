@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createBubblewrapDriver } from '../../../src/sandbox/bubblewrap/bubblewrap-driver.ts';
@@ -23,8 +23,10 @@ test('the default libraries are installed in a build sandbox and all import', { 
   const layers = open({ builder: driver, defaultRequirements }, { network });
   await layers.start();
   const layer = await layers.default();
+  expect(layer.name).toBe('default');
   const modules = ['aiohttp', 'boto3', 'pika', 'psycopg2', 'pymongo', 'pymysql', 'redis', 'requests'];
   expect(importFrom(layer.path, modules)).toEqual(modules.map((name) => join(layer.path, name, '__init__.py')));
+  for (const name of modules) expect(existsSync(join(layer.path, name, '__pycache__')), name).toBe(true);
   expect(readdirSync(join(layer.path, 'pika/__pycache__')).length).toBeGreaterThan(10);
   // Sandboxes run under other users than builds.
   expect(statSync(layer.path).mode & 0o005).toBe(0o005);
