@@ -1,13 +1,38 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Hearth } from '../../support/hearth.ts';
 import { differenceOf } from './case.ts';
 import { CHAPTERS } from './chapters.ts';
 import { Probe } from './probe.ts';
 import { conformancePage, PAGE } from './table.ts';
-import { codeOf, nameOf, PROBES, WAYS, type Way } from './ways.ts';
+import { codeOf, ECHOES, folderOf, nameOf, PROBES, WAYS, type Way } from './ways.ts';
 
 let hearth: Hearth;
+
+/** @returns the hash of a bundle of its binary, which is called bootstrap */
+async function buildGo(folder: string): Promise<string> {
+  const run = promisify(execFile);
+  const work = await mkdtemp(join(tmpdir(), 'hearth-go-'));
+  try {
+    // As in the gallery: what it compiles of the standard library is the same then.
+    const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-gcflags=all=-N' };
+    await run('go', ['build', '-ldflags=-s -w', '-o', join(work, 'bootstrap'), '.'], { cwd: folder, env });
+    await run('tar', ['-czf', join(work, 'bundle.tar.gz'), '-C', work, 'bootstrap']);
+    const response = await fetch(`${hearth.api}/bundles`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/gzip' },
+      body: await readFile(join(work, 'bundle.tar.gz')),
+    });
+    return ((await response.json()) as { bundle: string }).bundle;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
 
 async function register(way: Way): Promise<void> {
   const { settings } = PROBES[way];
@@ -18,9 +43,14 @@ async function register(way: Way): Promise<void> {
     ['-slow', { timeout_ms: 2000 }],
     ['-small', { memory_mb: 128 }],
   ] as const) {
-    if (way === 'curl' && suffix !== '') continue;
+    if (ECHOES.includes(way) && suffix !== '') continue;
     const name = `${nameOf(way)}${suffix}`;
-    await hearth.define(name, codeOf(way), { event_type: `http|*|/${name}/:id/*`, ...common, ...settings, ...own });
+    const definition = { event_type: `http|*|/${name}/:id/*`, ...common, ...settings, ...own };
+    if (way !== 'aws-lambda-go') await hearth.define(name, codeOf(way), definition);
+    else {
+      const response = await hearth.post('/functions', { function_name: name, bundle: await buildGo(folderOf(way)), ...definition });
+      expect(response.status, await response.text()).toBe(200);
+    }
   }
 }
 

@@ -6,11 +6,11 @@ export const PAGE = new URL('../../../docs/conformance.md', import.meta.url);
 
 const HEAD = `# Which way gives what
 
-A function can be written in several ways: as a script, a handler or a program that serves HTTP, in Python or Node.js, as a web function, or for a client of AWS Lambda's Runtime API (here: \`awslambdaric\` for Python, and a shell script
-with curl). This page says what holds for all of them and where they differ. It is made from the tests (\`test/integration/conformance\`), which ask every way each of these things, the differences included; a test fails when the page and
+A function can be written in several ways: as a script, a handler or a program that serves HTTP, in Python or Node.js, as a web function, or for a client of AWS Lambda's Runtime API (here: \`awslambdaric\` for Python, \`aws-lambda-go\`,
+and a shell script with curl). This page says what holds for all of them and where they differ. It is made from the tests (\`test/integration/conformance\`), which ask every way each of these things, the differences included; a test fails when the page and
 the tests don't say the same.
 
-Go's and Rust's clients of Lambda get the same events as \`awslambdaric\` and answer by the same requests.
+Rust's client of Lambda and that for Node.js get the same events and answer by the same requests; [examples/lambda](../examples/lambda) tries each.
 
 **yes**: it is so. **[1]**: it is different; the note of that number below the table says how. **—**: there is nothing to ask.
 `;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import type { FunctionDefinition } from '../../../src/schemas/function.ts';
 
 /** The ways in which a function can be written, as docs/conformance.md names them. */
@@ -11,11 +12,12 @@ export const WAYS = [
   'Node.js web',
   'Node.js server',
   'awslambdaric',
+  'aws-lambda-go',
   'curl',
 ] as const;
 export type Way = (typeof WAYS)[number];
 
-/** What their probes are made of. */
+/** What their probes are made of: a file, or a folder that is built. */
 export const PROBES: Readonly<Record<Way, { file: string; settings: Partial<FunctionDefinition> }>> = {
   'Python script': { file: 'script.py', settings: { style: 'script' } },
   'Python handler': { file: 'handler.py', settings: {} },
@@ -28,6 +30,7 @@ export const PROBES: Readonly<Record<Way, { file: string; settings: Partial<Func
     file: 'lambda.py',
     settings: { style: 'lambda', requirements: 'awslambdaric', command: ['python', '-m', 'awslambdaric', 'function.handler'] },
   },
+  'aws-lambda-go': { file: 'lambda-go', settings: { style: 'lambda' } },
   curl: { file: 'lambda.sh', settings: { style: 'lambda' } },
 };
 
@@ -35,14 +38,21 @@ export const PYTHON: readonly Way[] = ['Python script', 'Python handler', 'Pytho
 export const SCRIPTS: readonly Way[] = ['Python script', 'Node.js script'];
 export const HANDLERS: readonly Way[] = ['Python handler', 'Node.js handler'];
 export const SERVERS: readonly Way[] = ['Python server', 'Node.js server'];
-export const LAMBDA: readonly Way[] = ['awslambdaric', 'curl'];
+/** Their probes do but hand on the event: they show what a client gets, whatever its language. */
+export const ECHOES: readonly Way[] = ['aws-lambda-go', 'curl'];
+export const LAMBDA: readonly Way[] = ['awslambdaric', ...ECHOES];
 
-/** Those that do what their caller asks for; shell can but hand on the event. */
-export const FULL: readonly Way[] = WAYS.filter((way) => way !== 'curl');
+/** Those that do what their caller asks for. */
+export const FULL: readonly Way[] = WAYS.filter((way) => !ECHOES.includes(way));
 
 /** The path below which a way's functions are called, and the name of its function. */
 export function nameOf(way: Way): string {
   return way.toLowerCase().replaceAll(/[^a-z]+/g, '-');
+}
+
+/** Where a probe is built that is no text. */
+export function folderOf(way: Way): string {
+  return fileURLToPath(new URL(`probes/${PROBES[way].file}`, import.meta.url));
 }
 
 /** A probe as one text: what all of its language share, then what is particular. */

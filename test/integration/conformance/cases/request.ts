@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type Chapter, row } from '../case.ts';
 import type { Seen } from '../probe.ts';
-import { HANDLERS, LAMBDA, SCRIPTS, SERVERS, WAYS } from '../ways.ts';
+import { ECHOES, HANDLERS, LAMBDA, SCRIPTS, SERVERS, WAYS } from '../ways.ts';
 import { headerOf, valuesOf } from './look.ts';
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -198,7 +198,7 @@ export const request: Chapter = {
       holds: ({ deadline }) => assert.ok(Math.abs(Number(deadline) - Date.now() - 60_000) < 30_000, `deadline ${deadline}`),
       differs: [
         { ways: [...SCRIPTS, ...SERVERS], reason: 'is not told', holds: ({ deadline }) => assert.equal(deadline, null) },
-        { ways: ['curl'], reason: 'has it as the header `Lambda-Runtime-Deadline-Ms` of the event, which this probe does not hand on' },
+        { ways: ECHOES, reason: 'has it as the header `Lambda-Runtime-Deadline-Ms` of the event, which this probe does not hand on' },
       ],
     }),
   ],
