@@ -25,7 +25,7 @@ import { tokenRoutes } from './routes/tokens.ts';
 import { trafficRoutes } from './routes/traffic.ts';
 import { triggerRoutes } from './routes/trigger.ts';
 import { versionRoutes } from './routes/versions.ts';
-import { validatorCompiler } from './validation.ts';
+import { serializerCompiler, validatorCompiler } from './validation.ts';
 
 const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
 /** For a whole request to arrive, in milliseconds. */
@@ -55,6 +55,7 @@ export function createApi(deps: ApiDependencies, { closeGraceMs = 5_000 }: ApiOp
 
   acceptJsonOnly(app);
   app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
   answerOtherMethods(app);
   app.addHook('onResponse', async (request, reply) => {

@@ -1,6 +1,8 @@
+import { SerializerSelector } from '@fastify/fast-json-stringify-compiler';
 import type { FastifySchemaCompiler } from 'fastify';
+import type { FastifySerializerCompiler } from 'fastify/types/schema.js';
 import type { TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { Compile, type Validator } from 'typebox/compile';
 import { Value } from 'typebox/value';
 import { HearthError } from '../errors.ts';
 
@@ -25,12 +27,26 @@ interface SchemaError {
 
 /** A body is taken as it is; path and query are text, so numbers and booleans in them are converted first. Nothing is removed or filled in. */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
-  const validator = Compile(schema);
+  // At the first request: a start would compile some hundred schemas of which few are ever asked.
+  let compiled: Validator | undefined;
   return (value: unknown) => {
+    compiled ??= Compile(schema);
+    const validator = compiled;
     const converted = httpPart === 'body' ? value : Value.Convert(schema, value);
     if (validator.Check(converted)) return { value: converted };
     // Fastify's type wants an Error or its own kind of list; it hands on what it gets as `error.validation`.
     return { error: validator.Errors(converted) as never };
+  };
+};
+
+const buildSerializer = SerializerSelector()({}, {});
+
+/** JSON by the schema of the response; compiled when there is one to be written, as above. */
+export const serializerCompiler: FastifySerializerCompiler<unknown> = (route) => {
+  let serialize: ((data: unknown) => string) | undefined;
+  return (data) => {
+    serialize ??= buildSerializer(route as never) as (data: unknown) => string;
+    return serialize(data);
   };
 };
 

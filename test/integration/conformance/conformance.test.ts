@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { goFlags } from '../../support/go-flags.ts';
 import { Hearth } from '../../support/hearth.ts';
 import { differenceOf } from './case.ts';
 import { CHAPTERS } from './chapters.ts';
@@ -19,8 +20,7 @@ async function buildGo(folder: string): Promise<string> {
   const run = promisify(execFile);
   const work = await mkdtemp(join(tmpdir(), 'hearth-go-'));
   try {
-    // As in the gallery: what it compiles of the standard library is the same then.
-    const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-gcflags=all=-N' };
+    const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: goFlags() };
     await run('go', ['build', '-ldflags=-s -w', '-o', join(work, 'bootstrap'), '.'], { cwd: folder, env });
     await run('tar', ['-czf', join(work, 'bundle.tar.gz'), '-C', work, 'bootstrap']);
     const response = await fetch(`${hearth.api}/bundles`, {

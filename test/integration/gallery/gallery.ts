@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../support/background-server.ts';
+import { goFlags } from '../../support/go-flags.ts';
 import { Hearth } from '../../support/hearth.ts';
 import { RabbitMq } from '../../support/rabbitmq.ts';
 import { Redis } from '../../support/redis.ts';
@@ -85,8 +86,7 @@ export class Gallery {
           ...process.env,
           PATH: [join(this.#folder, 'bin'), process.env.PATH].join(delimiter),
           CURL_HOME: this.#folder,
-          // Half a minute of two cores otherwise, where nothing is cached.
-          GOFLAGS: '-gcflags=all=-N',
+          GOFLAGS: goFlags(),
           API: api,
           GATEWAY: gateway,
         },
