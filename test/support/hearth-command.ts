@@ -24,13 +24,17 @@ export function hearthCommand(
 }
 
 /** `hearth` with a command that goes on until it is stopped. Dispose of it with `await using`. */
-export function backgroundCommand(args: readonly string[]): AsyncDisposable & { says(text: string): Promise<void> } {
+export function backgroundCommand(args: readonly string[]): AsyncDisposable & { readonly output: string; says(text: string): Promise<void> } {
   const child = spawn(process.execPath, [BIN, ...args], { env: { PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = once(child, 'exit');
   let output = '';
   let heard = 0;
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   return {
+    /** What it has printed so far. */
+    get output() {
+      return output;
+    },
     /** Resolves once it has printed that, after what it was heard to say before. */
     async says(text) {
       const deadline = Date.now() + 30_000;

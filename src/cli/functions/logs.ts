@@ -14,6 +14,8 @@ interface LogsOptions extends Target {
 }
 
 const LOOK_MS = 500;
+/** Invocations that are asked for at each look. */
+const LOOK_BACK = 100;
 /** Of invocations that were seen, so that none is printed twice. */
 const REMEMBERED = 2000;
 
@@ -24,7 +26,7 @@ export async function logs(name: string | undefined, options: LogsOptions): Prom
   await printNew(name, options, seen, options.last);
   while (options.follow) {
     await sleep(LOOK_MS);
-    await printNew(name, options, seen, 100);
+    await printNew(name, options, seen, LOOK_BACK);
     for (const id of [...seen].slice(0, Math.max(0, seen.size - REMEMBERED))) seen.delete(id);
   }
 }
@@ -41,12 +43,13 @@ async function printedByInstance(id: string, options: LogsOptions): Promise<bool
   }
 }
 
-/** Those that are over and weren't printed before, the oldest first. */
-async function printNew(name: string | undefined, options: LogsOptions, seen: Set<string>, limit: number): Promise<void> {
-  const query = { limit, ...(name === undefined ? {} : { function_name: name }) };
+/** Those that are over and weren't there before, the oldest first; of many the last. */
+async function printNew(name: string | undefined, options: LogsOptions, seen: Set<string>, most: number): Promise<void> {
+  const query = { limit: Math.max(most, LOOK_BACK), ...(name === undefined ? {} : { function_name: name }) };
   const { invocations } = await call(options, 'GET /invocations', { query });
-  for (const { id } of invocations.filter((one) => isOver(one) && !seen.has(one.id)).reverse()) {
-    seen.add(id);
+  const over = invocations.filter((one) => isOver(one) && !seen.has(one.id));
+  for (const { id } of over) seen.add(id);
+  for (const { id } of over.slice(0, most).reverse()) {
     // Deleted for its age meanwhile: then there is nothing to print.
     const found = await call(options, 'GET /invocations/{id}', { path: { id } }).catch(() => undefined);
     if (found) print(found, options);
@@ -63,7 +66,7 @@ function print(found: Invocation, { json }: LogsOptions): void {
     process.stdout.write(`${JSON.stringify({ id, function_name: name, accepted_at: at, state, status, error_message: error, logs: text })}\n`);
     return;
   }
-  const head = `${time(at)} ${name} ${id.slice(0, 8)} ${status ?? state}`;
+  const head = `${time(at)} ${name} ${id} ${status ?? state}`;
   const lines = [...(error === null ? [] : [error]), ...(text ?? '').replace(/\n$/, '').split('\n')];
   process.stdout.write(`${lines.map((line) => `${dim(head)} ${printable(line).trimEnd()}`.trimEnd()).join('\n')}\n`);
 }

@@ -90,6 +90,11 @@ describe('what is there', () => {
     expect(await printed(['lookup-instance', id])).toMatch(/function +told, version 1/);
     await until(async () => (await printed(['logs', 'told'])).includes("told {'a': 1}"));
     expect(await printed(['logs', id])).toContain('told');
+    await using following = backgroundCommand(['logs', '--follow', '--last', '1', '--api', hearth.api]);
+    await following.says('told');
+    await hearth.call('/told', { method: 'POST', body: '"again"' });
+    await following.says('told again');
+    expect(following.output.trimEnd().split('\n'), following.output).toHaveLength(2);
     expect((await run(['trigger', '--http-path', '/nobody'])).stderr).toContain('No function is registered for POST /nobody');
   });
 
