@@ -2,7 +2,7 @@ import json
 import unittest
 
 import support  # noqa: F401
-from hearth_agent import lambda_event, proxy, runtime_api
+from hearth_agent import lambda_event, proxy_head, runtime_api
 from hearth_agent.errors import FunctionError
 
 
@@ -22,7 +22,7 @@ def invoke(**members):
 
 class Requests(unittest.TestCase):
     def test_target_headers_and_body_are_passed_on_as_they_came(self):
-        data = proxy.request_bytes(invoke(verb="POST", headers=["Host", "example.org", "X-b", "2", "x-A", "\xe9"]), b"\0body")
+        data = proxy_head.request_bytes(invoke(verb="POST", headers=["Host", "example.org", "X-b", "2", "x-A", "\xe9"]), b"\0body")
         self.assertEqual(
             data,
             b"POST /a%20b?x=1&x=2&y= HTTP/1.1\r\nHost: example.org\r\nX-b: 2\r\nx-A: \xe9\r\nX-Forwarded-Host: example.org\r\n"
@@ -31,13 +31,13 @@ class Requests(unittest.TestCase):
 
     def test_hop_by_hop_headers_stay_behind(self):
         headers = ["Host", "h", "Connection", "close, X-Mine", "X-Mine", "1", "TE", "trailers", "Transfer-Encoding", "chunked", "Upgrade", "x", "Expect", "100-continue", "Content-Length", "9", "X-Ours", "2"]
-        text = proxy.request_bytes(invoke(headers=headers), b"").decode()
+        text = proxy_head.request_bytes(invoke(headers=headers), b"").decode()
         self.assertEqual([line.partition(":")[0] for line in text.strip().split("\r\n")[1:]], ["Host", "X-Ours", "X-Forwarded-Host", "X-Correlation-Id"])
 
     def test_nothing_can_be_put_between_lines(self):
         with self.assertRaises(FunctionError):
-            proxy.request_bytes(invoke(headers=["Host", "h", "X", "a\r\nY: b"]), b"")
-        self.assertIn(b"GET /%0d%0a HTTP/1.1\r\n".lower(), proxy.request_bytes(invoke(rawPath="/\r\n"), b"").lower())
+            proxy_head.request_bytes(invoke(headers=["Host", "h", "X", "a\r\nY: b"]), b"")
+        self.assertIn(b"GET /%0d%0a HTTP/1.1\r\n".lower(), proxy_head.request_bytes(invoke(rawPath="/\r\n"), b"").lower())
 
 
 class Events(unittest.TestCase):

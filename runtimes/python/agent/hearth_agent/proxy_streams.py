@@ -6,7 +6,8 @@ that nothing has ever to be sent twice.
 from collections import deque
 
 from . import errors, frames, result
-from .proxy import Exchange, passed, request_head
+from .proxy import Exchange
+from .proxy_head import passed, request_head
 
 #: What the program has been given is told in portions of this size.
 _CREDIT_BYTES = frames.STREAM_WINDOW // 4
