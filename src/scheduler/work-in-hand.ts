@@ -299,11 +299,11 @@ export class WorkInHand {
     entry.startGrace(isHandler && reason === 'client_gone' ? 4 * cancelGraceMs : cancelGraceMs, () => this.#condemn());
   }
 
-  /** A cancelled invocation did not confirm: the instance goes, as soon as nothing else in it is wanted. */
+  /** A cancelled invocation did not confirm, and be it that the machine is slow: the instance goes, as soon as nothing else in it is wanted. */
   #condemn(): void {
     const reason = 'a cancelled invocation did not end';
     this.#owner.retire(reason);
-    if (this.#owner.version.style === 'script' || this.#allCondemned()) this.#owner.onStuck(reason);
+    if (this.#allCondemned()) this.#owner.onStuck(reason);
   }
 
   #allCondemned(): boolean {

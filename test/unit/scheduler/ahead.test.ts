@@ -7,12 +7,13 @@ import type { Sandbox, SandboxExit, SandboxSpec } from '../../../src/sandbox/dri
 import { FunctionInstances, type Machine } from '../../../src/scheduler/function-instances.ts';
 import type { InstanceParts } from '../../../src/scheduler/instance.ts';
 import { Invocation } from '../../../src/scheduler/invocation.ts';
+import type { FunctionVersion } from '../../../src/schemas/function.ts';
 import { versionDraft } from '../store/records.ts';
 
 /** Enough short runs for the next ones to be handed ahead. */
 const PROOF = 100;
 
-/** The sandbox's side of the channel: takes every invocation, and answers it when told to, or at once. */
+/** The sandbox's side of the channel: takes every invocation, and answers it when told to, or at once; scripts when told to only. */
 class Runtime {
   readonly got: number[] = [];
   readonly cancelled: number[] = [];
@@ -24,7 +25,7 @@ class Runtime {
   constructor({ id }: SandboxSpec) {
     const [ours, theirs] = duplexPair();
     this.#channel = theirs;
-    const decoder = new FrameDecoder((type, frame) => this.#take(type, frame));
+    const decoder = new FrameDecoder((type, frame, payload) => this.#take(type, frame, payload));
     theirs.on('data', (chunk: Buffer) => decoder.push(chunk));
     this.#say(FromRuntime.Hello, 0, { protocol: 1, runtime: 'python', version: '3.11.2' });
     this.sandbox = {
@@ -50,12 +51,19 @@ class Runtime {
     this.#say(FromRuntime.ReplyEnd, frame);
   }
 
+  exit(frame: number): void {
+    this.#say(FromRuntime.Exited, frame, { code: 0 });
+  }
+
   die(): void {
     this.#exit.resolve({ code: null, signal: 'SIGKILL' });
   }
 
-  #take(type: number, frame: number): void {
-    if (type === ToRuntime.Load) this.#say(FromRuntime.Ready, 0, { concurrency: 1, preloaded: [], excluded: [] });
+  #take(type: number, frame: number, payload: Buffer): void {
+    if (type === ToRuntime.Load) {
+      if (payload.includes('"style":"script"')) this.answersAtOnce = false;
+      this.#say(FromRuntime.Ready, 0, { concurrency: 2, preloaded: [], excluded: [] });
+    }
     if (type === ToRuntime.Cancel) this.cancelled.push(frame);
     if (type !== ToRuntime.Invoke) return;
     this.got.push(frame);
@@ -70,6 +78,8 @@ class Runtime {
 let runtimes: Runtime[];
 let over: Invocation[];
 let instances: FunctionInstances;
+/** Instead of the one that runs handlers one at a time. */
+let serve: (changes: Partial<FunctionVersion>) => void;
 
 beforeEach(() => {
   // Of this test alone: what the last one left behind ends while it runs.
@@ -129,7 +139,10 @@ beforeEach(() => {
     number: 1,
     createdAt: 0,
   };
-  instances = new FunctionInstances(parts, machine, version, undefined);
+  serve = (changes) => {
+    instances = new FunctionInstances(parts, machine, { ...version, ...changes }, undefined);
+  };
+  serve({});
 });
 
 afterEach(() => {
@@ -267,5 +280,21 @@ describe('an instance whose runs are short', () => {
     await expect.poll(() => over).toEqual([running, waiting]);
     expect(running.error?.code).toBe('runtime_protocol_error');
     expect(waiting.instanceId).toBe(runtimes[1]?.sandbox.id);
+  });
+});
+
+describe('an instance that runs scripts side by side', () => {
+  it('goes when one that was cancelled does not end, but not before the others have', async () => {
+    serve({ style: 'script', concurrency: 2 });
+    const runs = [call(), call()];
+    await expect.poll(() => runtimes[0]?.got.length).toBe(2);
+    const runtime = runtimes[0] as Runtime;
+    const [instance] = instances.instances;
+    instance?.cancel(runs[0] as Invocation, 'client_gone');
+    await expect.poll(() => instance?.state).toBe('draining');
+    expect(over).toEqual([]);
+    runtime.exit(runtime.got[1] as number);
+    await expect.poll(() => over.length).toBe(2);
+    expect(runs[1]).toMatchObject({ status: 204, error: null });
   });
 });
