@@ -1,22 +1,32 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { FastifySchema, RouteOptions } from 'fastify';
 import type { RouteRole } from './access/roles.ts';
+import { addExamples } from './add-examples.ts';
 import type { Api } from './api.ts';
-import { problems } from './wire/common.ts';
+import { describeOperation } from './describe-operation.ts';
+
+type ExamplesModule = typeof import('./examples/examples.ts');
 
 const DOCS = '/docs';
 /** Whoever may open the pages that explain the API may not do anything yet. */
 const DOCS_ROLE: RouteRole = 'open';
+/** What answers with the document. */
+const DOCUMENTS = new Set(['/openapi.json', `${DOCS}/json`, `${DOCS}/yaml`]);
 
 /**
  * OpenAPI 3.1 from the schemas of the routes, and Swagger UI at /docs. To be called before the hook that asks every route for its role.
  * @param tokens whether they are needed: only then Swagger UI asks for one
  */
 export function describeApi(app: Api, tokens: boolean): void {
-  // Routes of plugins can't declare a role themselves.
+  // Read when the document is first asked for: a platform starts without them.
+  let examples: ExamplesModule | undefined;
+  const readExamples = async (): Promise<void> => {
+    examples ??= await import('./examples/examples.ts');
+  };
   app.addHook('onRoute', (route) => {
+    // Routes of plugins can't declare a role themselves.
     if (route.url === DOCS || route.url.startsWith(`${DOCS}/`)) route.config = { ...route.config, role: DOCS_ROLE };
+    if (DOCUMENTS.has(route.url)) route.onRequest = [readExamples, ...[route.onRequest ?? []].flat()];
   });
   app.register(swagger, {
     openapi: {
@@ -29,12 +39,14 @@ export function describeApi(app: Api, tokens: boolean): void {
           'milliseconds since 1970-01-01 UTC, durations are milliseconds.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
+      servers: [{ url: '/', description: 'The platform that this comes from.' }],
       tags: [
         { name: 'functions', description: 'What is registered, and under which event keys.' },
         { name: 'versions', description: 'Immutable snapshots of functions, and which of them get the calls.' },
         { name: 'keys', description: 'Who may call a function that asks for an API key.' },
         { name: 'instances', description: 'Sandboxes that have loaded a function.' },
         { name: 'invocations', description: 'What ran, and how it ended.' },
+        { name: 'dead letters', description: 'Asynchronous invocations that failed for good, kept with their input.' },
         { name: 'schedules', description: 'Functions that are run by the clock.' },
         { name: 'queues', description: 'Functions that are run by messages of a RabbitMQ.' },
         { name: 'layers', description: 'Libraries for functions.' },
@@ -45,7 +57,8 @@ export function describeApi(app: Api, tokens: boolean): void {
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'A token: `hearth_…`.' } } },
     },
     hideUntagged: true,
-    transform: ({ schema, url, route }) => ({ schema: withAccess(schema, route, tokens), url }),
+    transform: ({ schema, url, route }) => ({ schema: describeOperation(schema, route, tokens, examples?.DETAILS ?? {}), url }),
+    transformObject: (made) => addExamples('openapiObject' in made ? made.openapiObject : made.swaggerObject, examples?.EXAMPLES ?? {}),
   });
   app.register(swaggerUi, {
     routePrefix: DOCS,
@@ -53,22 +66,4 @@ export function describeApi(app: Api, tokens: boolean): void {
     transformStaticCSP: (policy) => policy.replace(/\s*upgrade-insecure-requests;?/, ''),
     uiConfig: { docExpansion: 'list', deepLinking: true },
   });
-}
-
-/** Adds to what a route says of itself what the guard asks for on its behalf. */
-function withAccess(schema: FastifySchema | undefined, route: RouteOptions, tokens: boolean): FastifySchema {
-  const role = route.config?.role;
-  if (schema === undefined || role === undefined || schema.hide === true) return schema ?? {};
-  const refusals =
-    role === 'open'
-      ? problems('host_not_allowed')
-      : problems('unauthenticated', 'forbidden', 'cross_origin', 'host_not_allowed', 'too_many_failures');
-  const described: FastifySchema & { 'x-hearth-role': RouteRole } = {
-    ...schema,
-    'x-hearth-role': role,
-    response: { ...refusals, ...(schema.response as object | undefined) },
-  };
-  // Roles stand in the place of scopes (OpenAPI 3.1 §4.8.30).
-  if (tokens && role !== 'open') described.security = [{ bearer: [role] }];
-  return described;
 }

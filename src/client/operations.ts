@@ -409,6 +409,9 @@ export interface Operations {
   'GET /functions/{function_name}': {
     response: FunctionDetail;
     path: {
+      /**
+       * Name of a function.
+       */
       function_name: string;
     };
   };
@@ -421,6 +424,9 @@ export interface Operations {
       deleted: boolean;
     };
     path: {
+      /**
+       * Name of a function.
+       */
       function_name: string;
     };
   };
@@ -436,13 +442,22 @@ export interface Operations {
       }[];
     };
     path: {
+      /**
+       * Of a bundle.
+       */
       hash: string;
     };
   };
   'GET /functions/{function_name}/versions/{number}/bundle': {
     response: Response;
     path: {
+      /**
+       * Name of a function.
+       */
       function_name: string;
+      /**
+       * Number of a version; counts up from 1.
+       */
       number: number;
     };
   };
@@ -472,6 +487,9 @@ export interface Operations {
       instances: Instance[];
     };
     query?: {
+      /**
+       * Only of this function.
+       */
       function_name?: string;
       /**
        * Those that have stopped, too.
@@ -486,12 +504,18 @@ export interface Operations {
   'GET /functions/instances/{id}': {
     response: Instance;
     path: {
+      /**
+       * Id of an instance, which its answers have as `X-Serverless-Instance-Id`.
+       */
       id: string;
     };
   };
   'GET /functions/instances/{id}/logs': {
     response: Response;
     path: {
+      /**
+       * Id of an instance, which its answers have as `X-Serverless-Instance-Id`.
+       */
       id: string;
     };
   };
@@ -500,19 +524,31 @@ export interface Operations {
       versions: FunctionSummary[];
     };
     path: {
+      /**
+       * Name of a function.
+       */
       function_name: string;
     };
   };
   'GET /functions/{function_name}/versions/{number}': {
     response: FunctionDetail;
     path: {
+      /**
+       * Name of a function.
+       */
       function_name: string;
+      /**
+       * Number of a version; counts up from 1.
+       */
       number: number;
     };
   };
   'POST /functions/{function_name}/rollback': {
     response: RolledBack;
     path: {
+      /**
+       * Name of a function.
+       */
       function_name: string;
     };
     body: {
@@ -525,6 +561,9 @@ export interface Operations {
   'GET /functions/{function_name}/traffic': {
     response: Traffic;
     path: {
+      /**
+       * Name of a function.
+       */
       function_name: string;
     };
   };
@@ -598,6 +637,9 @@ export interface Operations {
       warnings: string[];
     };
     path: {
+      /**
+       * Name of a function.
+       */
       function_name: string;
     };
     body: {
@@ -647,6 +689,9 @@ export interface Operations {
       warnings: string[];
     };
     path: {
+      /**
+       * Name of a function.
+       */
       function_name: string;
     };
   };
@@ -655,12 +700,18 @@ export interface Operations {
       keys: Key[];
     };
     path: {
+      /**
+       * Name of a function.
+       */
       function_name: string;
     };
   };
   'POST /functions/{function_name}/keys': {
     response: CreatedKey;
     path: {
+      /**
+       * Name of a function.
+       */
       function_name: string;
     };
     body: {
@@ -697,7 +748,13 @@ export interface Operations {
       revoked: Key;
     };
     path: {
+      /**
+       * Name of a function.
+       */
       function_name: string;
+      /**
+       * Id or name of a key.
+       */
       key: string;
     };
   };
@@ -710,11 +767,17 @@ export interface Operations {
       next_before: number | null;
     };
     query?: {
+      /**
+       * Only of this function.
+       */
       function_name?: string;
       /**
        * The same.
        */
       function?: string;
+      /**
+       * Only in this state.
+       */
       state?: 'queued' | 'running' | 'succeeded' | 'failed' | 'timed_out' | 'cancelled';
       /**
        * Only those accepted before that instant; `next_before` of the page before.
@@ -729,6 +792,9 @@ export interface Operations {
   'GET /invocations/{id}': {
     response: Invocation;
     path: {
+      /**
+       * Id of an invocation, which its `X-Correlation-Id` has too.
+       */
       id: string;
     };
     query?: {
@@ -741,6 +807,9 @@ export interface Operations {
   'DELETE /invocations/{id}': {
     response: Invocation;
     path: {
+      /**
+       * Id of an invocation, which its `X-Correlation-Id` has too.
+       */
       id: string;
     };
   };
@@ -751,6 +820,9 @@ export interface Operations {
       status_url: string;
     };
     path: {
+      /**
+       * Id of an invocation, which its `X-Correlation-Id` has too.
+       */
       id: string;
     };
   };
@@ -763,6 +835,9 @@ export interface Operations {
       next_before: number | null;
     };
     query?: {
+      /**
+       * Only of this function.
+       */
       function?: string;
       /**
        * Only those that ended before that instant; `next_before` of the page before.
@@ -944,6 +1019,9 @@ export interface Operations {
       };
     };
     path: {
+      /**
+       * Id of an invocation, which its `X-Correlation-Id` has too.
+       */
       id: string;
     };
   };
@@ -953,6 +1031,9 @@ export interface Operations {
       deleted: true;
     };
     path: {
+      /**
+       * Id of an invocation, which its `X-Correlation-Id` has too.
+       */
       id: string;
     };
   };
@@ -962,6 +1043,9 @@ export interface Operations {
       redriven: number;
     };
     query?: {
+      /**
+       * Only of this function.
+       */
       function?: string;
     };
   };
@@ -971,6 +1055,9 @@ export interface Operations {
       id: string;
     };
     path: {
+      /**
+       * Id of an invocation, which its `X-Correlation-Id` has too.
+       */
       id: string;
     };
   };
@@ -993,18 +1080,27 @@ export interface Operations {
   'GET /schedules/{function_name}': {
     response: ScheduleDetail;
     path: {
+      /**
+       * Name of a function.
+       */
       function_name: string;
     };
   };
   'POST /schedules/{function_name}/pause': {
     response: ScheduleSummary;
     path: {
+      /**
+       * Name of a function.
+       */
       function_name: string;
     };
   };
   'POST /schedules/{function_name}/resume': {
     response: ScheduleSummary;
     path: {
+      /**
+       * Name of a function.
+       */
       function_name: string;
     };
   };
@@ -1014,6 +1110,9 @@ export interface Operations {
       status_url: string;
     };
     path: {
+      /**
+       * Name of a function.
+       */
       function_name: string;
     };
   };
@@ -1025,6 +1124,9 @@ export interface Operations {
   'GET /queues/{queue}': {
     response: Queue;
     path: {
+      /**
+       * Its name on the broker.
+       */
       queue: string;
     };
   };
@@ -1079,6 +1181,9 @@ export interface Operations {
       deleted: boolean;
     };
     path: {
+      /**
+       * Name or id of a layer.
+       */
       layer: string;
     };
   };
@@ -1210,6 +1315,9 @@ export interface Operations {
       deleted: true;
     };
     path: {
+      /**
+       * Of a token; `GET /tokens` has them.
+       */
       id: string;
     };
   };
@@ -1269,6 +1377,9 @@ export interface Operations {
             }
         );
     path: {
+      /**
+       * Name of a function.
+       */
       function_name: string;
     };
     body: {

@@ -4,11 +4,12 @@ import { HearthError } from '../../errors.ts';
 import type { Api } from '../api.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { problems } from '../wire/common.ts';
+import { functionName, versionNumber } from '../wire/parameters.ts';
 
 /** None of them is one that browsers send to other sites without asking. */
 const ARCHIVES = ['application/zip', 'application/gzip', 'application/x-gzip', 'application/x-tar', 'application/octet-stream'];
 
-const hash = Type.String({ pattern: '^[0-9a-f]{64}$' });
+const hash = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Of a bundle.' });
 const archive = { 'application/gzip': { schema: Type.Unsafe<Readable>({ type: 'string', format: 'binary' }) } };
 
 export function bundleRoutes(app: Api, { bundles, store }: Pick<ApiDependencies, 'bundles' | 'store'>): void {
@@ -77,7 +78,7 @@ export function bundleRoutes(app: Api, { bundles, store }: Pick<ApiDependencies,
       schema: {
         summary: 'The files of a version, as a tar.gz',
         tags: ['versions'],
-        params: Type.Object({ function_name: Type.String(), number: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) }),
+        params: Type.Object({ function_name: functionName, number: versionNumber }),
         response: {
           200: { description: 'The same for the same files.', content: archive },
           ...problems('not_found', 'invalid_request', 'store_unavailable'),

@@ -5,12 +5,13 @@ import type { Api } from '../api.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { Instant, Nullable, problems } from '../wire/common.ts';
 import { Input, Invocation, InvocationSummary, input, queuedInvocation, queuedSummary } from '../wire/invocations.ts';
+import { functionName, invocationId } from '../wire/parameters.ts';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 999;
 
 export function deadLetterRoutes(app: Api, { durable }: Pick<ApiDependencies, 'durable'>): void {
-  const id = Type.Object({ id: Type.String() });
+  const id = Type.Object({ id: invocationId });
 
   app.get(
     '/dead-letters',
@@ -21,7 +22,7 @@ export function deadLetterRoutes(app: Api, { durable }: Pick<ApiDependencies, 'd
         tags: ['dead letters'],
         querystring: Type.Object(
           {
-            function: Type.Optional(Type.String()),
+            function: Type.Optional({ ...functionName, description: 'Only of this function.' }),
             before: Type.Optional(Type.Number({ description: 'Only those that ended before that instant; `next_before` of the page before.' })),
             limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_LIMIT, description: `Default ${DEFAULT_LIMIT}.` })),
           },
@@ -70,7 +71,10 @@ export function deadLetterRoutes(app: Api, { durable }: Pick<ApiDependencies, 'd
         summary: 'Run all dead letters again',
         description: 'Those there are now, of one function or of all. Each has its whole number of attempts and its whole time again.',
         tags: ['dead letters'],
-        querystring: Type.Object({ function: Type.Optional(Type.String()) }, { additionalProperties: false }),
+        querystring: Type.Object(
+          { function: Type.Optional({ ...functionName, description: 'Only of this function.' }) },
+          { additionalProperties: false },
+        ),
         response: {
           200: Type.Object({ status: Type.Literal('ok'), redriven: Type.Integer() }),
           ...problems('invalid_request', 'storage_full', 'store_unavailable'),

@@ -6,6 +6,7 @@ import type { Api } from '../api.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { problems } from '../wire/common.ts';
 import { FunctionDetail, FunctionSummary, functionDetail, functionSummary, Registered } from '../wire/functions.ts';
+import { ofFunction } from '../wire/parameters.ts';
 import { PREVIEW } from './schedules.ts';
 
 export function functionRoutes(app: Api, { registry, schedules }: Pick<ApiDependencies, 'registry' | 'schedules'>): void {
@@ -19,12 +20,7 @@ export function functionRoutes(app: Api, { registry, schedules }: Pick<ApiDepend
           'Builds the layers that it needs first and answers when it can be called. A function that is being called gets an instance of the new version ' +
           'before the switch; one that can not be started within 10 s is named in `warnings`, and the switch is made all the same.',
         tags: ['functions'],
-        body: Type.Object(FunctionDefinition.properties, {
-          additionalProperties: false,
-          examples: [
-            { event_type: 'http|POST|/echo', function_name: 'echo', function_code: 'def handler(message, context):\n    return message["body"]\n' },
-          ],
-        }),
+        body: FunctionDefinition,
         response: {
           200: Registered,
           ...problems(
@@ -78,7 +74,7 @@ export function functionRoutes(app: Api, { registry, schedules }: Pick<ApiDepend
       schema: {
         summary: 'The current version of a function, with its code',
         tags: ['functions'],
-        params: Type.Object({ function_name: Type.String() }),
+        params: ofFunction,
         response: { 200: FunctionDetail, ...problems('not_found') },
       },
     },
@@ -98,7 +94,7 @@ export function functionRoutes(app: Api, { registry, schedules }: Pick<ApiDepend
         summary: 'Delete a function',
         description: 'Its versions and records stay. A name that is not there is no error.',
         tags: ['functions'],
-        params: Type.Object({ function_name: Type.String() }),
+        params: ofFunction,
         response: {
           200: Type.Object({ status: Type.Literal('ok'), deleted: Type.Boolean({ description: 'Whether there was one.' }) }),
           ...problems('store_unavailable'),

@@ -4,6 +4,7 @@ import type { InstanceRecord } from '../../schemas/records.ts';
 import type { Api } from '../api.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { problems } from '../wire/common.ts';
+import { functionName, instanceId } from '../wire/parameters.ts';
 import { Instance, instance } from '../wire/records.ts';
 
 const DEFAULT_LIMIT = 100;
@@ -27,7 +28,7 @@ export function instanceRoutes(app: Api, { store, liveInstances, instanceLogs }:
         tags: ['instances'],
         querystring: Type.Object(
           {
-            function_name: Type.Optional(Type.String()),
+            function_name: Type.Optional({ ...functionName, description: 'Only of this function.' }),
             all: Type.Optional(Type.Boolean({ description: 'Those that have stopped, too.' })),
             limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: `Default ${DEFAULT_LIMIT}.` })),
           },
@@ -56,7 +57,7 @@ export function instanceRoutes(app: Api, { store, liveInstances, instanceLogs }:
       schema: {
         summary: 'One instance, also when it has stopped',
         tags: ['instances'],
-        params: Type.Object({ id: Type.String() }),
+        params: Type.Object({ id: instanceId }),
         response: { 200: Instance, ...problems('not_found', 'store_unavailable') },
       },
     },
@@ -70,7 +71,7 @@ export function instanceRoutes(app: Api, { store, liveInstances, instanceLogs }:
       schema: {
         summary: 'The last of what an instance printed',
         tags: ['instances'],
-        params: Type.Object({ id: Type.String() }),
+        params: Type.Object({ id: instanceId }),
         response: {
           200: { description: 'Text.', content: { 'text/plain': { schema: Type.String() } } },
           ...problems('not_found', 'store_unavailable'),

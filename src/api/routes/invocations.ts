@@ -15,6 +15,7 @@ import {
   queuedInvocation,
   queuedSummary,
 } from '../wire/invocations.ts';
+import { functionName, invocationId } from '../wire/parameters.ts';
 import { waitMs } from './wait.ts';
 
 const DEFAULT_LIMIT = 100;
@@ -60,9 +61,9 @@ export function invocationRoutes(app: Api, deps: Dependencies): void {
         tags: ['invocations'],
         querystring: Type.Object(
           {
-            function_name: Type.Optional(Type.String()),
+            function_name: Type.Optional({ ...functionName, description: 'Only of this function.' }),
             function: Type.Optional(Type.String({ description: 'The same.' })),
-            state: Type.Optional(InvocationState),
+            state: Type.Optional({ ...InvocationState, description: 'Only in this state.' }),
             before: Type.Optional(Type.Number({ description: 'Only those accepted before that instant; `next_before` of the page before.' })),
             limit: Type.Optional(
               Type.Integer({
@@ -106,7 +107,7 @@ export function invocationRoutes(app: Api, deps: Dependencies): void {
           'Its state, attempts and, if it went through the queue, result. `wait=30s` answers once it is over, or after that time with what it is then. With ' +
           '`Accept: text/event-stream` every change comes as an event `state` with the record as its data, until it is over.',
         tags: ['invocations'],
-        params: Type.Object({ id: Type.String() }),
+        params: Type.Object({ id: invocationId }),
         querystring: Type.Object(
           { wait: Type.Optional(Type.String({ description: 'Such as `500ms`, `30s` or `2m`; at most 5m.', examples: ['30s'] })) },
           { additionalProperties: false },
@@ -141,7 +142,7 @@ export function invocationRoutes(app: Api, deps: Dependencies): void {
         summary: 'Cancel an invocation',
         description: 'Queued or running; what runs is ended. Who waits for its answer gets 409 `cancelled`.',
         tags: ['invocations'],
-        params: Type.Object({ id: Type.String() }),
+        params: Type.Object({ id: invocationId }),
         response: { 200: Invocation, ...problems('not_found', 'conflict', 'storage_full', 'store_unavailable') },
       },
     },
@@ -163,7 +164,7 @@ export function invocationRoutes(app: Api, deps: Dependencies): void {
         summary: 'Run an invocation again with the same input',
         description: 'A new invocation, asynchronous, of the same function version. Inputs are kept of what went through the queue only.',
         tags: ['invocations'],
-        params: Type.Object({ id: Type.String() }),
+        params: Type.Object({ id: invocationId }),
         response: {
           202: Type.Object({ id: Type.String(), state: InvocationState, status_url: Type.String() }),
           ...problems('not_found', 'conflict', 'storage_full', 'store_unavailable'),

@@ -8,6 +8,7 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { problems } from '../wire/common.ts';
 import { Invocation, InvocationState, queuedInvocation } from '../wire/invocations.ts';
 import { HEADER_NAME, HeaderMap } from '../wire/invoke.ts';
+import { ofFunction } from '../wire/parameters.ts';
 import { InvocationLine, MAX_LINES, parseInvocationLines, wrong } from './invocation-lines.ts';
 import { invalid, payloadOf } from './invocation-payload.ts';
 
@@ -85,12 +86,10 @@ export function invokeRoutes(app: Api, { registry, store, durable }: Pick<ApiDep
             'At least once, and tried again by its `retry`. `GET /invocations/{id}` tells what comes of it. As `application/x-ndjson`: a batch, one asynchronous invocation ' +
             `a line, at most ${MAX_LINES}; all of them are accepted in one commit, or none, and the answer has their ids in the order of the lines.`,
           tags: ['invocations'],
-          params: Type.Object({ function_name: Type.String() }),
+          params: ofFunction,
           body: {
             content: {
-              'application/json': {
-                schema: Type.Object(Body.properties, { additionalProperties: false, examples: [{ mode: 'async', body: { name: 'Valera' } }] }),
-              },
+              'application/json': { schema: Body },
               [NDJSON]: { schema: Type.Unsafe<Batch>({ description: `Each line: ${Object.keys(InvocationLine.properties).join(', ')}` }) },
             },
           },

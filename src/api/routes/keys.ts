@@ -5,6 +5,7 @@ import type { Api } from '../api.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { problems } from '../wire/common.ts';
 import { CreatedKey, Key, keyOnTheWire } from '../wire/keys.ts';
+import { functionName, ofFunction } from '../wire/parameters.ts';
 
 export function keyRoutes(app: Api, { apiKeys }: Pick<ApiDependencies, 'apiKeys'>): void {
   app.get(
@@ -14,7 +15,7 @@ export function keyRoutes(app: Api, { apiKeys }: Pick<ApiDependencies, 'apiKeys'
       schema: {
         summary: 'The API keys of a function, without their secrets',
         tags: ['keys'],
-        params: Type.Object({ function_name: Type.String() }),
+        params: ofFunction,
         response: { 200: Type.Object({ keys: Type.Array(Key) }), ...problems('not_found') },
       },
     },
@@ -29,8 +30,8 @@ export function keyRoutes(app: Api, { apiKeys }: Pick<ApiDependencies, 'apiKeys'
         summary: 'Make an API key',
         description: 'It is good for calls of this function, whatever its version, until it expires, is revoked, or the function is deleted.',
         tags: ['keys'],
-        params: Type.Object({ function_name: Type.String() }),
-        body: Type.Object(ApiKeyDefinition.properties, { additionalProperties: false, examples: [{ name: 'mobile-app' }] }),
+        params: ofFunction,
+        body: ApiKeyDefinition,
         response: {
           200: CreatedKey,
           ...problems('malformed_request', 'unsupported_media_type', 'invalid_request', 'not_found', 'conflict', 'store_unavailable'),
@@ -52,7 +53,7 @@ export function keyRoutes(app: Api, { apiKeys }: Pick<ApiDependencies, 'apiKeys'
         summary: 'Revoke an API key, by id or name',
         description: 'Calls that come from now on are refused; those under way go on.',
         tags: ['keys'],
-        params: Type.Object({ function_name: Type.String(), key: Type.String() }),
+        params: Type.Object({ function_name: functionName, key: Type.String({ description: 'Id or name of a key.' }) }),
         response: { 200: Type.Object({ status: Type.Literal('ok'), revoked: Key }), ...problems('not_found', 'store_unavailable') },
       },
     },

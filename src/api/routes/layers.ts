@@ -73,7 +73,7 @@ export function layerRoutes(app: Api, { layers, registry }: Pick<ApiDependencies
       schema: {
         summary: 'Delete a layer, by name or id',
         tags: ['layers'],
-        params: Type.Object({ layer: Type.String() }),
+        params: Type.Object({ layer: Type.String({ description: 'Name or id of a layer.', examples: ['science'] }) }),
         response: {
           200: Type.Object({ status: Type.Literal('ok'), deleted: Type.Boolean() }),
           ...problems('not_found', 'conflict', 'store_unavailable'),

@@ -27,7 +27,7 @@ export function queueRoutes(app: Api, { queues }: Pick<ApiDependencies, 'queues'
       schema: {
         summary: 'One queue that runs functions',
         tags: ['queues'],
-        params: Type.Object({ queue: Type.String() }),
+        params: Type.Object({ queue: Type.String({ description: 'Its name on the broker.', examples: ['orders'] }) }),
         response: { 200: Queue, ...problems('not_found') },
       },
     },

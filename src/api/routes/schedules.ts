@@ -4,6 +4,7 @@ import type { ScheduleStatus } from '../../schedules/in-force.ts';
 import type { Api } from '../api.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { Nullable, problems } from '../wire/common.ts';
+import { ofFunction } from '../wire/parameters.ts';
 import { firing, type LastFirings, ScheduleDetail, ScheduleSummary, schedulePolicy, scheduleSummary } from '../wire/schedules.ts';
 
 const DEFAULT_LIMIT = 100;
@@ -14,8 +15,6 @@ const FIRINGS = 100;
 
 /** What functions with an event key `cron|…` do by the clock. A schedule has its function's name. */
 export function scheduleRoutes(app: Api, { schedules, store }: Pick<ApiDependencies, 'schedules' | 'store'>): void {
-  const params = Type.Object({ function_name: Type.String() });
-
   function find(functionName: string): ScheduleStatus {
     const status = schedules.get(functionName);
     if (!status) throw new HearthError('not_found', `There is no schedule "${functionName}": no function of that name with an event key \`cron|…\`.`);
@@ -69,7 +68,7 @@ export function scheduleRoutes(app: Api, { schedules, store }: Pick<ApiDependenc
       schema: {
         summary: 'One schedule: its settings, next instants and last firings',
         tags: ['schedules'],
-        params,
+        params: ofFunction,
         response: { 200: ScheduleDetail, ...problems('not_found', 'store_unavailable') },
       },
     },
@@ -98,7 +97,7 @@ export function scheduleRoutes(app: Api, { schedules, store }: Pick<ApiDependenc
           summary: words,
           description: 'Holds over restarts and new versions. Instants that pass while it is paused are left out.',
           tags: ['schedules'],
-          params,
+          params: ofFunction,
           response: { 200: ScheduleSummary, ...problems('not_found', 'storage_full', 'store_unavailable') },
         },
       },
@@ -114,7 +113,7 @@ export function scheduleRoutes(app: Api, { schedules, store }: Pick<ApiDependenc
         summary: 'Fire now, paused or not',
         description: 'Counts as a firing: for `overlap`, and among failures in a row.',
         tags: ['schedules'],
-        params,
+        params: ofFunction,
         response: {
           202: Type.Object({ id: Type.String(), status_url: Type.String() }),
           ...problems('not_found', 'conflict', 'draining', 'storage_full', 'store_unavailable'),

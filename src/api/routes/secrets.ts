@@ -35,7 +35,7 @@ export function secretRoutes(app: Api, { secrets, registry }: Pick<ApiDependenci
         params,
         body: Type.Object(
           { value: Type.String({ maxLength: 64 * 1024, description: 'At most 64 KiB as UTF-8, without NUL characters. It is never returned.' }) },
-          { additionalProperties: false, examples: [{ value: 'correct horse battery staple' }] },
+          { additionalProperties: false },
         ),
         response: {
           200: SecretSet,

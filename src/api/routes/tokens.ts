@@ -17,10 +17,7 @@ export function tokenRoutes(app: Api, { store }: Pick<ApiDependencies, 'store'>)
         summary: 'Make a token',
         description: 'The answer has its text, which is kept nowhere.',
         tags: ['access'],
-        body: Type.Object(
-          { name: TokenName, role: TokenRole, expires_at: Type.Optional(Instant) },
-          { additionalProperties: false, examples: [{ name: 'laptop', role: 'deploy' }] },
-        ),
+        body: Type.Object({ name: TokenName, role: TokenRole, expires_at: Type.Optional(Instant) }, { additionalProperties: false }),
         response: {
           200: TokenMade,
           ...problems('malformed_request', 'body_too_large', 'unsupported_media_type', 'invalid_request', 'conflict', 'store_unavailable'),
@@ -72,7 +69,7 @@ export function tokenRoutes(app: Api, { store }: Pick<ApiDependencies, 'store'>)
         summary: 'Revoke a token',
         description: 'From the next request on it is refused.',
         tags: ['access'],
-        params: Type.Object({ id: Type.String() }),
+        params: Type.Object({ id: Type.String({ description: 'Of a token; `GET /tokens` has them.', examples: ['0a3fb2c14d5e6f70'] }) }),
         response: { 200: Type.Object({ status: Type.Literal('ok'), deleted: Type.Literal(true) }), ...problems('not_found', 'store_unavailable') },
       },
     },

@@ -6,9 +6,8 @@ import type { Api } from '../api.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { problems } from '../wire/common.ts';
 import { functionSummary, RolledBack } from '../wire/functions.ts';
+import { ofFunction } from '../wire/parameters.ts';
 import { Traffic, TrafficEnded, TrafficSet, traffic } from '../wire/traffic.ts';
-
-const params = Type.Object({ function_name: Type.String() });
 
 /** Which of a function's versions get its calls. */
 export function trafficRoutes(app: Api, { registry }: Pick<ApiDependencies, 'registry'>): void {
@@ -20,14 +19,14 @@ export function trafficRoutes(app: Api, { registry }: Pick<ApiDependencies, 'reg
         summary: 'Make an earlier version current again',
         description: "Under its own number; its event key becomes the function's. All calls go to it: a traffic split ends.",
         tags: ['versions'],
-        params,
+        params: ofFunction,
         body: Type.Object(
           {
             version: Type.Optional(
               Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Default: the one before the current version.' }),
             ),
           },
-          { additionalProperties: false, examples: [{ version: 3 }] },
+          { additionalProperties: false },
         ),
         response: {
           200: RolledBack,
@@ -62,7 +61,7 @@ export function trafficRoutes(app: Api, { registry }: Pick<ApiDependencies, 'reg
       schema: {
         summary: 'How the calls of a function are split between versions, and what came of them',
         tags: ['versions'],
-        params,
+        params: ofFunction,
         response: { 200: Traffic, ...problems('not_found') },
       },
     },
@@ -84,17 +83,8 @@ export function trafficRoutes(app: Api, { registry }: Pick<ApiDependencies, 'reg
           'In the place of the split that there was; counting begins anew. It stays in force when a new version is registered. The header `X-Hearth-Version` ' +
           'reaches every version of the split and the current one.',
         tags: ['versions'],
-        params,
-        body: Type.Object(TrafficDefinition.properties, {
-          additionalProperties: false,
-          examples: [
-            {
-              weights: { '3': 90, '4': 10 },
-              sticky_header: 'X-User',
-              rollback_on: { error_rate: 0.2, minimum_calls: 20, window_ms: 60_000 },
-            },
-          ],
-        }),
+        params: ofFunction,
+        body: TrafficDefinition,
         response: {
           200: TrafficSet,
           ...problems(
@@ -123,7 +113,7 @@ export function trafficRoutes(app: Api, { registry }: Pick<ApiDependencies, 'reg
         summary: 'End the split: all calls go to the current version',
         description: 'Where there is none, that is no error.',
         tags: ['versions'],
-        params,
+        params: ofFunction,
         response: { 200: TrafficEnded, ...problems('not_found', 'store_unavailable') },
       },
     },

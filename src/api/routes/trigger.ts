@@ -33,12 +33,7 @@ export function triggerRoutes(app: Api, deps: Pick<ApiDependencies, 'trigger'>):
             http_path: Type.String({ maxLength: 16_384 }),
             http_verb: Type.String({ minLength: 1, maxLength: 64 }),
           },
-          {
-            additionalProperties: false,
-            examples: [
-              { http_header: 'Content-Type: application/json', http_body: '{"body": {"Hello": "Valera"}}', http_path: '/echo', http_verb: 'POST' },
-            ],
-          },
+          { additionalProperties: false },
         ),
         response: {
           200: Type.Object({

@@ -4,6 +4,7 @@ import type { Api } from '../api.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { problems } from '../wire/common.ts';
 import { FunctionDetail, FunctionSummary, functionDetail, functionSummary } from '../wire/functions.ts';
+import { functionName, ofFunction, versionNumber } from '../wire/parameters.ts';
 
 export function versionRoutes(app: Api, { store }: Pick<ApiDependencies, 'store'>): void {
   app.get(
@@ -14,7 +15,7 @@ export function versionRoutes(app: Api, { store }: Pick<ApiDependencies, 'store'
         summary: 'All versions of a function, newest first',
         description: 'They outlive the function.',
         tags: ['versions'],
-        params: Type.Object({ function_name: Type.String() }),
+        params: ofFunction,
         response: { 200: Type.Object({ versions: Type.Array(FunctionSummary) }), ...problems('not_found', 'store_unavailable') },
       },
     },
@@ -33,7 +34,7 @@ export function versionRoutes(app: Api, { store }: Pick<ApiDependencies, 'store'
       schema: {
         summary: 'One version, with its code',
         tags: ['versions'],
-        params: Type.Object({ function_name: Type.String(), number: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) }),
+        params: Type.Object({ function_name: functionName, number: versionNumber }),
         response: { 200: FunctionDetail, ...problems('not_found', 'invalid_request', 'store_unavailable') },
       },
     },

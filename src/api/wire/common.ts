@@ -33,19 +33,20 @@ const Problem = Type.Object(
   { additionalProperties: true, description: 'Problem details, RFC 9457.' },
 );
 
+/** Responses by status, as a route declares them; `codes` is for the document (describe-operation.ts). */
+export type Problems = Record<string, { description: string; codes: ErrorCode[]; content: { 'application/problem+json': { schema: TSchema } } }>;
+
 /** Responses of a route for these errors, to be spread into its `response`. Several codes of one status share a response. */
-export function problems(
-  ...codes: ErrorCode[]
-): Record<string, { description: string; content: { 'application/problem+json': { schema: TSchema } } }> {
-  const titles = new Map<number, string[]>();
-  for (const code of codes) {
-    const { status, title } = CATALOGUE[code];
-    titles.set(status, [...(titles.get(status) ?? []), `\`${code}\`: ${title}.`]);
-  }
+export function problems(...codes: ErrorCode[]): Problems {
+  const byStatus = Map.groupBy(codes, (code) => CATALOGUE[code].status);
   return Object.fromEntries(
-    [...titles].map(([status, lines]) => [
+    [...byStatus].map(([status, shared]) => [
       String(status),
-      { description: lines.join(' '), content: { 'application/problem+json': { schema: Problem } } },
+      {
+        description: shared.map((code) => `\`${code}\`: ${CATALOGUE[code].title}.`).join(' '),
+        codes: shared,
+        content: { 'application/problem+json': { schema: Problem } },
+      },
     ]),
   );
 }

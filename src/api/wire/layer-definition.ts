@@ -24,10 +24,6 @@ export const LayerDefinition = Type.Object(
   {
     additionalProperties: false,
     description: 'Either `requirements` or `package_json`.',
-    examples: [
-      { name: 'science', requirements: 'numpy==2.3.5\n' },
-      { name: 'dates', package_json: { dependencies: { 'date-fns': '^4.1.0' } } },
-    ],
   },
 );
 

@@ -26,38 +26,16 @@ const members = {
   created_at: Instant,
 };
 
-const EXAMPLE = {
-  function_name: 'echo',
-  current_version: 4,
-  state: 'active',
-  weights: { '3': 90, '4': 10 },
-  sticky_header: 'x-user',
-  rollback_on: { error_rate: 0.2, minimum_calls: 20, window_ms: 60_000 },
-  rolled_back: null,
-  versions: [
-    { version: 4, weight: 10, calls: 12, errors: 0 },
-    { version: 3, weight: 90, calls: 101, errors: 1 },
-  ],
-  counted_since: 1_764_000_000_000,
-  created_at: 1_764_000_000_000,
-};
+export const Traffic = Type.Object(members, { title: 'Traffic' });
 
-export const Traffic = Type.Object(members, { title: 'Traffic', examples: [EXAMPLE] });
+export const TrafficSet = Type.Object({ status: Type.Literal('ok'), ...members, warnings: Warnings });
 
-export const TrafficSet = Type.Object(
-  { status: Type.Literal('ok'), ...members, warnings: Warnings },
-  { examples: [{ status: 'ok', ...EXAMPLE, versions: EXAMPLE.versions.map((version) => ({ ...version, calls: 0, errors: 0 })), warnings: [] }] },
-);
-
-export const TrafficEnded = Type.Object(
-  {
-    status: Type.Literal('ok'),
-    deleted: Type.Boolean({ description: 'Whether there was a split.' }),
-    current_version: members.current_version,
-    warnings: Warnings,
-  },
-  { examples: [{ status: 'ok', deleted: true, current_version: 4, warnings: [] }] },
-);
+export const TrafficEnded = Type.Object({
+  status: Type.Literal('ok'),
+  deleted: Type.Boolean({ description: 'Whether there was a split.' }),
+  current_version: members.current_version,
+  warnings: Warnings,
+});
 
 export function traffic({ split, current, versions, countedSince }: TrafficStatus): Static<typeof Traffic> {
   const { rollbackOn } = split;

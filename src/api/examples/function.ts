@@ -1,0 +1,45 @@
+import { HASH, NOON } from './operation-examples.ts';
+
+/** The function that most examples are about, as lists have it. */
+export const FUNCTION = {
+  event_type: 'http|POST|/echo',
+  function_name: 'echo',
+  version: 4,
+  hash: HASH,
+  runtime: 'python',
+  style: 'handler',
+  timeout_ms: 60_000,
+  network: 'egress',
+  layers: ['d41d8cd98f00b204e9800998ecf8427e'],
+  secrets: [],
+  concurrency: 1,
+  max_instances: 1000,
+  max_queue: 256,
+  async: 'allowed',
+  retry: { attempts: 3, min_backoff_ms: 1000, max_backoff_ms: 60_000, max_age_s: 21_600 },
+  reserved: 0,
+  min_idle_ms: 0,
+  max_idle_ms: null,
+  memory_mb: 128,
+  cpu: null,
+  access: null,
+  cors: null,
+  rate_limit: null,
+  schedule: null,
+  destinations: null,
+  invokes: [],
+  command: null,
+  server: null,
+  stream_body: false,
+  websocket: false,
+  created_at: NOON,
+};
+
+export const SCHEDULE = {
+  missed: 'once',
+  missed_within_s: 86_400,
+  overlap: 'forbid',
+  jitter_s: 0,
+  on_failure: { after: 3, function: 'alarm' },
+  on_recovery: null,
+};
