@@ -58,6 +58,9 @@ import { createLog } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics/create-metrics.ts';
 import { InvocationMetrics } from './telemetry/metrics/invocation-metrics.ts';
 import { platformMetrics, StopCounts } from './telemetry/metrics/platform-metrics.ts';
+import { CallSeries } from './telemetry/series/call-series.ts';
+import { MachineSampler } from './telemetry/series/machine-sampler.ts';
+import { createSeries } from './telemetry/series/series.ts';
 
 const PRUNE_INTERVAL_MS = 3600_000;
 /** Bundles that are uploaded and that no function names yet. */
@@ -196,6 +199,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   undo.defer(() => memory.close());
 
   const invocationMetrics = new InvocationMetrics(config.metrics.max_functions);
+  const callSeries = new CallSeries(config.metrics.max_functions);
   const stopCounts = new StopCounts();
 
   const scheduler = new Scheduler({
@@ -215,7 +219,10 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     recorder: {
       invocation(record, keep, ended) {
         monitor.observe(record);
-        invocationMetrics.observe(record, ended.timings(), refusalOf(ended.error));
+        const timings = ended.timings();
+        const refusal = refusalOf(ended.error);
+        invocationMetrics.observe(record, timings, refusal);
+        callSeries.observe(record, timings, refusal !== null);
         if (keep) recorder.invocation(record);
       },
       instance(record) {
@@ -343,6 +350,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       schedules.remove(functionName);
       queueTriggers.remove(functionName);
       invocationMetrics.forget(functionName);
+      callSeries.forget(functionName);
     },
   });
 
@@ -391,6 +399,19 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     }),
   ]);
 
+  const sampler = new MachineSampler(
+    callSeries.machine,
+    {
+      instanceStates: () => scheduler.instances().map(({ state }) => state),
+      memoryBytes: () => memory.totalBytes,
+      invocations: () => scheduler,
+      queued: async () => (await queue.backlog()).queued,
+    },
+    Date.now,
+  );
+  sampler.start();
+  undo.defer(() => sampler.close());
+
   const backups = await createBackups({
     store,
     queue,
@@ -412,6 +433,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     layers,
     secrets,
     metrics,
+    series: createSeries(callSeries, config.limits.memory_bytes, Date.now),
     trigger: (request) => {
       const question = request.path.indexOf('?');
       const path = canonicalPath(question < 0 ? request.path : request.path.slice(0, question));

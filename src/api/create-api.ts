@@ -21,6 +21,7 @@ import { platformRoutes } from './routes/platform.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { scheduleRoutes } from './routes/schedules.ts';
 import { secretRoutes } from './routes/secrets.ts';
+import { seriesRoutes } from './routes/series.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { trafficRoutes } from './routes/traffic.ts';
 import { triggerRoutes } from './routes/trigger.ts';
@@ -83,6 +84,7 @@ export function createApi(deps: ApiDependencies, { closeGraceMs = 5_000 }: ApiOp
     deadLetterRoutes(scope, deps);
     scheduleRoutes(scope, deps);
     queueRoutes(scope, deps);
+    seriesRoutes(scope, deps);
     layerRoutes(scope, deps);
     secretRoutes(scope, deps);
     tokenRoutes(scope, deps);

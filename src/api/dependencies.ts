@@ -11,6 +11,7 @@ import type { InstanceRecord, InvocationRecord } from '../schemas/records.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 import type { Metrics } from '../telemetry/metrics/create-metrics.ts';
+import type { Series } from '../telemetry/series/series.ts';
 import type { AccessPolicy } from './access/access-policy.ts';
 
 /** What a client of `POST /functions/trigger` gives; a function's environment gets it verbatim. */
@@ -70,6 +71,7 @@ export interface ApiDependencies {
   /** Ends such a one. @returns whether there was one */
   cancelLive(id: string): boolean;
   metrics: Metrics;
+  series: Series;
   backups: Backups;
   /** Those in memory, newest first. */
   liveInstances(): readonly InstanceRecord[];

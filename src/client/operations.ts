@@ -1130,6 +1130,30 @@ export interface Operations {
       queue: string;
     };
   };
+  'GET /functions/{function_name}/series': {
+    response: FunctionSeries;
+    path: {
+      /**
+       * Name of a function.
+       */
+      function_name: string;
+    };
+    query?: {
+      /**
+       * How far back. Steps are 10 s long within 15m, 1 min within 1h and 6h, 5 min within 24h, 1 h within 7d and 30d.
+       */
+      window?: '15m' | '1h' | '6h' | '24h' | '7d' | '30d';
+    };
+  };
+  'GET /series': {
+    response: MachineSeries;
+    query?: {
+      /**
+       * How far back. Steps are 10 s long within 15m, 1 min within 1h and 6h, 5 min within 24h, 1 h within 7d and 30d.
+       */
+      window?: '15m' | '1h' | '6h' | '24h' | '7d' | '30d';
+    };
+  };
   'GET /layers': {
     response: {
       layers: Layer[];
@@ -2581,6 +2605,227 @@ export interface Queue {
    * Messages given back, without an attempt or after one that was cut off.
    */
   requeued: number;
+}
+export interface FunctionSeries {
+  /**
+   * Letters, digits, `_`, `-` and `.`; at most 128 characters.
+   */
+  function_name: string;
+  /**
+   * False: more than `metrics.max_functions` functions are called, and this one is among those that are only counted together.
+   */
+  counted: boolean;
+  window: '15m' | '1h' | '6h' | '24h' | '7d' | '30d';
+  /**
+   * Length of a step.
+   */
+  step_ms: number;
+  /**
+   * The begin of each step; the last one is under way. All columns have as many values.
+   *
+   * Items: Milliseconds since 1970-01-01 UTC.
+   */
+  at: number[];
+  /**
+   * Share of each step in which the platform ran and counted, 0 to 1. Where it is 0 the columns have null, not 0.
+   */
+  coverage: number[];
+  /**
+   * Calls that came to their end in each step, by outcome.
+   */
+  invocations: {
+    succeeded: (number | null)[];
+    failed: (number | null)[];
+    timed_out: (number | null)[];
+    cancelled: (number | null)[];
+    refused: (number | null)[];
+  };
+  /**
+   * The same calls, by whether they found a ready instance; `none`: they never got one.
+   */
+  starts: {
+    cold: (number | null)[];
+    warm: (number | null)[];
+    none: (number | null)[];
+  };
+  /**
+   * From acceptance to the head of the answer, of calls that ran; null where none did.
+   */
+  latency_ms: {
+    p50: (number | null)[];
+    p95: (number | null)[];
+    p99: (number | null)[];
+  };
+  /**
+   * Mean of each part of it.
+   */
+  phases_ms: {
+    queue: (number | null)[];
+    start: (number | null)[];
+    init: (number | null)[];
+    run: (number | null)[];
+  };
+  /**
+   * Of the whole window.
+   */
+  total: {
+    invocations: {
+      succeeded: number;
+      failed: number;
+      timed_out: number;
+      cancelled: number;
+      refused: number;
+    };
+    starts: {
+      cold: number;
+      warm: number;
+      none: number;
+    };
+    latency_ms: {
+      p50: number | null;
+      p95: number | null;
+      p99: number | null;
+    };
+    phases_ms: {
+      queue: number | null;
+      start: number | null;
+      init: number | null;
+      run: number | null;
+    };
+    /**
+     * Of latencies. `counts[n]` is of those above `bounds_ms[n]`, up to and including `bounds_ms[n + 1]`; bounds grow by 2^(1/4). Both are empty when nothing ran.
+     */
+    histogram: {
+      bounds_ms: number[];
+      counts: number[];
+    };
+  };
+}
+export interface MachineSeries {
+  window: '15m' | '1h' | '6h' | '24h' | '7d' | '30d';
+  /**
+   * Length of a step.
+   */
+  step_ms: number;
+  /**
+   * The begin of each step; the last one is under way. All columns have as many values.
+   *
+   * Items: Milliseconds since 1970-01-01 UTC.
+   */
+  at: number[];
+  /**
+   * Share of each step in which the platform ran and counted, 0 to 1. Where it is 0 the columns have null, not 0.
+   */
+  coverage: number[];
+  /**
+   * Calls that came to their end in each step, by outcome.
+   */
+  invocations: {
+    succeeded: (number | null)[];
+    failed: (number | null)[];
+    timed_out: (number | null)[];
+    cancelled: (number | null)[];
+    refused: (number | null)[];
+  };
+  /**
+   * The same calls, by whether they found a ready instance; `none`: they never got one.
+   */
+  starts: {
+    cold: (number | null)[];
+    warm: (number | null)[];
+    none: (number | null)[];
+  };
+  /**
+   * From acceptance to the head of the answer, of calls that ran; null where none did.
+   */
+  latency_ms: {
+    p50: (number | null)[];
+    p95: (number | null)[];
+    p99: (number | null)[];
+  };
+  /**
+   * Mean of each part of it.
+   */
+  phases_ms: {
+    queue: (number | null)[];
+    start: (number | null)[];
+    init: (number | null)[];
+    run: (number | null)[];
+  };
+  /**
+   * Of the whole window.
+   */
+  total: {
+    invocations: {
+      succeeded: number;
+      failed: number;
+      timed_out: number;
+      cancelled: number;
+      refused: number;
+    };
+    starts: {
+      cold: number;
+      warm: number;
+      none: number;
+    };
+    latency_ms: {
+      p50: number | null;
+      p95: number | null;
+      p99: number | null;
+    };
+    phases_ms: {
+      queue: number | null;
+      start: number | null;
+      init: number | null;
+      run: number | null;
+    };
+    /**
+     * Of latencies. `counts[n]` is of those above `bounds_ms[n]`, up to and including `bounds_ms[n + 1]`; bounds grow by 2^(1/4). Both are empty when nothing ran.
+     */
+    histogram: {
+      bounds_ms: number[];
+      counts: number[];
+    };
+  };
+  /**
+   * Read every 10 s; means of each step, of `max` the highest.
+   */
+  gauges: {
+    instances: {
+      starting: (number | null)[];
+      idle: (number | null)[];
+      busy: (number | null)[];
+      draining: (number | null)[];
+    };
+    /**
+     * What instances hold.
+     */
+    memory_bytes: (number | null)[];
+    /**
+     * What they may hold before idle ones go; as it is now.
+     */
+    memory_budget_bytes: number;
+    /**
+     * Invocations that are not over.
+     */
+    open: (number | null)[];
+    /**
+     * Those of them that wait for an instance.
+     */
+    waiting: (number | null)[];
+    /**
+     * Asynchronous invocations in the queue.
+     */
+    queued: (number | null)[];
+    /**
+     * How late the event loop of the platform is.
+     */
+    event_loop_lag_ms: {
+      p50: (number | null)[];
+      p99: (number | null)[];
+      max: (number | null)[];
+    };
+  };
 }
 export interface Layer {
   id: string;

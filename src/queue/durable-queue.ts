@@ -72,6 +72,9 @@ export interface DurableQueue {
   /** Does nothing when it is settled for good already, or belongs to an outcome that was redriven. */
   settleDelivery(delivery: DeliveryKey, outcome: DeliveryOutcome): Promise<void>;
 
+  /** How much there is to do. No more than 100 000 that are queued are counted, 10 000 of the others. */
+  backlog(): Promise<Backlog>;
+
   /** Deletes what ended before the one instant, dead letters that died before the other, and idempotency keys that have run out. @returns how many */
   prune(endedBefore: number, deadBefore: number): Promise<number>;
   /** Now, by the queue's clock. */
@@ -264,6 +267,18 @@ export type DeliveryOutcome =
   | { kind: 'delivered' }
   /** `retryInMs` null: not again. */
   | { kind: 'failed'; error: string; retryInMs: number | null };
+
+export interface Backlog {
+  queued: number;
+  /** Of those, the ones whose time has come. */
+  due: number;
+  /** When the first of those queued is (or was) due; null when none is queued. */
+  oldestDueAt: number | null;
+  running: number;
+  deadLetters: number;
+  /** Outcomes that somebody is still to be told of. */
+  deliveries: number;
+}
 
 export interface InvocationDetail extends QueuedInvocation {
   /** The first first; the one under way is not among them. */

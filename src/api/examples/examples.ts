@@ -11,6 +11,7 @@ import { PLATFORM } from './platform.ts';
 import { QUEUES } from './queues.ts';
 import { SCHEDULES } from './schedules.ts';
 import { SECRETS } from './secrets.ts';
+import { SERIES } from './series.ts';
 import { TRAFFIC } from './traffic.ts';
 import { VERSIONS } from './versions.ts';
 
@@ -31,5 +32,6 @@ export const EXAMPLES: Readonly<Record<string, OperationExamples>> = {
   ...LAYERS,
   ...SECRETS,
   ...ACCESS,
+  ...SERIES,
   ...PLATFORM,
 };

@@ -153,6 +153,7 @@ export async function createQueueClient(worker: Worker, file: string, log: Queue
     discard: (id) => call('discard', id),
     dueDeliveries: (limit) => call('dueDeliveries', limit),
     settleDelivery: (delivery, outcome) => call('settleDelivery', delivery, outcome),
+    backlog: () => call('backlog'),
     async prune(endedBefore, deadBefore) {
       let total = 0;
       // The worker deletes a chunk at a time, so that others get their turn in between.

@@ -3,6 +3,7 @@ import { HearthError } from '../../errors.ts';
 import { toWire } from '../../store/sqlite/wire-error.ts';
 import type { Lease } from '../durable-queue.ts';
 import { acceptOperations } from './accept-operations.ts';
+import { backlogOperation } from './backlog-operation.ts';
 import { deliveryOperations } from './delivery-operations.ts';
 import { LeaseBook } from './lease-book.ts';
 import { leaseOperations } from './lease-operations.ts';
@@ -38,6 +39,7 @@ const COMMIT: Record<QueueMethod, 'acknowledged' | 'remembered' | 'none'> = {
   input: 'none',
   deadLetters: 'none',
   dueDeliveries: 'none',
+  backlog: 'none',
 };
 
 export interface QueueHooks {
@@ -64,7 +66,13 @@ export function serveQueue(port: MessagePort, file: string, hooks: QueueHooks): 
   let batchNow = Math.floor(clock());
   const session: Session = { db, leases, now: () => batchNow, afterCommit: (effect) => effects.push(effect) };
   const leaseOps = leaseOperations(session);
-  const operations: BlockingQueue = { ...acceptOperations(session), ...leaseOps, ...recordOperations(session), ...deliveryOperations(session) };
+  const operations: BlockingQueue = {
+    ...acceptOperations(session),
+    ...leaseOps,
+    ...recordOperations(session),
+    ...deliveryOperations(session),
+    ...backlogOperation(session),
+  };
   /** Why nothing is written any more: what a disk that failed holds isn't known. */
   let broken: HearthError | null = null;
 

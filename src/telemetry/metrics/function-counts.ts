@@ -10,8 +10,8 @@ export interface PhaseTimings {
 }
 
 export type Outcome = InvocationState | 'refused';
-const OUTCOMES: readonly Outcome[] = ['succeeded', 'failed', 'timed_out', 'cancelled', 'refused'];
-const STARTS = ['cold', 'warm', 'none'] as const;
+export const OUTCOMES: readonly Outcome[] = ['succeeded', 'failed', 'timed_out', 'cancelled', 'refused'];
+export const STARTS = ['cold', 'warm', 'none'] as const;
 type Start = (typeof STARTS)[number];
 
 /** Of one function, since the platform's start. */

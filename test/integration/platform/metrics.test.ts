@@ -1,7 +1,12 @@
 import { readFile } from 'node:fs/promises';
+import type { Static } from 'typebox';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FunctionSeries as FunctionSeriesSchema, MachineSeries as MachineSeriesSchema } from '../../../src/api/wire/series.ts';
 import { Hearth, until } from '../../support/hearth.ts';
 import { parseExposition, type ScrapedSample } from '../../support/prometheus.ts';
+
+type FunctionSeries = Static<typeof FunctionSeriesSchema>;
+type MachineSeries = Static<typeof MachineSeriesSchema>;
 
 let hearth: Hearth;
 
@@ -99,6 +104,27 @@ def handler(m, c):
     expect(sum(samples, 'hearth_memory_budget_bytes')).toBeGreaterThan(0);
     expect(sum(samples, 'hearth_records_dropped_total')).toBe(0);
     expect(samples.some(({ name }) => name === 'nodejs_eventloop_lag_p99_seconds')).toBe(true);
+  });
+
+  it('tells the same over time', async () => {
+    const json = async (path: string) => (await fetch(`${hearth.api}${path}`)).json();
+    const series = (await json('/functions/roomy/series?window=15m')) as FunctionSeries;
+    expect(series.total.invocations).toEqual({ succeeded: 4, failed: 2, timed_out: 0, cancelled: 1, refused: 0 });
+    expect(series.total.starts).toEqual({ cold: 1, warm: 6, none: 0 });
+    expect(series.total.histogram.counts.reduce((sum, count) => sum + count)).toBe(7);
+    expect(series.total.latency_ms.p99).toBeGreaterThan(series.total.latency_ms.p50 as number);
+    expect(series.invocations.succeeded).toHaveLength(series.at.length);
+    expect([series.step_ms, series.counted, series.invocations.succeeded[0]]).toEqual([10_000, true, null]);
+    const machine = (await json('/series')) as MachineSeries;
+    expect(machine.total.invocations).toEqual({ succeeded: 4, failed: 2, timed_out: 1, cancelled: 1, refused: 2 });
+    expect(machine.gauges.memory_budget_bytes).toBeGreaterThan(0);
+    await until(async () => {
+      const { gauges, coverage } = (await json('/series')) as MachineSeries;
+      const last = coverage.findLastIndex((share) => share > 0);
+      return last >= 0 && (gauges.event_loop_lag_ms.max[last] as number) > 0 && (gauges.memory_bytes[last] as number) > 0;
+    });
+    expect((await fetch(`${hearth.api}/functions/nobody/series`)).status).toBe(404);
+    expect((await fetch(`${hearth.api}/series?window=1y`)).status).toBe(422);
   });
 
   it('counts why instances stop', async () => {

@@ -13,6 +13,8 @@ import { setTimer } from '../../../src/schedules/waits.ts';
 import { openVault } from '../../../src/secrets/vault.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { createMetrics } from '../../../src/telemetry/metrics/create-metrics.ts';
+import { CallSeries } from '../../../src/telemetry/series/call-series.ts';
+import { createSeries } from '../../../src/telemetry/series/series.ts';
 import { makeRegistry } from '../registry/make-registry.ts';
 import { MemoryLayers } from '../registry/memory-layers.ts';
 import { openTemporaryStore } from '../store/temporary-store.ts';
@@ -92,6 +94,7 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
       liveInvocation: () => undefined,
       cancelLive: () => false,
       metrics: createMetrics([]),
+      series: createSeries(new CallSeries(10), 0, Date.now),
       backups: { make: async () => Readable.from([]) },
       trigger: async () => ({ correlationId: 'c', instanceIds: [] }),
       liveInstances: () => [],

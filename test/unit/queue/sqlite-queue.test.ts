@@ -272,6 +272,22 @@ describe('the durable queue in SQLite', () => {
       expect((await queue.get(b))?.state).toBe('queued');
     });
 
+    it('are counted beside what waits, runs and is to be told', async () => {
+      const nothing = { queued: 0, due: 0, oldestDueAt: null, running: 0, deadLetters: 0, deliveries: 0 };
+      expect(await queue.backlog()).toEqual(nothing);
+      await kill();
+      await queue.accept(newInvocation({ callbackUrl: 'http://a.example/' }));
+      const { lease } = await takeOne(queue);
+      await queue.accept(newInvocation());
+      const oldestDueAt = Math.floor(queue.now());
+      await queue.accept(newInvocation({ delayMs: 3600_000 }));
+      const backlog = await queue.backlog();
+      expect(backlog).toMatchObject({ queued: 2, due: 1, running: 1, deadLetters: 1, deliveries: 0 });
+      expect(Math.abs((backlog.oldestDueAt as number) - oldestDueAt)).toBeLessThan(60_000);
+      await queue.settle(lease, succeeded());
+      expect(await queue.backlog()).toMatchObject({ running: 0, deliveries: 1 });
+    });
+
     it('are deleted with everything of them', async () => {
       const id = await kill();
       expect(await queue.discard(id)).toBe(true);

@@ -1,0 +1,119 @@
+import { type Counts, emptyCounts, mergeInto, readCounts, SLOTS, writeCounts } from './counts.ts';
+
+/** How finely, and how far back. */
+export interface Tier {
+  readonly stepMs: number;
+  readonly steps: number;
+}
+
+/** The finest first; each step of one is made of whole steps of the finer ones. */
+export const TIERS = [
+  { stepMs: 10_000, steps: 90 },
+  { stepMs: 60_000, steps: 360 },
+  { stepMs: 5 * 60_000, steps: 288 },
+  { stepMs: 3600_000, steps: 720 },
+] as const satisfies readonly Tier[];
+/** A clock that is set back by less than so many of the finest steps is waited for. */
+const PATIENCE = 6;
+
+/** Steps of one tier that are over for the finest one, as texts (`writeCounts`), by their number since the epoch. */
+class Ring {
+  readonly #tier: Tier;
+  readonly #texts = new Map<number, string>();
+  /** Steps that were counted in since somebody asked last. */
+  #touched = new Set<number>();
+
+  constructor(tier: Tier) {
+    this.#tier = tier;
+  }
+
+  add(at: number, counts: Counts): void {
+    const step = Math.floor(at / this.#tier.stepMs);
+    const before = this.#texts.get(step);
+    if (before === undefined) {
+      this.#texts.set(step, writeCounts(counts));
+      if (this.#texts.size > this.#tier.steps) this.#evict(step);
+    } else {
+      const sum = counts.slice();
+      readCounts(before, sum);
+      this.#texts.set(step, writeCounts(sum));
+    }
+    this.#touched.add(step);
+  }
+
+  read(step: number, into: Counts): void {
+    const text = this.#texts.get(step);
+    if (text !== undefined) readCounts(text, into);
+  }
+
+  /** Of another life of the platform. What has been counted since in that step stays counted. */
+  restore(step: number, text: string): void {
+    const since = this.#texts.get(step);
+    if (since === undefined) {
+      this.#texts.set(step, text);
+      return;
+    }
+    const sum = emptyCounts();
+    readCounts(since, sum);
+    readCounts(text, sum);
+    this.#texts.set(step, writeCounts(sum));
+  }
+
+  *takeTouched(): Iterable<{ step: number; text: string }> {
+    const touched = this.#touched;
+    this.#touched = new Set();
+    for (const step of touched) {
+      const text = this.#texts.get(step);
+      if (text !== undefined) yield { step, text };
+    }
+  }
+
+  #evict(newest: number): void {
+    for (const step of this.#texts.keys()) if (step <= newest - this.#tier.steps) this.#texts.delete(step);
+  }
+}
+
+/**
+ * What was counted over time, in bounded memory: the step that it is now as an array of numbers, to which counting adds; earlier ones in several tiers, the
+ * farther back the coarser.
+ */
+export class Timeline {
+  readonly #live = emptyCounts();
+  /** Number of the finest step that `#live` is of. */
+  #liveStep = -1;
+  readonly #rings = TIERS.map((tier) => new Ring(tier));
+
+  /** Where to count what happens now. Good for this tick. @param now milliseconds since the epoch */
+  at(now: number): Counts {
+    const step = Math.floor(now / TIERS[0].stepMs);
+    if (step !== this.#liveStep) this.#turn(step);
+    return this.#live;
+  }
+
+  /** Adds what was counted in that step to `into`. @param step its number since the epoch, in steps of that tier */
+  read(tier: number, step: number, into: Counts): void {
+    (this.#rings[tier] as Ring).read(step, into);
+    const { stepMs } = TIERS[tier] as Tier;
+    if (Math.floor((this.#liveStep * TIERS[0].stepMs) / stepMs) !== step) return;
+    for (let slot = 0; slot < SLOTS; slot++) mergeInto(into, slot, this.#live[slot] as number);
+  }
+
+  /** What an earlier life of the platform had counted in that step. */
+  restore(tier: number, step: number, text: string): void {
+    (this.#rings[tier] as Ring).restore(step, text);
+  }
+
+  /** Steps of that tier that changed since this was asked last, as they are now. */
+  takeTouched(tier: number): Iterable<{ step: number; text: string }> {
+    return (this.#rings[tier] as Ring).takeTouched();
+  }
+
+  #turn(step: number): void {
+    if (step < this.#liveStep && step > this.#liveStep - PATIENCE) return;
+    if (this.#live.some((value) => value !== 0)) {
+      for (const ring of this.#rings) ring.add(this.#liveStep * TIERS[0].stepMs, this.#live);
+      this.#live.fill(0);
+    }
+    this.#liveStep = step;
+  }
+}
