@@ -11,7 +11,8 @@ import { HearthError } from './errors.ts';
  */
 
 const MIB = 1024 * 1024;
-const port = (fallback: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: fallback });
+const port = (fallback: number) =>
+  Type.Integer({ minimum: 0, maximum: 65_535, default: fallback, description: 'Port that it listens on; 0: one that is free.' });
 /** Of timers; longer ones would fire at once. */
 const LONGEST_MS = 2 ** 31 - 1;
 const millis = (fallback: number, description: string) =>
@@ -19,7 +20,12 @@ const millis = (fallback: number, description: string) =>
 /** Of what is compared with a clock. */
 const age = (fallback: number, description: string) =>
   Type.Integer({ minimum: 1, default: fallback, description: `${description} In milliseconds.` });
-const bytes = (fallback: number, description: string) => Type.Integer({ minimum: 1024, default: fallback, description: `${description} In bytes.` });
+const bytes = (fallback: number, description: string, ofMachine?: OfMachine) =>
+  Type.Integer({ minimum: 1024, default: fallback, description: `${description} In bytes.`, ...ofMachine });
+/** Of defaults that differ from machine to machine: what docs/reference/configuration.md says in their place. */
+interface OfMachine {
+  'x-default': string;
+}
 const strict = { additionalProperties: false };
 
 export const ConfigSchema = Type.Object(
@@ -48,7 +54,9 @@ export const ConfigSchema = Type.Object(
           description: 'Callers are to read complete answers at this rate on average, or are cut. In bytes a second.',
         }),
         max_connections: Type.Integer({ minimum: 1, default: 10_000, description: 'Connections at a time; callers beyond that are answered 503.' }),
-        body_memory_bytes: bytes(defaultBodyMemory(), 'What the bodies of all requests that are read or wait for their answer may hold together.'),
+        body_memory_bytes: bytes(defaultBodyMemory(), 'What the bodies of all requests that are read or wait for their answer may hold together.', {
+          'x-default': 'a 16th of the memory, 64 MiB at least',
+        }),
         trusted_proxies: Type.Array(Type.String(), {
           default: [],
           description: 'Addresses and ranges (10.0.0.0/8) of proxies whose X-Forwarded-* headers are believed; those of others are taken out.',
@@ -81,7 +89,10 @@ export const ConfigSchema = Type.Object(
     data_dir: Type.String({ minLength: 1, default: 'data', description: 'Everything that survives a restart.' }),
     sandbox: Type.Object(
       {
-        driver: Type.Union([Type.Literal('auto'), Type.Literal('bubblewrap'), Type.Literal('docker'), Type.Literal('process')], { default: 'auto' }),
+        driver: Type.Union([Type.Literal('auto'), Type.Literal('bubblewrap'), Type.Literal('docker'), Type.Literal('process')], {
+          default: 'auto',
+          description: 'What isolates functions. auto: bubblewrap where it works, else Docker; process: nothing, for machines that have neither.',
+        }),
         python: Type.String({
           default: 'auto',
           description: 'The interpreter inside sandboxes: a path, or a name on PATH. auto: /usr/bin/python3 where there is one, else python3.',
@@ -167,8 +178,15 @@ export const ConfigSchema = Type.Object(
     ),
     limits: Type.Object(
       {
-        max_instances: Type.Integer({ minimum: 1, default: defaultMaxInstances(), description: 'Instances at a time on this machine.' }),
-        memory_bytes: bytes(Math.floor(totalmem() * 0.6), 'What all instances together may hold; idle ones go beyond that.'),
+        max_instances: Type.Integer({
+          minimum: 1,
+          default: defaultMaxInstances(),
+          description: 'Instances at a time on this machine.',
+          'x-default': 'one for each 8 MiB of memory, 16 to 4096',
+        }),
+        memory_bytes: bytes(Math.floor(totalmem() * 0.6), 'What all instances together may hold; idle ones go beyond that.', {
+          'x-default': '60 % of the memory',
+        }),
         memory_per_instance_bytes: Type.Integer({
           minimum: 32 * MIB,
           default: 256 * MIB,
@@ -177,6 +195,7 @@ export const ConfigSchema = Type.Object(
         max_memory_per_instance_bytes: Type.Integer({
           minimum: 32 * MIB,
           default: Math.max(256 * MIB, Math.floor(totalmem() * 0.6)),
+          'x-default': '60 % of the memory, 256 MiB at least',
           description: 'What a function may ask for by `memory_mb`, and what building a layer may use. In bytes.',
         }),
         cpu: Type.Number({
@@ -184,14 +203,19 @@ export const ConfigSchema = Type.Object(
           default: 0,
           description: "Cores' worth of CPU time of an instance whose function does not say; 0: what is idle, in fair shares.",
         }),
-        max_cpu: Type.Number({ minimum: 0.05, default: availableParallelism(), description: 'What a function may ask for by `cpu`.' }),
+        max_cpu: Type.Number({
+          minimum: 0.05,
+          default: availableParallelism(),
+          description: 'What a function may ask for by `cpu`.',
+          'x-default': 'the number of cores',
+        }),
         max_queue: Type.Integer({ minimum: 1, default: 10_000, description: 'Invocations that wait at a time on this machine.' }),
         queue_target_ms: millis(1000, 'A function whose callers all wait for longer, and for longer than two runs, refuses those who come.'),
         start_timeout_ms: millis(30_000, 'For an instance to boot and load its function.'),
         idle_ms: age(10 * 60_000, 'An idle instance is kept for.'),
         cancel_grace_ms: millis(250, 'For a cancelled invocation to confirm before its sandbox is killed.'),
         drain_ms: millis(65_000, 'For running invocations to end at shutdown.'),
-        open_files: Type.Integer({ minimum: 16, default: 1024 }),
+        open_files: Type.Integer({ minimum: 16, default: 1024, description: 'Files that one process of a function may have open.' }),
         file_bytes: bytes(64 * MIB, 'Largest file that a function may write.'),
         processes: Type.Integer({ minimum: 8, default: 256, description: 'Processes and threads of one sandbox.' }),
       },
@@ -283,7 +307,7 @@ export const ConfigSchema = Type.Object(
       {
         level: Type.Union(
           ['trace', 'debug', 'info', 'warn', 'error', 'silent'].map((level) => Type.Literal(level)),
-          { default: 'info' },
+          { default: 'info', description: 'What is logged: this and what is graver.' },
         ),
         format: Type.Union([Type.Literal('auto'), Type.Literal('json'), Type.Literal('pretty')], {
           default: 'auto',
@@ -379,7 +403,10 @@ function applyEnvironment(target: Record<string, unknown>, environment: Readonly
     if (!name.startsWith('HEARTH_') || text === undefined || OTHER_NAMES.has(name) || name.startsWith('HEARTH_TEST_')) continue;
     const entry = known.get(name);
     if (!entry)
-      throw new HearthError('invalid_config', `The environment has ${name}, which is no setting of Hearth. docs/configuration.md lists them.`);
+      throw new HearthError(
+        'invalid_config',
+        `The environment has ${name}, which is no setting of Hearth. docs/reference/configuration.md lists them.`,
+      );
     let node = target;
     for (const step of entry.path.slice(0, -1)) {
       node[step] ??= {};

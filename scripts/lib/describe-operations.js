@@ -1,24 +1,13 @@
 import { compile } from 'json-schema-to-typescript';
-import pino from 'pino';
-import { createApi } from '../../src/api/create-api.ts';
+import { readOpenApi } from './read-openapi.js';
 
 const BANNER =
   '/** What each operation of the control plane takes and gives. Made from its OpenAPI document by scripts/lib/write-client.js; not to be edited. */';
 const METHODS = ['get', 'put', 'post', 'patch', 'delete'];
 
-/** The OpenAPI document, as a running platform gives it at /openapi.json. */
-async function describeApi() {
-  // Routes take these apart when they are called, which none is here.
-  const app = createApi({ log: pino({ enabled: false }), access: { required: false } });
-  await app.ready();
-  const document = app.swagger();
-  await app.close();
-  return document;
-}
-
 /** @returns the text of src/client/operations.ts */
 export async function describeOperations() {
-  const { paths } = await describeApi();
+  const { paths } = await readOpenApi();
   const shared = {};
   const properties = {};
   for (const [path, item] of Object.entries(paths)) {

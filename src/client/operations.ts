@@ -114,6 +114,9 @@ export interface Operations {
        * From accepting the request to the last byte of the answer. Default 60 s.
        */
       timeout_ms?: number;
+      /**
+       * What it may reach: nothing (`none`), the outside world (`egress`), or what the host itself reaches (`host`). Default: the platform's sandbox.network.
+       */
       network?: 'none' | 'egress' | 'host';
       /**
        * Layers besides the default one, searched first.
@@ -156,6 +159,9 @@ export interface Operations {
        * Whether packages may run their install scripts, in the sandbox that they are installed in. Default false.
        */
       allow_scripts?: boolean;
+      /**
+       * Variables of its environment, 128 at most. What must stay unknown to others belongs into `secrets`.
+       */
       environment?: {
         [k: string]: string;
       };
@@ -339,6 +345,9 @@ export interface Operations {
        * Where the final outcomes of asynchronous invocations are sent.
        */
       destinations?: {
+        /**
+         * When it has succeeded.
+         */
         on_success?: {
           /**
            * Letters, digits, `_`, `-` and `.`; at most 128 characters.
@@ -361,6 +370,9 @@ export interface Operations {
            */
           routing_key?: string;
         };
+        /**
+         * When it has failed for good, and has become a dead letter.
+         */
         on_failure?: {
           /**
            * Letters, digits, `_`, `-` and `.`; at most 128 characters.

@@ -18,8 +18,8 @@ const DestinationDefinition = Type.Object(
 
 export const DestinationsDefinition = Type.Object(
   {
-    on_success: Type.Optional(DestinationDefinition),
-    on_failure: Type.Optional(DestinationDefinition),
+    on_success: Type.Optional({ ...DestinationDefinition, description: 'When it has succeeded.' }),
+    on_failure: Type.Optional({ ...DestinationDefinition, description: 'When it has failed for good, and has become a dead letter.' }),
     callback_secret: Type.Optional({ ...SecretName, description: 'Name of the secret that signs what is sent to callback URLs.' }),
   },
   { additionalProperties: false, description: 'Where the final outcomes of asynchronous invocations are sent.' },

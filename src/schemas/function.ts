@@ -105,7 +105,12 @@ export const FunctionDefinition = Type.Object(
     timeout_ms: Type.Optional(
       Type.Integer({ minimum: 1, maximum: MAX_TIMEOUT_MS, description: 'From accepting the request to the last byte of the answer. Default 60 s.' }),
     ),
-    network: Type.Optional(Type.Union([Type.Literal('none'), Type.Literal('egress'), Type.Literal('host')])),
+    network: Type.Optional(
+      Type.Union([Type.Literal('none'), Type.Literal('egress'), Type.Literal('host')], {
+        description:
+          "What it may reach: nothing (`none`), the outside world (`egress`), or what the host itself reaches (`host`). Default: the platform's sandbox.network.",
+      }),
+    ),
     layers: Type.Optional(Type.Array(LayerName, { maxItems: 8, uniqueItems: true, description: 'Layers besides the default one, searched first.' })),
     requirements: Type.Optional(
       Type.String({ maxLength: 64 * 1024, description: "Text of a requirements.txt; built into a layer of the function's own." }),
@@ -114,7 +119,10 @@ export const FunctionDefinition = Type.Object(
     package_lock: Type.Optional(PackageLock),
     allow_scripts: Type.Optional(AllowScripts),
     environment: Type.Optional(
-      Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String({ maxLength: 32 * 1024 }), { maxProperties: 128 }),
+      Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String({ maxLength: 32 * 1024 }), {
+        maxProperties: 128,
+        description: 'Variables of its environment, 128 at most. What must stay unknown to others belongs into `secrets`.',
+      }),
     ),
     secrets: Type.Optional(
       Type.Array(SecretName, {

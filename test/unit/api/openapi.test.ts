@@ -55,7 +55,7 @@ beforeAll(async () => {
   operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]): [string, Operation] => [`${method.toUpperCase()} ${path}`, operation]),
   );
-});
+}, 60_000);
 
 /** Of a success or a body, with the values that it shows. */
 function* mediaOf({ requestBody, responses }: Operation): Generator<{ place: string; media: MediaType; values: unknown[] }> {
