@@ -302,6 +302,24 @@ export const ConfigSchema = Type.Object(
       },
       strict,
     ),
+    logs: Type.Object(
+      {
+        keep_ms: age(7 * 24 * 3600_000, 'What functions print is kept for, an eighth more at most.'),
+        max_bytes: Type.Integer({
+          minimum: 0,
+          default: 256 * MIB,
+          description: 'All of it together; the oldest goes first. 0: none is kept. In bytes.',
+        }),
+        segment_bytes: bytes(16 * MIB, 'One file of it, a quarter of `max_bytes` at most.'),
+        max_line_chars: Type.Integer({
+          minimum: 80,
+          maximum: 65_536,
+          default: 16_384,
+          description: 'Of a longer line the rest is left out. In characters.',
+        }),
+      },
+      strict,
+    ),
     records: Type.Object({ keep_ms: age(7 * 24 * 3600_000, 'Records of what ran are kept for.') }, strict),
     log: Type.Object(
       {

@@ -23,6 +23,8 @@ import { Gateway } from './gateway/gateway.ts';
 import { GatewayPolicies } from './gateway/policy/policies.ts';
 import type { Keeper } from './gateway/respond-async.ts';
 import { createLayers } from './layers/create-layers.ts';
+import { NoOutputLog } from './logs/no-output-log.ts';
+import { ThreadedOutputLog } from './logs/output-log.ts';
 import { createDurableInvocations } from './queue/create-durable-invocations.ts';
 import { openSqliteQueue } from './queue/sqlite/open-sqlite-queue.ts';
 import { QueueTriggers } from './queue-triggers/queue-triggers.ts';
@@ -69,6 +71,9 @@ const KEEP_UPLOADS_MS = 3600_000;
 const SETTLE_MS = 5000;
 /** A few sandboxes are measured each second, in turn (0.4 % of a core); 5 % of the machine's memory are to stay free. */
 const MEMORY_SETTINGS = { headroomShare: 0.05, maxStallPercent: 20, stallShare: 0.1, intervalMs: 1000, perTick: 8, guessBytes: 16 * 1024 * 1024 };
+
+/** Whoever follows what functions print, and is further behind, goes on at its end. */
+const MAX_LOG_BEHIND_BYTES = 16 * 1024 * 1024;
 
 /** A running platform. */
 export interface Platform {
@@ -139,6 +144,22 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
 
   const recorder = createRecordWriter(store, { intervalMs: 100, maxBatch: 1000, maxPending: 100_000, log });
   undo.defer(() => recorder.close());
+
+  const output =
+    config.logs.max_bytes === 0
+      ? new NoOutputLog()
+      : new ThreadedOutputLog({
+          settings: {
+            folder: join(config.data_dir, 'logs'),
+            maxBytes: config.logs.max_bytes,
+            segmentBytes: config.logs.segment_bytes,
+            keepMs: config.logs.keep_ms,
+            maxLineChars: config.logs.max_line_chars,
+            maxBehindBytes: MAX_LOG_BEHIND_BYTES,
+          },
+          log,
+        });
+  undo.defer(() => output.close());
 
   const layers = createLayers({
     store,
@@ -216,6 +237,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     // Made below: it needs the queue.
     chains: { invoke: (request, sink) => chains.invoke(request, sink) },
     log,
+    output,
     recorder: {
       invocation(record, keep, ended) {
         monitor.observe(record);
@@ -396,6 +418,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       memory: () => ({ heldBytes: memory.totalBytes, budgetBytes: config.limits.memory_bytes }),
       replyEndpoint: () => replyEndpoint.counts,
       records: () => recorder,
+      output: () => output.counts,
     }),
   ]);
 
@@ -449,6 +472,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     cancelLive: (id) => scheduler.cancelById(id),
     liveInstances: () => scheduler.instances(),
     instanceLogs: (id) => scheduler.instanceLogs(id),
+    output,
     log,
   });
   undo.defer(() => api.close());
@@ -473,6 +497,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     bundles
       .sweep(store.namedBundles, KEEP_UPLOADS_MS)
       .catch((error: unknown) => log.warn({ err: error }, 'bundles that nobody names could not be deleted'));
+    output.prune().catch((error: unknown) => log.warn({ err: error }, 'old lines that functions printed could not be deleted'));
     store.pruneRecords(Date.now() - config.records.keep_ms).catch((error: unknown) => log.warn({ err: error }, 'old records could not be deleted'));
     store
       .pruneAudit(Date.now() - config.api.audit_keep_ms)

@@ -17,6 +17,7 @@ import { invocationRoutes } from './routes/invocations.ts';
 import { invokeRoutes } from './routes/invoke.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { layerRoutes } from './routes/layers.ts';
+import { logRoutes } from './routes/logs.ts';
 import { platformRoutes } from './routes/platform.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { scheduleRoutes } from './routes/schedules.ts';
@@ -80,6 +81,7 @@ export function createApi(deps: ApiDependencies, { closeGraceMs = 5_000 }: ApiOp
     trafficRoutes(scope, deps);
     keyRoutes(scope, deps);
     invocationRoutes(scope, deps);
+    logRoutes(scope, deps);
     invokeRoutes(scope, deps);
     deadLetterRoutes(scope, deps);
     scheduleRoutes(scope, deps);

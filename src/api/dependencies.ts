@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Backups } from '../backup/create-backups.ts';
 import type { Bundles } from '../bundles/bundles.ts';
 import type { Layers } from '../layers/layers.ts';
+import type { OutputLog } from '../logs/output-log.ts';
 import type { DurableInvocations } from '../queue/durable-invocations.ts';
 import type { QueueTriggers } from '../queue-triggers/queue-triggers.ts';
 import type { ApiKeys } from '../registry/api-keys.ts';
@@ -77,5 +78,7 @@ export interface ApiDependencies {
   liveInstances(): readonly InstanceRecord[];
   /** What a live instance printed so far, bounded; undefined when there is no live instance of that id. */
   instanceLogs(id: string): string | undefined;
+  /** What functions print. */
+  output: Pick<OutputLog, 'search' | 'follow'>;
   log: FastifyBaseLogger;
 }

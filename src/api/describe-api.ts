@@ -47,6 +47,7 @@ export function describeApi(app: Api, tokens: boolean): void {
         { name: 'instances', description: 'Sandboxes that have loaded a function.' },
         { name: 'invocations', description: 'What ran, and how it ended.' },
         { name: 'dead letters', description: 'Asynchronous invocations that failed for good, kept with their input.' },
+        { name: 'logs', description: 'What functions print.' },
         { name: 'schedules', description: 'Functions that are run by the clock.' },
         { name: 'queues', description: 'Functions that are run by messages of a RabbitMQ.' },
         { name: 'layers', description: 'Libraries for functions.' },

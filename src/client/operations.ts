@@ -838,6 +838,99 @@ export interface Operations {
       id: string;
     };
   };
+  'GET /logs': {
+    response: {
+      lines: LogLine[];
+      next_cursor: string | null;
+    };
+    query?: {
+      /**
+       * Of this function only.
+       */
+      function?: string;
+      /**
+       * The same.
+       */
+      function_name?: string;
+      /**
+       * Of this call only: the `X-Correlation-Id` of its answer.
+       */
+      correlation_id?: string;
+      /**
+       * Of this instance only.
+       */
+      instance_id?: string;
+      /**
+       * Of this level and those above it.
+       */
+      level?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+      /**
+       * From this instant on: milliseconds since 1970-01-01 UTC.
+       */
+      since?: number;
+      /**
+       * Before this instant.
+       */
+      until?: number;
+      /**
+       * Has this in its message or fields; capital and small letters are the same.
+       */
+      contains?: string;
+      /**
+       * Lines, at most. Default 100.
+       */
+      limit?: number;
+      /**
+       * Only lines before that: `next_cursor` of the answer before, or the id of a line.
+       */
+      cursor?: string;
+    };
+  };
+  'GET /logs/tail': {
+    response: Response;
+    query?: {
+      /**
+       * Of this function only.
+       */
+      function?: string;
+      /**
+       * The same.
+       */
+      function_name?: string;
+      /**
+       * Of this call only: the `X-Correlation-Id` of its answer.
+       */
+      correlation_id?: string;
+      /**
+       * Of this instance only.
+       */
+      instance_id?: string;
+      /**
+       * Of this level and those above it.
+       */
+      level?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+      /**
+       * From this instant on: milliseconds since 1970-01-01 UTC.
+       */
+      since?: number;
+      /**
+       * Before this instant.
+       */
+      until?: number;
+      /**
+       * Has this in its message or fields; capital and small letters are the same.
+       */
+      contains?: string;
+      /**
+       * Lines that are there already. Default 0; nothing to who comes back.
+       */
+      last?: number;
+      /**
+       * Begins behind the line of that id, as `Last-Event-ID` does, which comes first.
+       */
+      after?: string;
+    };
+  };
   'GET /dead-letters': {
     response: {
       dead_letters: InvocationSummary[];
@@ -2459,6 +2552,38 @@ export interface Delivery {
    * When it is tried next.
    */
   due_at: number | null;
+}
+export interface LogLine {
+  /**
+   * Where it stands. Later lines have later ids.
+   */
+  id: string;
+  /**
+   * When the platform heard it: milliseconds since 1970-01-01 UTC.
+   */
+  time: number;
+  function_name: string;
+  version: number;
+  instance_id: string;
+  /**
+   * Of the call that printed it; null: it was printed outside any call, at the start or in the background.
+   */
+  correlation_id: string | null;
+  /**
+   * Where it was printed; `log`: it was a line of a logger, or of JSON, or is what the platform says of how a call or a start failed.
+   */
+  stream: 'stdout' | 'stderr' | 'log';
+  /**
+   * As the line itself says; where it says none, `info` of stdout and `error` of stderr.
+   */
+  level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+  message: string;
+  /**
+   * What else a line of JSON had; null for text.
+   */
+  fields: {
+    [k: string]: unknown;
+  } | null;
 }
 export interface ScheduleSummary {
   function_name: string;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Bundles } from '../bundles/bundles.ts';
 import type { HearthError } from '../errors.ts';
 import type { Layers } from '../layers/layers.ts';
+import type { OutputLog, OutputSource } from '../logs/output-log.ts';
 import type { ProtocolError } from '../protocol/frame.ts';
 import type {
   CallMessage,
@@ -26,6 +27,7 @@ import type { Mask } from '../secrets/mask.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Services } from '../services/services.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { endCallOutput, sayError } from './call-output.ts';
 import type { Chains } from './chains.ts';
 import { type GivenSecrets, giveSecrets, maskError } from './function-secrets.ts';
 import { InstanceCalls } from './instance-calls.ts';
@@ -70,6 +72,8 @@ export interface InstanceParts {
   /** Where scripts answer by the queues of a broker, instead of the endpoint. */
   replyQueues: ReplyQueues | null;
   log: Logger;
+  /** Keeps what functions print. */
+  output: Pick<OutputLog, 'source'>;
   settings: InstanceSettings;
 }
 
@@ -108,6 +112,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
   readonly #limits: InstanceLimits;
   readonly #tunnels = new Map<number, StreamTunnel>();
   readonly #logs = new TailBuffer(LOG_TAIL_BYTES, (text) => this.#mask?.(text) ?? text);
+  readonly #output: OutputSource;
   readonly #startTick = performance.now();
   #phase: 'starting' | 'ready' | 'draining' | 'stopped' = 'starting';
   #sandbox: Sandbox | null;
@@ -140,6 +145,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
     const kind = kindOf(parts, version);
     this.#sandbox = (kind && parts.pool.take(kind)) ?? null;
     this.id = this.#sandbox?.id ?? randomUUID();
+    this.#output = parts.output.source({ functionName: version.functionName, version: version.number, instanceId: this.id });
     this.#work = new WorkInHand(
       {
         id: this.id,
@@ -326,6 +332,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
     if (!given) return;
     this.#loaded = true;
     this.#mask = given.mask;
+    this.#output.setSecrets(Object.values(given.values));
     this.#channel?.load(
       {
         function: version.functionName,
@@ -382,9 +389,9 @@ export class Instance implements RuntimeListener, ReplyInbox {
     this.#failStart(errors.loadFailed(this.version.functionName, maskError(error, this.#mask)));
   }
 
-  onLog(id: number, _stream: 'stdout' | 'stderr', chunk: Buffer): void {
+  onLog(id: number, stream: 'stdout' | 'stderr', chunk: Buffer): void {
     this.#logs.push(chunk);
-    this.#work.onLog(id, chunk);
+    this.#output.write(stream, this.#work.onLog(id, chunk)?.input.correlationId ?? '', chunk);
   }
 
   onReplyHead(id: number, head: ReplyHeadMessage): void {
@@ -496,9 +503,9 @@ export class Instance implements RuntimeListener, ReplyInbox {
   }
 
   #attach(sandbox: Sandbox): void {
-    sandbox.onOutput((_stream, chunk) => {
+    sandbox.onOutput((stream, chunk) => {
       this.#logs.push(chunk);
-      this.#work.onOutput(chunk);
+      this.#output.write(stream, this.#work.onOutput(chunk)?.input.correlationId ?? '', chunk);
     });
     this.#channel = new RuntimeChannel(sandbox.channel, this);
     // The end comes by another way than what was said before it, and may overtake it: what lies in the channel is heard first.
@@ -528,15 +535,15 @@ export class Instance implements RuntimeListener, ReplyInbox {
     // It had ended by itself: that was told late.
     if (this.#lostChannel && exit.signal !== 'SIGKILL') this.#stopError = null;
     const { orphans, untouched } = this.#work.abandon(outOfMemory ?? this.#stopError ?? errors.crashed(this.version.functionName, exit));
-    this.#owner.onStopped(
-      this,
-      wasStarting ? (outOfMemory ?? this.#startError ?? errors.endedBeforeLoad(this.version.functionName, exit, this.logs)) : null,
-      orphans,
-      untouched,
-    );
+    const startError = wasStarting ? (outOfMemory ?? this.#startError ?? errors.endedBeforeLoad(this.version.functionName, exit, this.logs)) : null;
+    for (const orphan of orphans) endCallOutput(this.#output, orphan);
+    if (startError?.fault === 'function') sayError(this.#output, '', startError);
+    this.#output.end();
+    this.#owner.onStopped(this, startError, orphans, untouched);
   }
 
   #over(invocation: Invocation): void {
+    endCallOutput(this.#output, invocation);
     this.#calls?.endOf(invocation);
     if (this.#work.size === 0) this.idleSince = performance.now();
     this.#owner.onOver(this, invocation);

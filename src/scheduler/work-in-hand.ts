@@ -135,13 +135,18 @@ export class WorkInHand {
     else entry.unwanted = true;
   }
 
-  /** What the sandbox wrote outside of any invocation's frames: with one at a time there is no doubt whose it is. */
-  onOutput(chunk: Buffer): void {
-    if (this.#runsOne) this.#all.values().next().value?.invocation.log(chunk, this.#owner.mask());
+  /** What the sandbox wrote outside of any invocation's frames: with one at a time there is no doubt whose it is. @returns whose */
+  onOutput(chunk: Buffer): Invocation | undefined {
+    const invocation = this.#runsOne ? this.#all.values().next().value?.invocation : undefined;
+    invocation?.log(chunk, this.#owner.mask());
+    return invocation;
   }
 
-  onLog(id: number, chunk: Buffer): void {
-    this.#all.get(id)?.invocation.log(chunk, this.#owner.mask());
+  /** @returns whose it is */
+  onLog(id: number, chunk: Buffer): Invocation | undefined {
+    const invocation = this.#all.get(id)?.invocation;
+    invocation?.log(chunk, this.#owner.mask());
+    return invocation;
   }
 
   /** A script's answer, by way of the reply endpoint. */

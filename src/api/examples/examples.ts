@@ -6,6 +6,7 @@ import { INSTANCES } from './instances.ts';
 import { INVOCATIONS } from './invocations.ts';
 import { KEYS } from './keys.ts';
 import { LAYERS } from './layers.ts';
+import { LOGS } from './logs.ts';
 import type { OperationExamples } from './operation-examples.ts';
 import { PLATFORM } from './platform.ts';
 import { QUEUES } from './queues.ts';
@@ -27,6 +28,7 @@ export const EXAMPLES: Readonly<Record<string, OperationExamples>> = {
   ...KEYS,
   ...INVOCATIONS,
   ...DEAD_LETTERS,
+  ...LOGS,
   ...SCHEDULES,
   ...QUEUES,
   ...LAYERS,

@@ -13,6 +13,8 @@ export interface PlatformReadings {
   memory(): { heldBytes: number; budgetBytes: number };
   replyEndpoint(): { connections: number; refused: number };
   records(): { pending: number; dropped: number };
+  /** What functions print. */
+  output(): { lines: number; dropped: number; bytes: number };
 }
 
 /** Reasons for which the scheduler stops instances, and what they are called here; all others are `other`. */
@@ -118,6 +120,24 @@ export function platformMetrics(read: PlatformReadings): PulledMetric[] {
     },
     { name: 'hearth_records_pending', help: 'Records that wait to be written.', type: 'gauge', read: () => [one(read.records().pending)] },
     { name: 'hearth_records_dropped_total', help: 'Records that were given up.', type: 'counter', read: () => [one(read.records().dropped)] },
+    {
+      name: 'hearth_log_lines_total',
+      help: 'Lines that functions printed and that were kept.',
+      type: 'counter',
+      read: () => [one(read.output().lines)],
+    },
+    {
+      name: 'hearth_log_lines_dropped_total',
+      help: 'Lines that functions printed and that were given up: the disk was full or slow.',
+      type: 'counter',
+      read: () => [one(read.output().dropped)],
+    },
+    {
+      name: 'hearth_log_bytes',
+      help: 'Files of what functions printed, since the first line of this run.',
+      type: 'gauge',
+      read: () => [one(read.output().bytes)],
+    },
   ];
 }
 

@@ -4,6 +4,7 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import { pino } from 'pino';
 import { type ApiOptions, createApi } from '../../../src/api/create-api.ts';
 import type { ApiDependencies } from '../../../src/api/dependencies.ts';
+import { NoOutputLog } from '../../../src/logs/no-output-log.ts';
 import { createDurableInvocations } from '../../../src/queue/create-durable-invocations.ts';
 import { openSqliteQueue } from '../../../src/queue/sqlite/open-sqlite-queue.ts';
 import { createApiKeys } from '../../../src/registry/api-keys.ts';
@@ -99,6 +100,7 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
       trigger: async () => ({ correlationId: 'c', instanceIds: [] }),
       liveInstances: () => [],
       instanceLogs: () => undefined,
+      output: new NoOutputLog(),
       log,
       ...parts,
     },

@@ -2,6 +2,7 @@ import { type Duplex, duplexPair } from 'node:stream';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HearthError } from '../../../src/errors.ts';
+import { NoOutputLog } from '../../../src/logs/no-output-log.ts';
 import { encodeFrame, FrameDecoder, FromRuntime, ToRuntime } from '../../../src/protocol/frame.ts';
 import type { Sandbox, SandboxExit, SandboxSpec } from '../../../src/sandbox/driver.ts';
 import { FunctionInstances, type Machine } from '../../../src/scheduler/function-instances.ts';
@@ -93,6 +94,7 @@ beforeEach(() => {
     onInvocationOver: (invocation) => mine.over.push(invocation),
   };
   const parts: InstanceParts = {
+    output: new NoOutputLog(),
     driver: {
       name: 'test',
       async create(spec) {

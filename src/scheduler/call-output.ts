@@ -1,0 +1,16 @@
+import type { HearthError } from '../errors.ts';
+import type { OutputSource } from '../logs/output-log.ts';
+import type { Invocation } from './invocation.ts';
+
+/** An invocation is over: its last line ends, and what it failed with is said after it. */
+export function endCallOutput(output: OutputSource, { input, logs, error }: Invocation): void {
+  if (logs) output.endCall(input.correlationId);
+  if (error) sayError(output, input.correlationId, error);
+}
+
+/** Whatever callers did wrong is nothing that the function's author looks for. @param correlationId empty: it concerns no call in particular */
+export function sayError(output: OutputSource, correlationId: string, error: HearthError): void {
+  if (error.fault === 'caller') return;
+  const { trace } = (error.extra.function_error ?? {}) as { trace?: string };
+  output.say('error', correlationId, trace === undefined ? error.message : `${error.message}\n${trace.trimEnd()}`, { code: error.code });
+}
