@@ -409,6 +409,10 @@ export interface Operations {
        */
       websocket?: boolean;
       /**
+       * Callers of a call that failed are told the last lines that it printed, 20 lines and 4 KiB at most, as `logs` of the problem. Default false: they are for whoever may read the logs.
+       */
+      error_logs?: boolean;
+      /**
        * Names of the functions that it may invoke by `hearth.invoke`. Default: none.
        *
        * @maxItems 64
@@ -1698,6 +1702,10 @@ export interface FunctionSummary {
    */
   websocket: boolean;
   /**
+   * Callers are told the last lines of a call that failed.
+   */
+  error_logs: boolean;
+  /**
    * Milliseconds since 1970-01-01 UTC.
    */
   created_at: number;
@@ -1840,6 +1848,10 @@ export interface Registered {
    * It is given WebSocket handshakes.
    */
   websocket: boolean;
+  /**
+   * Callers are told the last lines of a call that failed.
+   */
+  error_logs: boolean;
   /**
    * Milliseconds since 1970-01-01 UTC.
    */
@@ -1996,6 +2008,10 @@ export interface FunctionDetail {
    * It is given WebSocket handshakes.
    */
   websocket: boolean;
+  /**
+   * Callers are told the last lines of a call that failed.
+   */
+  error_logs: boolean;
   /**
    * Milliseconds since 1970-01-01 UTC.
    */
@@ -2175,6 +2191,10 @@ export interface RolledBack {
    * It is given WebSocket handshakes.
    */
   websocket: boolean;
+  /**
+   * Callers are told the last lines of a call that failed.
+   */
+  error_logs: boolean;
   /**
    * Milliseconds since 1970-01-01 UTC.
    */

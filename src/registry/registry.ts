@@ -343,6 +343,7 @@ function draftOf(
     program: programOf(definition),
     streamBody: definition.stream_body ?? false,
     websocket: definition.websocket ?? false,
+    errorLogs: definition.error_logs ?? false,
   };
 }
 

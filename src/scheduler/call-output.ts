@@ -11,6 +11,5 @@ export function endCallOutput(output: OutputSource, { input, logs, error }: Invo
 /** Whatever callers did wrong is nothing that the function's author looks for. @param correlationId empty: it concerns no call in particular */
 export function sayError(output: OutputSource, correlationId: string, error: HearthError): void {
   if (error.fault === 'caller') return;
-  const { trace } = (error.extra.function_error ?? {}) as { trace?: string };
-  output.say('error', correlationId, trace === undefined ? error.message : `${error.message}\n${trace.trimEnd()}`, { code: error.code });
+  output.say('error', correlationId, error.message, { code: error.code });
 }

@@ -32,9 +32,11 @@ export function secretsTooLarge(name: string, limitBytes: number): HearthError {
   return new HearthError('function_load_failed', `The secrets of the function ${name} are larger than ${limitBytes} bytes together, as JSON text.`);
 }
 
-export function endedBeforeLoad(name: string, exit: SandboxExit, logs: string | null): HearthError {
-  const printed = logs === null ? '' : ` It printed: ${logs.trimEnd().slice(-500)}`;
-  return new HearthError('function_load_failed', `The sandbox of the function ${name} ${howEnded(exit)} before the function was loaded.${printed}`);
+export function endedBeforeLoad(name: string, exit: SandboxExit): HearthError {
+  return new HearthError(
+    'function_load_failed',
+    `The sandbox of the function ${name} ${howEnded(exit)} before the function was loaded. What it printed: \`hearth logs ${name}\`.`,
+  );
 }
 
 export function wrongRuntime(found: string, needed: string): HearthError {

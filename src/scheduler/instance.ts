@@ -35,6 +35,7 @@ import * as errors from './instance-errors.ts';
 import { InstanceLimits, type LimitSettings } from './instance-limits.ts';
 import { InstanceServices } from './instance-services.ts';
 import type { Invocation } from './invocation.ts';
+import { withLastLines } from './last-lines.ts';
 import { TailBuffer } from './tail-buffer.ts';
 import { WorkInHand, type WorkSettings } from './work-in-hand.ts';
 
@@ -535,11 +536,11 @@ export class Instance implements RuntimeListener, ReplyInbox {
     // It had ended by itself: that was told late.
     if (this.#lostChannel && exit.signal !== 'SIGKILL') this.#stopError = null;
     const { orphans, untouched } = this.#work.abandon(outOfMemory ?? this.#stopError ?? errors.crashed(this.version.functionName, exit));
-    const startError = wasStarting ? (outOfMemory ?? this.#startError ?? errors.endedBeforeLoad(this.version.functionName, exit, this.logs)) : null;
+    const startError = wasStarting ? (outOfMemory ?? this.#startError ?? errors.endedBeforeLoad(this.version.functionName, exit)) : null;
     for (const orphan of orphans) endCallOutput(this.#output, orphan);
     if (startError?.fault === 'function') sayError(this.#output, '', startError);
     this.#output.end();
-    this.#owner.onStopped(this, startError, orphans, untouched);
+    this.#owner.onStopped(this, startError && this.version.errorLogs ? withLastLines(startError, this.logs) : startError, orphans, untouched);
   }
 
   #over(invocation: Invocation): void {

@@ -3,6 +3,7 @@ import type { ReplyHeadMessage } from '../protocol/messages.ts';
 import type { ReplyMessage } from '../reply/endpoint.ts';
 import { BodyPieces } from './body-pieces.ts';
 import type { Invocation } from './invocation.ts';
+import { withLastLines } from './last-lines.ts';
 import { checkReplyHead, headOfMessage, type ReplyHead } from './reply-head.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -101,12 +102,13 @@ export class ReplyAssembly {
 /** Tells the caller that it failed, unless it has its answer. */
 export function failInvocation(invocation: Invocation, error: HearthError): void {
   if (invocation.answered) return;
+  const told = invocation.version.errorLogs ? withLastLines(error, invocation.logs?.text() ?? null) : error;
   // After the head of a stream the status that the caller saw stands.
   invocation.status ??= error.status === 499 ? null : error.status;
   invocation.answeredTick ||= performance.now();
-  invocation.error ??= error;
+  invocation.error ??= told;
   settle(invocation);
-  invocation.sink.fail(invocation, error);
+  invocation.sink.fail(invocation, told);
 }
 
 function settle(invocation: Invocation): void {

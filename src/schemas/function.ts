@@ -187,6 +187,12 @@ export const FunctionDefinition = Type.Object(
         description: 'Of handlers, `web` and servers: WebSocket handshakes on its event key are given to it. Default false: they are ordinary GETs.',
       }),
     ),
+    error_logs: Type.Optional(
+      Type.Boolean({
+        description:
+          'Callers of a call that failed are told the last lines that it printed, 20 lines and 4 KiB at most, as `logs` of the problem. Default false: they are for whoever may read the logs.',
+      }),
+    ),
     invokes: Type.Optional(
       Type.Array(FunctionName, {
         maxItems: 64,
@@ -294,6 +300,8 @@ export interface FunctionVersion {
   readonly streamBody: boolean;
   /** It is given WebSocket handshakes. */
   readonly websocket: boolean;
+  /** Callers are told the last lines of a call that failed. */
+  readonly errorLogs: boolean;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
 }

@@ -32,6 +32,7 @@ export const FUNCTION = {
   server: null,
   stream_body: false,
   websocket: false,
+  error_logs: false,
   created_at: NOON,
 };
 

@@ -48,6 +48,7 @@ const members = {
   ),
   stream_body: Type.Boolean({ description: 'It is given bodies as they come.' }),
   websocket: Type.Boolean({ description: 'It is given WebSocket handshakes.' }),
+  error_logs: Type.Boolean({ description: 'Callers are told the last lines of a call that failed.' }),
   created_at: Instant,
 };
 
@@ -128,6 +129,7 @@ export function functionSummary(version: FunctionVersion): FunctionSummary {
     },
     stream_body: version.streamBody,
     websocket: version.websocket,
+    error_logs: version.errorLogs,
     created_at: version.createdAt,
   };
 }

@@ -248,6 +248,10 @@ const streams = `
   ALTER TABLE function_versions ADD COLUMN websocket INTEGER NOT NULL DEFAULT 0;
 `;
 
+const errorLogs = `
+  ALTER TABLE function_versions ADD COLUMN error_logs INTEGER NOT NULL DEFAULT 0;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'initial', sql: initial },
   { number: 2, name: 'traffic splits', sql: trafficSplits },
@@ -263,6 +267,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 12, name: 'modules of Node.js', sql: moduleForm },
   { number: 13, name: 'bundles', sql: bundles },
   { number: 14, name: 'streamed bodies and WebSockets', sql: streams },
+  { number: 15, name: 'lines in errors', sql: errorLogs },
 ];
 
 export function checksum(migration: Migration): string {

@@ -80,7 +80,7 @@ export const VERSION_SELECT = 'SELECT v.*, b.code AS code FROM function_versions
 
 export const VERSION_INSERT =
   'INSERT INTO function_versions (function_name, number, hash, event_key, runtime, style, code_hash, timeout_ms, network, layers, requirements, ' +
-  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, secrets, async_mode, retry, memory_bytes, cpu, policy, schedule, destinations, invokes, program, module, bundle, stream_body, websocket, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, secrets, async_mode, retry, memory_bytes, cpu, policy, schedule, destinations, invokes, program, module, bundle, stream_body, websocket, error_logs, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
 
 /** In the order of VERSION_INSERT. */
 export function versionValues(version: FunctionVersion, codeHash: string): SQLInputValue[] {
@@ -117,6 +117,7 @@ export function versionValues(version: FunctionVersion, codeHash: string): SQLIn
     version.bundle && JSON.stringify(version.bundle),
     Number(version.streamBody),
     Number(version.websocket),
+    Number(version.errorLogs),
     version.createdAt,
   ];
 }
@@ -179,6 +180,7 @@ export function versionFromRow(row: Row, common: CommonTexts): FunctionVersion {
     module: typeof row.module === 'string' ? (JSON.parse(row.module) as FunctionVersion['module']) : null,
     streamBody: row.stream_body === 1,
     websocket: row.websocket === 1,
+    errorLogs: row.error_logs === 1,
     bundle: (row.bundle === null ? null : JSON.parse(row.bundle as string)) as FunctionVersion['bundle'],
     createdAt: row.created_at as number,
   };

@@ -131,13 +131,38 @@ describe('what functions print', () => {
   it('tells how a call failed, and has what a script and its children print', async () => {
     const { id } = await callTalker({ fail: true });
     const [failure] = await until(async () => {
-      const found = await lines(`correlation_id=${id}&contains=as%20asked`);
+      const found = (await lines(`correlation_id=${id}&contains=as%20asked`)).filter(({ stream }) => stream === 'log');
       return found.length > 0 && found;
     });
     expect(failure).toMatchObject({ stream: 'log', level: 'error', fields: { code: 'function_failed' } });
-    expect(failure?.message).toMatch(/ValueError: as asked\nTraceback/);
+    expect(failure?.message).toBe('The function talker failed: ValueError: as asked');
+    expect((await lines(`correlation_id=${id}&level=error`)).map(({ message }) => message)).toContain('Traceback (most recent call last):');
     await (await hearth.call('/script')).text();
     await until(async () => (await lines('function=script')).length >= 2);
     expect(new Set((await lines('function=script')).map(({ message }) => message))).toEqual(new Set(['a script', 'its child']));
+  });
+
+  it('is told to the callers of a call that failed only where the function lets it', async () => {
+    const silent = (await (await hearth.call('/talker', { method: 'POST', body: '{"fail": true}' })).json()) as Record<string, unknown>;
+    expect(silent).toMatchObject({ code: 'function_failed' });
+    expect(JSON.stringify(silent)).not.toMatch(/plain|from the logger/);
+
+    const talker = TALKER.replace('body.get("fail")', 'print("\\n".join(str(n) for n in range(30))) or True');
+    await hearth.define('open-talker', talker, { secrets: ['LOG_PASSWORD'], error_logs: true });
+    const open = (await (await hearth.call('/open-talker', { method: 'POST', body: '{"n": 5}' })).json()) as { logs: string[] };
+    expect(open.logs).toHaveLength(20);
+    expect(open.logs).toEqual(expect.arrayContaining(['28', '29', 'ValueError: as asked']));
+    expect(open.logs).not.toContain('5');
+
+    const failing = 'import os\nos.write(2, b"on the way\\n")\nos._exit(3)\ndef handler(message, context): pass\n';
+    await hearth.define('starting', failing);
+    await hearth.define('open-starting', failing, { error_logs: true });
+    const [closed, shown] = await Promise.all(
+      ['/starting', '/open-starting'].map(async (path) => (await (await hearth.call(path)).json()) as { code: string; logs?: string[] }),
+    );
+    expect(closed).toMatchObject({ code: 'function_load_failed' });
+    expect(JSON.stringify(closed)).not.toContain('on the way');
+    expect(shown?.logs).toEqual(['on the way']);
+    await until(async () => (await lines('function=starting&level=error')).some(({ fields }) => fields?.code === 'function_load_failed'));
   });
 });

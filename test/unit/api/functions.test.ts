@@ -49,6 +49,7 @@ describe('functions over the API', () => {
       server: null,
       stream_body: false,
       websocket: false,
+      error_logs: false,
       created_at: expect.any(Number),
       created: true,
       warnings: [],

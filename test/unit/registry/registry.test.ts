@@ -79,6 +79,7 @@ describe('the registry', () => {
       program: null,
       streamBody: false,
       websocket: false,
+      errorLogs: false,
       createdAt: expect.any(Number),
     });
     expect(registry.get('echo')).toEqual(version);

@@ -132,6 +132,7 @@ beforeEach(() => {
       bundle: null,
       streamBody: false,
       websocket: false,
+      errorLogs: false,
       concurrency: 1,
       secrets: [],
       layers: [],

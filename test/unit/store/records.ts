@@ -44,6 +44,7 @@ export function versionDraft(members: Partial<FunctionVersion> = {}): Omit<Funct
     invokes: ['helper'],
     streamBody: true,
     websocket: true,
+    errorLogs: true,
     program: { command: ['python', 'app.py'], port: 8080, readyPath: '/_/ready', healthPath: null, stopGraceMs: 5000 },
     ...members,
   };

@@ -7,8 +7,6 @@ import signal
 
 from . import errors, processes
 
-#: Of what it printed last, for whoever reads that it has died.
-TAIL_BYTES = 2000
 READ_BYTES = 65536
 
 
@@ -22,7 +20,6 @@ class Program:
         self._reactor = reactor
         self._on_output = on_output
         self._on_end = on_end
-        self._tail = b""
         self._pipes = {}
         self._stop_timer = None
         self._paused = False
@@ -70,10 +67,6 @@ class Program:
         self._watch_pipes()
         return pid
 
-    @property
-    def tail(self):
-        return self._tail.decode("utf-8", "replace").strip()
-
     def pause(self, paused):
         """Whether what it prints is left where it is, since the platform is slow."""
         if paused == self._paused:
@@ -119,7 +112,6 @@ class Program:
         if not data:
             self._close(descriptor)
             return False
-        self._tail = (self._tail + data)[-TAIL_BYTES:]
         self._on_output(self._pipes[descriptor], data)
         return True
 

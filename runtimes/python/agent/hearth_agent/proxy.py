@@ -165,8 +165,8 @@ class Proxy:
 
     def not_ready(self):
         if not self._is_open:
-            return "the program did not listen on port %d (its variable PORT) in time." % self.port
-        return "the program did not answer GET %s with a status of 200 to 299 in time." % self._ready_path
+            return "the program did not listen on port %d (its variable PORT) in time" % self.port
+        return "the program did not answer GET %s with a status of 200 to 299 in time" % self._ready_path
 
     # --- readiness and health
 

@@ -295,7 +295,7 @@ class RuntimeApi:
         pass
 
     def not_ready(self):
-        return "the program did not ask for its first event (GET %sinvocation/next at AWS_LAMBDA_RUNTIME_API) in time." % PREFIX
+        return "the program did not ask for its first event (GET %sinvocation/next at AWS_LAMBDA_RUNTIME_API) in time" % PREFIX
 
     # --- invocations
 

@@ -18,6 +18,8 @@ from .streams import Tunnel
 _SHEBANG = b"#!"
 _ELF = b"\x7fELF"
 _MODES = {1: frames.LOG_OUT, 2: frames.LOG_ERR}
+#: Who calls the function need not see what it prints.
+_WHERE = "; what it printed is in the function's log"
 
 
 class Invocation:
@@ -91,11 +93,7 @@ class Supervisor:
 
     def _too_slow(self):
         self.program.kill()
-        raise errors.FunctionError("ProgramNotReady", self._style.not_ready() + self._last_words())
-
-    def _last_words(self):
-        tail = self.program.tail
-        return " It printed last: %s" % tail if tail else " It printed nothing."
+        raise errors.FunctionError("ProgramNotReady", self._style.not_ready() + _WHERE)
 
     # --- the loop
 
@@ -244,10 +242,9 @@ class Supervisor:
         self.send(*frames.encode_body(_MODES[stream], ident, data))
 
     def _program_ended(self, how):
-        message = "the program %s.%s" % (how, self._last_words())
         if not self._style.ready:
-            raise errors.FunctionError("ProgramExited", "the program %s before it was ready.%s" % (how, self._last_words()))
-        self.give_up(message, 0 if self._closing else 1)
+            raise errors.FunctionError("ProgramExited", "the program %s before it was ready%s" % (how, _WHERE))
+        self.give_up("the program %s%s" % (how, _WHERE), 0 if self._closing else 1)
 
     def give_up(self, message, code=1):
         """The program can't be used any more: all that it had is failed, and the sandbox ends."""
