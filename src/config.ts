@@ -4,6 +4,8 @@ import { resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { HearthError } from './errors.ts';
+import { otelSettings } from './telemetry/traces/otel-environment.ts';
+import { SAMPLERS } from './telemetry/traces/sampler.ts';
 
 /**
  * The one place that reads the environment and the configuration file. Sources, later ones winning: defaults, the JSON file named by
@@ -320,6 +322,36 @@ export const ConfigSchema = Type.Object(
       },
       strict,
     ),
+    traces: Type.Object(
+      {
+        endpoint: Type.String({
+          pattern: '^(https?://.+)?$',
+          default: '',
+          description:
+            'Where traces are sent by OTLP over HTTP: `http://host:4318`, `/v1/traces` is added when there is no path; empty: nowhere, there are none.',
+        }),
+        headers: Type.Record(Type.String(), Type.String(), {
+          default: {},
+          description: 'Headers of those requests, credentials for example. In the environment `name=value`, separated by commas.',
+        }),
+        service_name: Type.String({ minLength: 1, default: 'hearth', description: 'What the platform is called in traces.' }),
+        resource: Type.Record(Type.String(), Type.String(), {
+          default: {},
+          description: 'Attributes of all spans, `deployment.environment.name` for example. In the environment `name=value`, separated by commas.',
+        }),
+        sampler: Type.Union(
+          SAMPLERS.map((name) => Type.Literal(name)),
+          { default: 'parentbased_always_on', description: 'Which traces are recorded, as OTEL_TRACES_SAMPLER says it.' },
+        ),
+        ratio: Type.Number({ minimum: 0, maximum: 1, default: 1, description: 'Share of the traces that are recorded, for the samplers by ratio.' }),
+        max_per_s: Type.Integer({
+          minimum: 0,
+          default: 100,
+          description: 'Traces that begin here and are recorded, a second, at most; 0: no bound. Those that callers have begun come on top.',
+        }),
+      },
+      strict,
+    ),
     records: Type.Object({ keep_ms: age(7 * 24 * 3600_000, 'Records of what ran are kept for.') }, strict),
     log: Type.Object(
       {
@@ -363,6 +395,7 @@ const validator = Compile(ConfigSchema);
 /** @throws HearthError invalid_config naming the member, its source and what is allowed */
 export function loadConfig(environment: Readonly<Record<string, string | undefined>>, cwd: string): Config {
   const raw = readFile(environment.HEARTH_CONFIG, cwd);
+  applyOpenTelemetry(raw, environment);
   applyEnvironment(raw, environment);
   const filled = fillDefaults(ConfigSchema as unknown as SchemaNode, raw) as ConfigFile;
   const [error] = validator.Errors(filled);
@@ -432,6 +465,13 @@ function applyEnvironment(target: Record<string, unknown>, environment: Readonly
     }
     node[entry.path.at(-1) as string] = parseText(text, entry.schema);
   }
+}
+
+/** What OpenTelemetry's own variables say comes after the file and before HEARTH_TRACES_…. */
+function applyOpenTelemetry(target: Record<string, unknown>, environment: Readonly<Record<string, string | undefined>>): void {
+  const traces = (target.traces ?? {}) as Record<string, unknown>;
+  const settings = otelSettings(environment, Boolean(environment.HEARTH_TRACES_ENDPOINT || traces.endpoint));
+  if (Object.keys(settings).length > 0) target.traces = { ...traces, ...settings };
 }
 
 function parseText(text: string, schema: SchemaNode): unknown {

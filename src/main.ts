@@ -17,6 +17,7 @@ import { openLimits } from './composition/limits.ts';
 import { buildNetwork, defaultNetwork } from './composition/machine.ts';
 import { openDriver } from './composition/open-driver.ts';
 import { readServices } from './composition/services.ts';
+import { openTraces } from './composition/traces.ts';
 import type { Config } from './config.ts';
 import { HearthError } from './errors.ts';
 import { Gateway } from './gateway/gateway.ts';
@@ -69,6 +70,8 @@ const PRUNE_INTERVAL_MS = 3600_000;
 const KEEP_UPLOADS_MS = 3600_000;
 /** For the outcomes of what ran to be written down, at the end. */
 const SETTLE_MS = 5000;
+/** For the last spans to be exported, at the end. */
+const LAST_SPANS_MS = 3000;
 /** A few sandboxes are measured each second, in turn (0.4 % of a core); 5 % of the machine's memory are to stay free. */
 const MEMORY_SETTINGS = { headroomShare: 0.05, maxStallPercent: 20, stallShare: 0.1, intervalMs: 1000, perTick: 8, guessBytes: 16 * 1024 * 1024 };
 
@@ -119,6 +122,8 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   if (closed > 0) log.warn({ records: closed }, 'the platform had not been stopped cleanly; records that it had left open are closed');
   const access = decideAccess(config.api, await readAdminToken(config), await store.tokens(), Date.now());
 
+  const tracesOpening = openTraces(config, log);
+  tracesOpening.catch(() => undefined);
   const queueOpening = openSqliteQueue({ file: join(config.data_dir, 'queue.db'), log });
   // Whether it could be had is asked for below, when other parts are there; until then nobody listens.
   queueOpening.catch(() => undefined);
@@ -219,6 +224,8 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   memory.start();
   undo.defer(() => memory.close());
 
+  const traces = await tracesOpening;
+  undo.defer(() => traces?.queue.close(LAST_SPANS_MS));
   const invocationMetrics = new InvocationMetrics(config.metrics.max_functions);
   const callSeries = new CallSeries(config.metrics.max_functions);
   const stopCounts = new StopCounts();
@@ -268,6 +275,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       },
     },
     schedule: { maxQueue: config.limits.max_queue },
+    tracer: traces?.invocations ?? null,
   });
 
   const queue = await queueOpening;
@@ -289,6 +297,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       callbackHosts: config.queue.callback_hosts,
     },
     random: Math.random,
+    tracer: traces?.enqueuing ?? null,
     log,
   });
   undo.defer(() => durable.close());
@@ -400,13 +409,14 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     waitFor: (id, waitMs, signal) => invocations.waitFor(id, waitMs, signal),
     statusUrl: (id) => `${controlPlaneUrl}/invocations/${id}`,
   };
-  const gateway = new Gateway(gatewaySettings(config), router, scheduler, keeper, policies, log);
+  const gateway = new Gateway(gatewaySettings(config), router, scheduler, keeper, policies, log, traces?.requests ?? null);
   const gatewayAddress = await gateway.listen();
   undo.defer(() => gateway.close());
 
   const metrics = createMetrics([
     ...invocationMetrics.metrics(),
     stopCounts.metric(),
+    ...(traces ? [traces.queue.metric()] : []),
     ...platformMetrics({
       instanceStates: () => scheduler.instances().map(({ state }) => state),
       invocations: () => scheduler,

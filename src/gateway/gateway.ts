@@ -7,6 +7,7 @@ import type { Invocation, InvocationInput, ReplySink } from '../scheduler/invoca
 import { newInvocationId } from '../scheduler/invocation-id.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { Logger } from '../telemetry/log.ts';
+import type { RequestTrace, RequestTracer } from '../telemetry/traces/request-tracer.ts';
 import { BodyMemory } from './body-memory.ts';
 import { checkRequest, type Framing } from './check-request.ts';
 import { ClientAddresses } from './client-address.ts';
@@ -78,6 +79,7 @@ export class Gateway {
   readonly #keeper: Keeper;
   readonly #policies: Pick<GatewayPolicies, 'admit'>;
   readonly #log: Logger;
+  readonly #tracer: RequestTracer | null;
   readonly #server: Server;
   readonly #connections: Connections;
   readonly #clients: ClientAddresses;
@@ -85,7 +87,7 @@ export class Gateway {
   readonly #streams: Streams;
   #draining = false;
 
-  /** @throws HearthError invalid_config when a trusted proxy is no address */
+  /** @param tracer null: there are no traces @throws HearthError invalid_config when a trusted proxy is no address */
   constructor(
     settings: GatewaySettings,
     router: Pick<Router, 'match'>,
@@ -93,6 +95,7 @@ export class Gateway {
     keeper: Keeper,
     policies: Pick<GatewayPolicies, 'admit'>,
     log: Logger,
+    tracer: RequestTracer | null,
   ) {
     this.#settings = settings;
     this.#router = router;
@@ -100,6 +103,7 @@ export class Gateway {
     this.#keeper = keeper;
     this.#policies = policies;
     this.#log = log;
+    this.#tracer = tracer;
     this.#clients = new ClientAddresses(settings.trustedProxies);
     this.#bodies = new BodyMemory(settings.bodyMemoryBytes);
     this.#server = createServer({
@@ -196,14 +200,15 @@ export class Gateway {
   /** @param upgrade what came behind a handshake */
   #onRequest(request: IncomingMessage, response: ServerResponse, upgrade: Buffer | null = null): void {
     if (!this.#connections.onRequest(request, response)) return;
+    const trace = this.#tracer === null ? null : this.#tracer.begin(request, response);
     try {
-      this.#route(request, response, upgrade);
+      this.#route(request, response, upgrade, trace);
     } catch (error) {
       this.#refuse(request, response, error);
     }
   }
 
-  #route(request: IncomingMessage, response: ServerResponse, upgrade: Buffer | null): void {
+  #route(request: IncomingMessage, response: ServerResponse, upgrade: Buffer | null, trace: RequestTrace | null): void {
     if (this.#draining)
       throw new HearthError('draining', 'The platform is shutting down and takes no more requests. Try again in a few seconds.', { retryAfter: 5 });
     const { url = '/', method = 'GET' } = request;
@@ -247,17 +252,17 @@ export class Gateway {
     const targets = chosen ? chooseVersions(admitted, override, (name) => headerOf(request, name)) : admitted;
     if (upgrade !== null && takesWebSocket(targets)) {
       checkHandshake(request, targets);
-      this.#invoke(request, response, framing, target, targets, chosen, NO_BODY, upgrade);
+      this.#invoke(request, response, framing, target, targets, chosen, NO_BODY, trace, upgrade);
       return;
     }
     if (!hasBody(request) || isStreamed(request, targets)) {
-      this.#invoke(request, response, framing, target, targets, chosen, NO_BODY);
+      this.#invoke(request, response, framing, target, targets, chosen, NO_BODY, trace);
       return;
     }
     readBody(request, response, this.#settings.maxBodyBytes, this.#bodies, (error, body) => {
       try {
         if (error) throw error;
-        this.#invoke(request, response, framing, target, targets, chosen, body);
+        this.#invoke(request, response, framing, target, targets, chosen, body, trace);
       } catch (cause) {
         this.#refuse(request, response, cause);
       }
@@ -275,19 +280,24 @@ export class Gateway {
     targets: readonly RouteTarget[],
     chosen: boolean,
     body: Buffer | null,
+    trace: RequestTrace | null,
     upgrade: Buffer | null = null,
   ): void {
-    const headers = passedHeaders(request.rawHeaders, this.#clients.of(request), target.host);
+    const client = this.#clients.of(request);
+    const headers = passedHeaders(request.rawHeaders, client, target.host);
+    trace?.routed((targets[0] as RouteTarget).version.eventKey, client);
     const mode = queuedMode(request.headers, targets);
     if (mode !== null && upgrade === null) {
       if (framing.last || this.#draining) response.shouldKeepAlive = false;
-      respondFromQueue(this.#keeper, { request, response, target, targets, headers, body, mode }).catch((cause) =>
+      const kept = trace === null ? headers : trace.carry(headers);
+      respondFromQueue(this.#keeper, { request, response, target, targets, headers: kept, body, mode }).catch((cause) =>
         this.#refuse(request, response, cause),
       );
       return;
     }
     const requestId = callerRequestId(request);
     const invocations: Invocation[] = [];
+    trace?.runs(invocations);
     const streamed =
       body === null && upgrade === null && hasBody(request) ? this.#streams.body(request, response, framing.expectsContinue, invocations) : null;
     const reply = new HttpReply(response, requestId, chosen, () => framing.last || this.#draining, streamed);
@@ -317,6 +327,7 @@ export class Gateway {
         input.source = tunnel;
         input.upgrade = 'websocket';
       }
+      if (trace !== null) trace.enter(input);
       invocations.push(this.#invoker.submit(input, version, fanOut ? fanOut.branch() : (tunnel ?? reply)));
     }
   }

@@ -1,4 +1,5 @@
 import type { FunctionVersion } from '../schemas/function.ts';
+import type { EnqueueTracer } from '../telemetry/traces/enqueue-tracer.ts';
 import { CallbackAddresses } from './callback-address.ts';
 import { Changes } from './changes.ts';
 import { deliverToFunction } from './deliver/deliver-to-function.ts';
@@ -31,6 +32,8 @@ export interface DurableOptions {
     callbackHosts: readonly string[];
   };
   random: () => number;
+  /** Left out or null: there are no traces. */
+  tracer?: EnqueueTracer | null;
   /** See the dispatcher and the deliveries. */
   at?: (point: Parameters<NonNullable<DispatcherParts['at']>>[0] | Parameters<NonNullable<DeliveryParts['at']>>[0], id: string) => void;
   log: { warn(fields: object, message: string): void; error(fields: object, message: string): void };
@@ -76,6 +79,7 @@ export function createDurableInvocations(options: DurableOptions): Durable {
     onDeliveryDue,
     checkCallback: (url) => addresses.check(url),
     keepKeysMs: settings.keepKeysMs,
+    tracer: options.tracer ?? null,
   });
   return {
     invocations,

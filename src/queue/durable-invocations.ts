@@ -3,6 +3,7 @@ import { HearthError } from '../errors.ts';
 import { newInvocationId } from '../scheduler/invocation-id.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { InvocationState } from '../schemas/records.ts';
+import type { EnqueueTracer } from '../telemetry/traces/enqueue-tracer.ts';
 import type { Changes } from './changes.ts';
 import type {
   Acceptance,
@@ -52,6 +53,8 @@ export interface DurableInvocationsParts {
   checkCallback(url: string): void;
   /** Milliseconds that an idempotency key is kept for. */
   keepKeysMs: number;
+  /** Left out or null: there are no traces. */
+  tracer?: EnqueueTracer | null;
 }
 
 export const DEFAULT_PRIORITY = 5;
@@ -71,6 +74,11 @@ export class DurableInvocations {
    * @throws HearthError idempotency_key_reused, invalid_request (the callback URL), storage_full, store_unavailable, queue_full
    */
   async accept(request: AcceptRequest): Promise<Accepted> {
+    const { tracer } = this.#parts;
+    return tracer ? tracer.around(request, (traced) => this.#accept(traced)) : this.#accept(request);
+  }
+
+  async #accept(request: AcceptRequest): Promise<Accepted> {
     const acceptance = await this.#parts.queue.accept(this.#newInvocation(request));
     if (acceptance.kind === 'mismatch') {
       throw new HearthError(

@@ -2,6 +2,7 @@ import type { HearthError } from '../errors.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { InvocationRecord, InvocationState, TriggerKind } from '../schemas/records.ts';
 import type { Mask } from '../secrets/mask.ts';
+import type { InvocationTrace } from '../telemetry/traces/traced-invocation.ts';
 import type { BodySource } from './body-feed.ts';
 import { TailBuffer } from './tail-buffer.ts';
 
@@ -20,7 +21,7 @@ export interface InvocationInput {
   rawPath: string;
   query: string;
   params: Readonly<Record<string, string>>;
-  /** Names and values in turn. */
+  /** Names and values in turn. While traces are on, `traceparent` is made to name the run before it begins. */
   headers: readonly string[];
   body: Buffer | null;
   /** In the place of `body`: it is read while the function runs, or is what the caller of a WebSocket sends. */
@@ -43,6 +44,8 @@ export interface InvocationInput {
   depth?: number;
   /** Of those functions, the versions whose invocations wait for this one. */
   waiting?: readonly FunctionVersion[];
+  /** Of a recorded trace; null: it was decided that it isn't. Left out: nobody has decided yet, or traces are off. */
+  trace?: InvocationTrace | null;
 }
 
 /** Where the answer goes. One of `reply`, `start` or `fail` is called first, once; after `start`: `write`s, then `end` or `fail`. */

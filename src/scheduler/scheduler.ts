@@ -1,6 +1,7 @@
 import { HearthError } from '../errors.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { InstanceRecord, InvocationRecord } from '../schemas/records.ts';
+import type { InvocationTracer } from '../telemetry/traces/invocation-tracer.ts';
 import type { CpuGauge } from './cpu-gauge.ts';
 import { FunctionInstances, type Machine } from './function-instances.ts';
 import { type Instance, type InstanceParts, kindOf } from './instance.ts';
@@ -31,6 +32,8 @@ export interface SchedulerParts extends InstanceParts {
   room: InstanceRoom;
   cpu: Pick<CpuGauge, 'idleShare'>;
   schedule: SchedulerSettings;
+  /** Null: there are no traces. */
+  tracer: InvocationTracer | null;
 }
 
 /**
@@ -71,6 +74,8 @@ export class Scheduler implements Machine {
 
   /** Runs one function version once. What comes of it, failures too, goes to the sink. */
   submit(input: InvocationInput, version: FunctionVersion, sink: ReplySink): Invocation {
+    const { tracer } = this.#parts;
+    if (tracer !== null && input.trace === undefined) tracer.begin(input);
     const known = this.#functions.get(version);
     const functionInstances = known ?? this.#add(version);
     const invocation = new Invocation(input, version, sink, functionInstances.isWarm ? 'warm' : 'cold');
@@ -275,6 +280,7 @@ export class Scheduler implements Machine {
     const record = recordOf(invocation);
     this.#parts.recorder.invocation(record, invocation.sink.over === undefined, invocation);
     this.#logLine(invocation, record);
+    if (invocation.input.trace) this.#parts.tracer?.end(invocation, invocation.input.trace);
     invocation.sink.over?.(record);
     this.#checkIdle();
   }
@@ -376,6 +382,7 @@ export class Scheduler implements Machine {
       queueMs: record.queueMs,
       startMs: record.startMs,
       runMs: record.runMs,
+      trace_id: invocation.input.trace?.scope.traceId,
     };
     if (!invocation.error) log.info(fields, 'invocation');
     else if (invocation.error.code === 'internal') log.error({ ...fields, err: invocation.error.cause }, 'invocation');

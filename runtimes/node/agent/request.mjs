@@ -148,6 +148,8 @@ export function scriptEnvironment(invoke, raw) {
     HTTP_VERB: oneLine(invoke.verb),
     HTTP_QUERY: oneLine(invoke.query),
     HTTP_TARGET: oneLine(invoke.rawPath),
+    // As OpenTelemetry names them in an environment.
+    ...Object.fromEntries(Object.entries(traceOf(headers)).map(([name, value]) => [name.toUpperCase(), oneLine(value)])),
   };
 }
 

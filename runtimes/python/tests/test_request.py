@@ -40,6 +40,11 @@ class ScriptEnvironment(unittest.TestCase):
         invoke = {"headers": ["A", "b"], "path": "/a", "verb": "GET", "query": "", "rawPath": "/a"}
         self.assertEqual(tuple(request.script_environment(invoke, b"")), request.VARIABLES)
 
+    def test_names_the_trace_as_opentelemetry_does(self):
+        invoke = {"headers": ["Traceparent", "00-1", "TRACESTATE", "a=1"], "path": "/a", "verb": "GET", "query": "", "rawPath": "/a"}
+        environment = request.script_environment(invoke, b"")
+        self.assertEqual((environment["TRACEPARENT"], environment["TRACESTATE"]), ("00-1", "a=1"))
+
 
 class ScriptBody(unittest.TestCase):
     def test_is_not_encoded_anew_when_it_is_json(self):

@@ -1,5 +1,6 @@
 import type { ExchangeMessage } from '../../amqp/exchange-publisher.ts';
 import type { Destination } from '../../schemas/destination.ts';
+import { traceRecord } from '../../schemas/trace-headers.ts';
 import { type DueDelivery, type DurableQueue, type InvocationDetail, type InvocationPayload, outcomeName } from '../durable-queue.ts';
 import { backoffMs } from '../retry-policy.ts';
 import { DeliveryRefused } from './delivery-refused.ts';
@@ -122,7 +123,7 @@ export class Deliveries {
       id: outcomeName(due),
       sentAt: Date.now(),
       body,
-      headers: { 'X-Correlation-Id': id, 'X-Hearth-Attempt': String(due.attempts + 1) },
+      headers: { 'X-Correlation-Id': id, 'X-Hearth-Attempt': String(due.attempts + 1), ...traceRecord(input.headers) },
     };
     if (target.kind === 'url') {
       const secret = target.secret === null ? null : this.#secret(target.secret);

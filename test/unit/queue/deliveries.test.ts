@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Changes } from '../../../src/queue/changes.ts';
 import { deliverToFunction } from '../../../src/queue/deliver/deliver-to-function.ts';
 import { Deliveries, type DeliveryParts } from '../../../src/queue/deliver/deliveries.ts';
+import type { WebhookMessage } from '../../../src/queue/deliver/post-webhook.ts';
 import { signWebhook } from '../../../src/queue/deliver/sign-webhook.ts';
 import { DurableInvocations } from '../../../src/queue/durable-invocations.ts';
 import type { DeliveryStatus, DurableQueue, NewInvocation } from '../../../src/queue/durable-queue.ts';
@@ -105,6 +106,15 @@ describe('deliveries of a queue', () => {
     const accepted = await queue.list({ functionName: 'next', limit: 10 });
     expect(accepted).toMatchObject([{ versionNumber: 4, trigger: 'function', state: 'queued' }]);
     expect(await queue.input(accepted[0]?.id as string)).toMatchObject({ depth: 1 });
+  });
+
+  it('to a URL carry the trace that the invocation belongs to', async () => {
+    const sent: WebhookMessage[] = [];
+    const payload = { ...newInvocation().payload, headers: ['Accept', '*/*', 'Traceparent', '00-1', 'tracestate', 'a=1'] };
+    const id = await run(succeeded(), { destinations: null, callbackUrl: 'http://127.0.0.1/told', payload });
+    start({ post: async (message) => void sent.push(message) });
+    await settled(id);
+    expect(sent[0]?.headers).toEqual({ 'X-Correlation-Id': id, 'X-Hearth-Attempt': '1', traceparent: '00-1', tracestate: 'a=1' });
   });
 
   it('are given up after eight tries, with the last reason', async () => {

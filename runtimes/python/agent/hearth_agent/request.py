@@ -65,8 +65,11 @@ class Context(dict):
 
     def trace_headers(self):
         """What a request to elsewhere carries on (W3C Trace Context): traceparent and tracestate, as far as the caller sent them."""
-        pairs = self._pairs
-        return {name: pairs[i + 1] for i in range(0, len(pairs), 2) if (name := pairs[i].lower()) in ("traceparent", "tracestate")}
+        return trace_headers(self._pairs)
+
+
+def trace_headers(pairs):
+    return {name: pairs[i + 1] for i in range(0, len(pairs), 2) if (name := pairs[i].lower()) in ("traceparent", "tracestate")}
 
 
 _give_pairs = Context._pairs.__set__
@@ -183,12 +186,12 @@ def script_body(invoke, raw):
     return '{"body": %s}' % text
 
 
-#: What script_environment sets.
+#: What script_environment sets, the variables of a trace aside.
 VARIABLES = ("HTTP_HEADER", "HTTP_BODY", "HTTP_PATH", "HTTP_VERB", "HTTP_QUERY", "HTTP_TARGET")
 
 
 def script_environment(invoke, raw):
-    return {
+    environment = {
         "HTTP_HEADER": header_lines(invoke["headers"]),
         "HTTP_BODY": script_body(invoke, raw),
         "HTTP_PATH": one_line(invoke["path"]),
@@ -196,3 +199,7 @@ def script_environment(invoke, raw):
         "HTTP_QUERY": one_line(invoke["query"]),
         "HTTP_TARGET": one_line(invoke["rawPath"]),
     }
+    # As OpenTelemetry names them in an environment.
+    for name, value in trace_headers(invoke["headers"]).items():
+        environment[name.upper()] = one_line(value)
+    return environment
