@@ -6,7 +6,7 @@ import { crc32, inflateSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { json } from '../../support/hearth.ts';
 import { send } from '../../support/send.ts';
-import { consoleSteps } from './console-session.ts';
+import { consoleSteps } from '../../support/written-session.ts';
 import { EXAMPLES, Gallery } from './gallery.ts';
 
 /** `lambda` is several programs, with a script of their own. */

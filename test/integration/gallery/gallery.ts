@@ -7,10 +7,14 @@ import { goFlags } from '../../support/go-flags.ts';
 import { Hearth } from '../../support/hearth.ts';
 import { RabbitMq } from '../../support/rabbitmq.ts';
 import { Redis } from '../../support/redis.ts';
-import { consoleSteps, isAsWritten, runSteps } from './console-session.ts';
+import { Terminal } from '../../support/terminal.ts';
+import { consoleSteps, isAsWritten } from '../../support/written-session.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 export const EXAMPLES = join(ROOT, 'examples');
+
+/** More than any session takes; a command that hangs is not to hang its test. */
+const TIMEOUT_MS = 230_000;
 
 /** `hearth` as its user has it, for a platform on other ports than the usual ones. */
 const COMMAND = `#!/bin/sh
@@ -78,22 +82,22 @@ export class Gallery {
     const here = (command: string) => this.#addresses.reduce((text, [written, actual]) => text.replaceAll(written, actual), command);
     const there = (printed: string) => printed.replaceAll(gateway, 'http://127.0.0.1:5000').replaceAll(api, 'http://127.0.0.1:8000');
     const steps = consoleSteps(await readFile(join(folder, 'README.md'), 'utf8'));
-    const printed = await runSteps(
-      steps.map(({ command }) => here(command)),
-      {
-        cwd: folder,
-        env: {
-          ...process.env,
-          PATH: [join(this.#folder, 'bin'), process.env.PATH].join(delimiter),
-          CURL_HOME: this.#folder,
-          GOFLAGS: goFlags(),
-          API: api,
-          GATEWAY: gateway,
-        },
+    await using terminal = Terminal.open({
+      cwd: folder,
+      env: {
+        ...process.env,
+        PATH: [join(this.#folder, 'bin'), process.env.PATH].join(delimiter),
+        CURL_HOME: this.#folder,
+        GOFLAGS: goFlags(),
+        API: api,
+        GATEWAY: gateway,
       },
-    );
+    });
+    const end = Date.now() + TIMEOUT_MS;
+    const printed: string[] = [];
+    for (const { command } of steps) printed.push(await terminal.type(here(command), end - Date.now()));
     const outputs = steps.map(({ output }, at) => {
-      const actual = there(printed[at] ?? '(not run)');
+      const actual = there(printed[at] as string);
       return isAsWritten(actual, output) ? output : actual;
     });
     const transcript = (of: readonly string[]) => steps.map(({ command }, at) => `$ ${command}\n${of[at]?.trimEnd()}`).join('\n');
