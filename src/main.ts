@@ -61,9 +61,11 @@ import { createLog } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics/create-metrics.ts';
 import { InvocationMetrics } from './telemetry/metrics/invocation-metrics.ts';
 import { platformMetrics, StopCounts } from './telemetry/metrics/platform-metrics.ts';
+import { sloMetrics } from './telemetry/metrics/slo-metrics.ts';
 import { CallSeries } from './telemetry/series/call-series.ts';
 import { MachineSampler } from './telemetry/series/machine-sampler.ts';
 import { createSeries } from './telemetry/series/series.ts';
+import { SeriesArchive } from './telemetry/series/series-archive.ts';
 
 const PRUNE_INTERVAL_MS = 3600_000;
 /** Bundles that are uploaded and that no function names yet. */
@@ -363,6 +365,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     log,
     onInService: ({ current, versions, chooser }) => {
       policies.put(current);
+      callSeries.promise(current.functionName, current.slo);
       router.put(current, chooser);
       directory.put(current, chooser);
       for (const version of versions) scheduler.prepare(version);
@@ -413,10 +416,18 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   const gatewayAddress = await gateway.listen();
   undo.defer(() => gateway.close());
 
+  const series = createSeries(callSeries, config.limits.memory_bytes, Date.now);
   const metrics = createMetrics([
     ...invocationMetrics.metrics(),
     stopCounts.metric(),
     ...(traces ? [traces.queue.metric()] : []),
+    ...sloMetrics(
+      function* () {
+        for (const { functionName, slo } of registry.list())
+          if (slo && callSeries.of(functionName)) yield { functionName, status: series.slo(functionName, slo) };
+      },
+      () => performance.now(),
+    ),
     ...platformMetrics({
       instanceStates: () => scheduler.instances().map(({ state }) => state),
       invocations: () => scheduler,
@@ -443,7 +454,9 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     Date.now,
   );
   sampler.start();
+  const archive = new SeriesArchive({ calls: callSeries, store, isKnown: (name) => registry.get(name) !== undefined, clock: Date.now, log });
   undo.defer(() => sampler.close());
+  undo.defer(() => archive.close());
 
   const backups = await createBackups({
     store,
@@ -466,7 +479,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     layers,
     secrets,
     metrics,
-    series: createSeries(callSeries, config.limits.memory_bytes, Date.now),
+    series,
     trigger: (request) => {
       const question = request.path.indexOf('?');
       const path = canonicalPath(question < 0 ? request.path : request.path.slice(0, question));
@@ -513,6 +526,8 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       .pruneAudit(Date.now() - config.api.audit_keep_ms)
       .catch((error: unknown) => log.warn({ err: error }, 'old entries of the audit log could not be deleted'));
   };
+  archive.start();
+
   const pruneTimer = setInterval(prune, PRUNE_INTERVAL_MS);
   prune();
 

@@ -413,6 +413,32 @@ export interface Operations {
        */
       error_logs?: boolean;
       /**
+       * Service level objectives: what the function is to hold, one of `availability` and `latency` at least.
+       */
+      slo?: {
+        /**
+         * Share of calls that are to end well, such as 0.999.
+         */
+        availability?: number;
+        /**
+         * How fast it is to be.
+         */
+        latency?: {
+          /**
+           * From acceptance to the head of the answer.
+           */
+          threshold_ms: number;
+          /**
+           * Share of the calls that end well which are to be answered within it, such as 0.99.
+           */
+          share: number;
+        };
+        /**
+         * The rolling window. Default 28.
+         */
+        window_days?: number;
+      };
+      /**
        * Names of the functions that it may invoke by `hearth.invoke`. Default: none.
        *
        * @maxItems 64
@@ -1254,6 +1280,15 @@ export interface Operations {
       window?: '15m' | '1h' | '6h' | '24h' | '7d' | '30d';
     };
   };
+  'GET /functions/{function_name}/slo': {
+    response: FunctionSlo;
+    path: {
+      /**
+       * Name of a function.
+       */
+      function_name: string;
+    };
+  };
   'GET /series': {
     response: MachineSeries;
     query?: {
@@ -1705,6 +1740,14 @@ export interface FunctionSummary {
    * Callers are told the last lines of a call that failed.
    */
   error_logs: boolean;
+  slo: {
+    availability: number | null;
+    latency: {
+      threshold_ms: number;
+      share: number;
+    } | null;
+    window_days: number;
+  } | null;
   /**
    * Milliseconds since 1970-01-01 UTC.
    */
@@ -1852,6 +1895,14 @@ export interface Registered {
    * Callers are told the last lines of a call that failed.
    */
   error_logs: boolean;
+  slo: {
+    availability: number | null;
+    latency: {
+      threshold_ms: number;
+      share: number;
+    } | null;
+    window_days: number;
+  } | null;
   /**
    * Milliseconds since 1970-01-01 UTC.
    */
@@ -2012,6 +2063,14 @@ export interface FunctionDetail {
    * Callers are told the last lines of a call that failed.
    */
   error_logs: boolean;
+  slo: {
+    availability: number | null;
+    latency: {
+      threshold_ms: number;
+      share: number;
+    } | null;
+    window_days: number;
+  } | null;
   /**
    * Milliseconds since 1970-01-01 UTC.
    */
@@ -2195,6 +2254,14 @@ export interface RolledBack {
    * Callers are told the last lines of a call that failed.
    */
   error_logs: boolean;
+  slo: {
+    availability: number | null;
+    latency: {
+      threshold_ms: number;
+      share: number;
+    } | null;
+    window_days: number;
+  } | null;
   /**
    * Milliseconds since 1970-01-01 UTC.
    */
@@ -2857,6 +2924,101 @@ export interface FunctionSeries {
       counts: number[];
     };
   };
+}
+export interface FunctionSlo {
+  /**
+   * Letters, digits, `_`, `-` and `.`; at most 128 characters.
+   */
+  function_name: string;
+  window_days: number;
+  /**
+   * False: more than `metrics.max_functions` functions are called, and this one is not counted by itself.
+   */
+  counted: boolean;
+  /**
+   * Share of the window in which the platform ran and counted, 0 to 1.
+   */
+  coverage: number;
+  /**
+   * `fast_burn`: above 14.4 within 1h and 5m, or above 6 within 6h and 30m: somebody should look at once. `slow_burn`: above 1 within 3d and 6h. `exhausted`: more was bad within the window than may be. `no_data`: there was no call.
+   */
+  verdict: 'no_data' | 'ok' | 'slow_burn' | 'fast_burn' | 'exhausted';
+  availability: {
+    /**
+     * Share of calls that are to be good.
+     */
+    objective: number;
+    /**
+     * Good calls within the window.
+     */
+    good: number;
+    /**
+     * Calls that count within the window.
+     */
+    total: number;
+    /**
+     * `good / total`; null without a call.
+     */
+    sli: number | null;
+    /**
+     * Share of the bad calls that the objective allows which is left: 1 at best, below 0 when it is missed.
+     */
+    error_budget_left: number;
+    /**
+     * How fast the budget is used up, by how far back one looks: at 1, in just the window of the objective. Null without a call.
+     */
+    burn_rates: {
+      '5m': number | null;
+      '30m': number | null;
+      '1h': number | null;
+      '6h': number | null;
+      '3d': number | null;
+    };
+    /**
+     * `fast_burn`: above 14.4 within 1h and 5m, or above 6 within 6h and 30m: somebody should look at once. `slow_burn`: above 1 within 3d and 6h. `exhausted`: more was bad within the window than may be. `no_data`: there was no call.
+     */
+    verdict: 'no_data' | 'ok' | 'slow_burn' | 'fast_burn' | 'exhausted';
+  } | null;
+  /**
+   * Of calls that ended well: which were answered in time. Each is held against the threshold that was in force when it ended.
+   */
+  latency: {
+    threshold_ms: number;
+    /**
+     * Share of calls that are to be good.
+     */
+    objective: number;
+    /**
+     * Good calls within the window.
+     */
+    good: number;
+    /**
+     * Calls that count within the window.
+     */
+    total: number;
+    /**
+     * `good / total`; null without a call.
+     */
+    sli: number | null;
+    /**
+     * Share of the bad calls that the objective allows which is left: 1 at best, below 0 when it is missed.
+     */
+    error_budget_left: number;
+    /**
+     * How fast the budget is used up, by how far back one looks: at 1, in just the window of the objective. Null without a call.
+     */
+    burn_rates: {
+      '5m': number | null;
+      '30m': number | null;
+      '1h': number | null;
+      '6h': number | null;
+      '3d': number | null;
+    };
+    /**
+     * `fast_burn`: above 14.4 within 1h and 5m, or above 6 within 6h and 30m: somebody should look at once. `slow_burn`: above 1 within 3d and 6h. `exhausted`: more was bad within the window than may be. `no_data`: there was no call.
+     */
+    verdict: 'no_data' | 'ok' | 'slow_burn' | 'fast_burn' | 'exhausted';
+  } | null;
 }
 export interface MachineSeries {
   window: '15m' | '1h' | '6h' | '24h' | '7d' | '30d';

@@ -3,6 +3,7 @@ import type { FunctionDefinition } from '../schemas/function.ts';
 import type { RuntimeName } from '../schemas/runtime-name.ts';
 import { policyOf } from './check-policy.ts';
 import { checkProgram } from './check-program.ts';
+import { sloOf } from './check-slo.ts';
 
 /** Segments of the control plane's own URLs under /functions, which a function of that name would never be reached at. */
 const RESERVED_NAMES = new Set(['trigger', 'instances']);
@@ -30,6 +31,7 @@ export function checkDefinition(definition: FunctionDefinition): void {
   }
   checkSource(definition);
   policyOf(definition);
+  sloOf(definition);
   checkProgram(definition);
   let environmentBytes = 0;
   for (const [name, value] of Object.entries(definition.environment ?? {})) {

@@ -12,6 +12,7 @@ import { checkDefinition, checkLimits, checkRuntime, type LimitBounds } from './
 import { checkQueueTrigger, destinationsOf, requireBroker, sayIfUnknown, signingSecrets } from './check-destinations.ts';
 import { policyOf, sayIfOpened } from './check-policy.ts';
 import { isProgram, programOf } from './check-program.ts';
+import { sloOf } from './check-slo.ts';
 import { checkStreaming } from './check-streaming.ts';
 import { sameEventKey } from './check-traffic.ts';
 import type { FunctionDefaults } from './defaults.ts';
@@ -344,6 +345,7 @@ function draftOf(
     streamBody: definition.stream_body ?? false,
     websocket: definition.websocket ?? false,
     errorLogs: definition.error_logs ?? false,
+    slo: sloOf(definition),
   };
 }
 

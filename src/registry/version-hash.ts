@@ -3,7 +3,7 @@ import type { FunctionVersion } from '../schemas/function.ts';
 
 /**
  * SHA-256, hex, of everything that decides what a version does. Two drafts that differ only in the order of members have one hash. A version
- * without a policy, schedule, destinations, functions to invoke, program, streams or lines in errors has the hash that it had before there were any.
+ * without a policy, schedule, destinations, functions to invoke, program, streams, lines in errors or objectives has the hash that it had before there were any.
  */
 export function versionHash(version: Omit<FunctionVersion, 'number' | 'createdAt' | 'hash'>): string {
   return createHash('sha256')
@@ -18,6 +18,7 @@ export function versionHash(version: Omit<FunctionVersion, 'number' | 'createdAt
         streamBody: version.streamBody || undefined,
         websocket: version.websocket || undefined,
         errorLogs: version.errorLogs || undefined,
+        slo: version.slo ?? undefined,
         module: version.module ?? undefined,
         invokes: version.invokes.length > 0 ? version.invokes : undefined,
       }),

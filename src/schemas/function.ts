@@ -7,6 +7,7 @@ import { AccessDefinition, CorsDefinition, type GatewayPolicy, RateLimitDefiniti
 import { RUNTIME_NAME, type RuntimeName } from './runtime-name.ts';
 import { ScheduleDefinition, type SchedulePolicy } from './schedule.ts';
 import { SecretName } from './secret.ts';
+import { SloDefinition, type SloPolicy } from './slo.ts';
 
 /** Bounds of what a user may ask for; the operator's own bounds are in config.ts. */
 const MAX_CODE_CHARS = 1024 * 1024;
@@ -193,6 +194,7 @@ export const FunctionDefinition = Type.Object(
           'Callers of a call that failed are told the last lines that it printed, 20 lines and 4 KiB at most, as `logs` of the problem. Default false: they are for whoever may read the logs.',
       }),
     ),
+    slo: Type.Optional(SloDefinition),
     invokes: Type.Optional(
       Type.Array(FunctionName, {
         maxItems: 64,
@@ -302,6 +304,8 @@ export interface FunctionVersion {
   readonly websocket: boolean;
   /** Callers are told the last lines of a call that failed. */
   readonly errorLogs: boolean;
+  /** What is promised of it; null: nothing. */
+  readonly slo: SloPolicy | null;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
 }

@@ -4,6 +4,7 @@ import type { FunctionVersion } from '../schemas/function.ts';
 import type { InstanceRecord, InvocationRecord, InvocationState, LayerRecord } from '../schemas/records.ts';
 import type { FiringRecord, ScheduleChange, ScheduleNotice, ScheduleRecord } from '../schemas/schedule.ts';
 import type { StoredSecret } from '../schemas/secret.ts';
+import type { SeriesKey, SeriesStep } from '../schemas/series.ts';
 import type { TrafficSplit } from '../schemas/traffic.ts';
 
 /**
@@ -28,7 +29,7 @@ export interface Store {
   makeCurrent(functionName: string, number: number): Promise<FunctionVersion | undefined>;
   /** Hashes of the bundles that any version names. */
   namedBundles(): Promise<string[]>;
-  /** Whether there was one. Its versions and records stay, its traffic split and its API keys go. */
+  /** Whether there was one. Its versions and records stay, its traffic split, its API keys and its series go. */
   deleteFunction(functionName: string): Promise<boolean>;
 
   /** By function name. */
@@ -87,6 +88,13 @@ export interface Store {
   /** Those whose invocation may not be in the queue yet. */
   scheduleNotices(): Promise<ScheduleNotice[]>;
   deleteScheduleNotices(ids: readonly string[]): Promise<void>;
+
+  /** By length of the step, number and function, a page at a time: those after that one, `limit` (1 to 2000) of them. */
+  series(page: { after?: SeriesKey; limit: number }): Promise<SeriesStep[]>;
+  /** Inserts or replaces, all in one transaction. Those of functions that are not there are left out, and all go when their function is deleted. */
+  putSeries(steps: readonly SeriesStep[]): Promise<void>;
+  /** Deletes steps of that length with smaller numbers. Returns how many. */
+  pruneSeries(stepMs: number, before: number): Promise<number>;
 
   putLayer(layer: LayerRecord): Promise<void>;
   layers(): Promise<LayerRecord[]>;

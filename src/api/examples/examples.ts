@@ -13,6 +13,7 @@ import { QUEUES } from './queues.ts';
 import { SCHEDULES } from './schedules.ts';
 import { SECRETS } from './secrets.ts';
 import { SERIES } from './series.ts';
+import { SLO } from './slo.ts';
 import { TRAFFIC } from './traffic.ts';
 import { VERSIONS } from './versions.ts';
 
@@ -35,5 +36,6 @@ export const EXAMPLES: Readonly<Record<string, OperationExamples>> = {
   ...SECRETS,
   ...ACCESS,
   ...SERIES,
+  ...SLO,
   ...PLATFORM,
 };

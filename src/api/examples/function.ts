@@ -33,6 +33,7 @@ export const FUNCTION = {
   stream_body: false,
   websocket: false,
   error_logs: false,
+  slo: null,
   created_at: NOON,
 };
 

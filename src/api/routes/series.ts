@@ -5,10 +5,11 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { problems } from '../wire/common.ts';
 import { ofFunction } from '../wire/parameters.ts';
 import { FunctionSeries, functionSeries, MachineSeries, machineSeries, Window } from '../wire/series.ts';
+import { FunctionSlo, functionSlo } from '../wire/slo.ts';
 
 const querystring = Type.Object({ window: Type.Optional(Window) }, { additionalProperties: false });
 
-/** What was counted over time, for the dashboard. */
+/** What was counted over time, and what that means for objectives. */
 export function seriesRoutes(app: Api, { registry, series }: Pick<ApiDependencies, 'registry' | 'series'>): void {
   app.get(
     '/functions/:function_name/series',
@@ -28,6 +29,27 @@ export function seriesRoutes(app: Api, { registry, series }: Pick<ApiDependencie
       if (!registry.get(functionName)) throw new HearthError('not_found', `There is no function "${functionName}".`);
       const { window = '1h' } = request.query;
       return functionSeries(functionName, window, series.ofFunction(functionName, window));
+    },
+  );
+
+  app.get(
+    '/functions/:function_name/slo',
+    {
+      config: { role: 'read' },
+      schema: {
+        summary: 'How a function holds its objectives',
+        description: 'docs/slo.md says what counts.',
+        tags: ['platform'],
+        params: ofFunction,
+        response: { 200: FunctionSlo, ...problems('not_found') },
+      },
+    },
+    (request) => {
+      const { function_name: functionName } = request.params;
+      const version = registry.get(functionName);
+      if (!version) throw new HearthError('not_found', `There is no function "${functionName}".`);
+      if (!version.slo) throw new HearthError('not_found', `Nothing is promised of "${functionName}": its definition has no \`slo\`.`);
+      return functionSlo(functionName, series.slo(functionName, version.slo));
     },
   );
 

@@ -6,6 +6,7 @@ import { Instant, Nullable, OneOf, Warnings } from './common.ts';
 import { destinationMembers, destinationsOnTheWire } from './destinations.ts';
 import { policyMembers, policyOnTheWire } from './policy.ts';
 import { SchedulePolicyOnTheWire, schedulePolicy } from './schedules.ts';
+import { SloOnTheWire, sloPolicy } from './slo.ts';
 
 const members = {
   event_type: EventKey,
@@ -49,6 +50,7 @@ const members = {
   stream_body: Type.Boolean({ description: 'It is given bodies as they come.' }),
   websocket: Type.Boolean({ description: 'It is given WebSocket handshakes.' }),
   error_logs: Type.Boolean({ description: 'Callers are told the last lines of a call that failed.' }),
+  slo: Nullable(SloOnTheWire),
   created_at: Instant,
 };
 
@@ -130,6 +132,7 @@ export function functionSummary(version: FunctionVersion): FunctionSummary {
     stream_body: version.streamBody,
     websocket: version.websocket,
     error_logs: version.errorLogs,
+    slo: version.slo && sloPolicy(version.slo),
     created_at: version.createdAt,
   };
 }

@@ -62,6 +62,9 @@ export function functionOperations(db: Database): FunctionOperations {
         .map(({ hash }) => hash as string),
 
     deleteFunction: (functionName) =>
-      db.transaction('full', () => db.statement('DELETE FROM functions WHERE name = ?').run(functionName).changes === 1),
+      db.transaction('full', () => {
+        db.statement('DELETE FROM series WHERE function_name = ?').run(functionName);
+        return db.statement('DELETE FROM functions WHERE name = ?').run(functionName).changes === 1;
+      }),
   };
 }

@@ -252,6 +252,19 @@ const errorLogs = `
   ALTER TABLE function_versions ADD COLUMN error_logs INTEGER NOT NULL DEFAULT 0;
 `;
 
+/** Primary key in the order in which steps grow old. `function_name` is empty for the whole machine. */
+const objectives = `
+  ALTER TABLE function_versions ADD COLUMN slo TEXT;
+  CREATE TABLE series (
+    step_ms INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    function_name TEXT NOT NULL,
+    counts TEXT NOT NULL,
+    PRIMARY KEY (step_ms, step, function_name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX series_by_function ON series (function_name);
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'initial', sql: initial },
   { number: 2, name: 'traffic splits', sql: trafficSplits },
@@ -268,6 +281,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 13, name: 'bundles', sql: bundles },
   { number: 14, name: 'streamed bodies and WebSockets', sql: streams },
   { number: 15, name: 'lines in errors', sql: errorLogs },
+  { number: 16, name: 'objectives and what was counted over time', sql: objectives },
 ];
 
 export function checksum(migration: Migration): string {

@@ -7,6 +7,7 @@ import type { BlockingStore } from './requests.ts';
 import { instanceTable, invocationTable, layerTable, type RecordTable } from './rows.ts';
 import type { ScheduleOperations } from './schedule-operations.ts';
 import type { SecretOperations } from './secret-operations.ts';
+import type { SeriesOperations } from './series-operations.ts';
 import type { TrafficOperations } from './traffic-operations.ts';
 
 type RecordOperations = Omit<
@@ -17,6 +18,7 @@ type RecordOperations = Omit<
   | keyof TrafficOperations
   | keyof SecretOperations
   | keyof ScheduleOperations
+  | keyof SeriesOperations
   | 'snapshot'
   | 'close'
 >;

@@ -80,7 +80,7 @@ export const VERSION_SELECT = 'SELECT v.*, b.code AS code FROM function_versions
 
 export const VERSION_INSERT =
   'INSERT INTO function_versions (function_name, number, hash, event_key, runtime, style, code_hash, timeout_ms, network, layers, requirements, ' +
-  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, secrets, async_mode, retry, memory_bytes, cpu, policy, schedule, destinations, invokes, program, module, bundle, stream_body, websocket, error_logs, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+  'environment, concurrency, max_instances, max_queue, reserved, min_idle_ms, max_idle_ms, secrets, async_mode, retry, memory_bytes, cpu, policy, schedule, destinations, invokes, program, module, bundle, stream_body, websocket, error_logs, slo, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
 
 /** In the order of VERSION_INSERT. */
 export function versionValues(version: FunctionVersion, codeHash: string): SQLInputValue[] {
@@ -118,6 +118,7 @@ export function versionValues(version: FunctionVersion, codeHash: string): SQLIn
     Number(version.streamBody),
     Number(version.websocket),
     Number(version.errorLogs),
+    version.slo && JSON.stringify(version.slo),
     version.createdAt,
   ];
 }
@@ -181,6 +182,7 @@ export function versionFromRow(row: Row, common: CommonTexts): FunctionVersion {
     streamBody: row.stream_body === 1,
     websocket: row.websocket === 1,
     errorLogs: row.error_logs === 1,
+    slo: (row.slo === null ? null : common.parse(row.slo as string)) as FunctionVersion['slo'],
     bundle: (row.bundle === null ? null : JSON.parse(row.bundle as string)) as FunctionVersion['bundle'],
     createdAt: row.created_at as number,
   };

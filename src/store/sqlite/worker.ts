@@ -7,6 +7,7 @@ import { recordOperations } from './record-operations.ts';
 import type { BlockingStore, StoreOpening, StoreRequest, StoreResponse, StoreWorkerData } from './requests.ts';
 import { scheduleOperations } from './schedule-operations.ts';
 import { secretOperations } from './secret-operations.ts';
+import { seriesOperations } from './series-operations.ts';
 import { toStoreError } from './sqlite-errors.ts';
 import { trafficOperations } from './traffic-operations.ts';
 import { toWire } from './wire-error.ts';
@@ -26,6 +27,7 @@ function serve(db: Database): void {
     ...secretOperations(db),
     ...scheduleOperations(db),
     ...accessOperations(db),
+    ...seriesOperations(db),
     snapshot: (copy) => db.snapshot(copy),
     close: () => db.close(),
   };

@@ -1,8 +1,17 @@
 import type { InvocationRecord } from '../../schemas/records.ts';
+import type { SloPolicy } from '../../schemas/slo.ts';
 import { OUTCOMES, type PhaseTimings, STARTS } from '../metrics/function-counts.ts';
+import { isBad } from '../slo/judge-call.ts';
 import { type Counts, endedSlot, SLOT } from './counts.ts';
 import { latencyBucket } from './latency-buckets.ts';
 import { Timeline } from './timeline.ts';
+
+/** Of one function. */
+interface Line {
+  readonly timeline: Timeline;
+  /** Of its latency objective, milliseconds; null: it has none. */
+  thresholdMs: number | null;
+}
 
 /**
  * How calls end, over time: those of each function, and those of the whole machine. Functions that come when the bound is reached have no line of their
@@ -11,7 +20,7 @@ import { Timeline } from './timeline.ts';
 export class CallSeries {
   readonly machine = new Timeline();
   readonly #maxFunctions: number;
-  readonly #functions = new Map<string, Timeline>();
+  readonly #functions = new Map<string, Line>();
 
   constructor(maxFunctions: number) {
     this.#maxFunctions = maxFunctions;
@@ -23,10 +32,15 @@ export class CallSeries {
    */
   observe(record: InvocationRecord, timings: PhaseTimings, refused: boolean): void {
     const slot = endedSlot(OUTCOMES.indexOf(refused ? 'refused' : record.state), STARTS.indexOf(record.start ?? 'none'));
-    const bucket = record.start === null ? -1 : SLOT.latency + latencyBucket(timings.queue + timings.start + timings.init + timings.run);
+    const latency = timings.queue + timings.start + timings.init + timings.run;
+    const bucket = record.start === null ? -1 : SLOT.latency + latencyBucket(latency);
     count(this.machine.at(record.endedAt), slot, bucket, timings);
     const own = this.#lineFor(record.functionName);
-    if (own) count(own.at(record.endedAt), slot, bucket, timings);
+    if (!own) return;
+    const counts = own.timeline.at(record.endedAt);
+    count(counts, slot, bucket, timings);
+    const bad = isBad(record, refused);
+    if (bad !== null) judge(counts, bad, own.thresholdMs, latency);
   }
 
   /** Whether the next function to be called would have a line of its own. */
@@ -36,7 +50,24 @@ export class CallSeries {
 
   /** Undefined when nothing was counted for that function alone. */
   of(functionName: string): Timeline | undefined {
-    return this.#functions.get(functionName);
+    return this.#functions.get(functionName)?.timeline;
+  }
+
+  /** Every line, the machine's under an empty name. */
+  *lines(): Iterable<[functionName: string, line: Timeline]> {
+    yield ['', this.machine];
+    for (const [name, { timeline }] of this.#functions) yield [name, timeline];
+  }
+
+  /** The one of that name, made when there is room for it; undefined when there is none. */
+  lineFor(functionName: string): Timeline | undefined {
+    return functionName === '' ? this.machine : this.#lineFor(functionName)?.timeline;
+  }
+
+  /** Calls that end from now on are held against what is promised of the function. One with objectives gets its line before it is called. */
+  promise(functionName: string, slo: SloPolicy | null): void {
+    const line = slo ? this.#lineFor(functionName) : this.#functions.get(functionName);
+    if (line) line.thresholdMs = slo?.latency?.thresholdMs ?? null;
   }
 
   /** The function was deleted: its name makes room for another. */
@@ -44,12 +75,22 @@ export class CallSeries {
     this.#functions.delete(functionName);
   }
 
-  #lineFor(functionName: string): Timeline | undefined {
+  #lineFor(functionName: string): Line | undefined {
     const known = this.#functions.get(functionName);
     if (known || this.#functions.size >= this.#maxFunctions) return known;
-    const line = new Timeline();
+    const line: Line = { timeline: new Timeline(), thresholdMs: null };
     this.#functions.set(functionName, line);
     return line;
+  }
+}
+
+/** A call that isn't bad is slow, or it is not: it is not counted twice. */
+function judge(counts: Counts, bad: boolean, thresholdMs: number | null, latencyMs: number): void {
+  counts[SLOT.valid] = (counts[SLOT.valid] as number) + 1;
+  if (bad) counts[SLOT.bad] = (counts[SLOT.bad] as number) + 1;
+  else if (thresholdMs !== null) {
+    counts[SLOT.timed] = (counts[SLOT.timed] as number) + 1;
+    if (latencyMs > thresholdMs) counts[SLOT.slow] = (counts[SLOT.slow] as number) + 1;
   }
 }
 

@@ -41,9 +41,9 @@ class Ring {
     this.#touched.add(step);
   }
 
-  read(step: number, into: Counts): void {
+  read(step: number, into: Counts, end: number): void {
     const text = this.#texts.get(step);
-    if (text !== undefined) readCounts(text, into);
+    if (text !== undefined) readCounts(text, into, end);
   }
 
   /** Of another life of the platform. What has been counted since in that step stays counted. */
@@ -59,6 +59,11 @@ class Ring {
     this.#texts.set(step, writeCounts(sum));
   }
 
+  /** As if they had been counted in since. */
+  touch(step: number): void {
+    this.#touched.add(step);
+  }
+
   *takeTouched(): Iterable<{ step: number; text: string }> {
     const touched = this.#touched;
     this.#touched = new Set();
@@ -69,7 +74,11 @@ class Ring {
   }
 
   #evict(newest: number): void {
-    for (const step of this.#texts.keys()) if (step <= newest - this.#tier.steps) this.#texts.delete(step);
+    for (const step of this.#texts.keys()) {
+      if (step > newest - this.#tier.steps) continue;
+      this.#texts.delete(step);
+      this.#touched.delete(step);
+    }
   }
 }
 
@@ -90,12 +99,16 @@ export class Timeline {
     return this.#live;
   }
 
-  /** Adds what was counted in that step to `into`. @param step its number since the epoch, in steps of that tier */
-  read(tier: number, step: number, into: Counts): void {
-    (this.#rings[tier] as Ring).read(step, into);
+  /**
+   * Adds what was counted in that step to `into`.
+   * @param step its number since the epoch, in steps of that tier
+   * @param end only places before this one
+   */
+  read(tier: number, step: number, into: Counts, end: number = SLOTS): void {
+    (this.#rings[tier] as Ring).read(step, into, end);
     const { stepMs } = TIERS[tier] as Tier;
     if (Math.floor((this.#liveStep * TIERS[0].stepMs) / stepMs) !== step) return;
-    for (let slot = 0; slot < SLOTS; slot++) mergeInto(into, slot, this.#live[slot] as number);
+    for (let slot = 0; slot < end; slot++) mergeInto(into, slot, this.#live[slot] as number);
   }
 
   /** What an earlier life of the platform had counted in that step. */
@@ -103,17 +116,26 @@ export class Timeline {
     (this.#rings[tier] as Ring).restore(step, text);
   }
 
+  /** The step under way is among those that are over, and goes on. */
+  settle(): void {
+    if (!this.#live.some((value) => value !== 0)) return;
+    for (const ring of this.#rings) ring.add(this.#liveStep * TIERS[0].stepMs, this.#live);
+    this.#live.fill(0);
+  }
+
   /** Steps of that tier that changed since this was asked last, as they are now. */
   takeTouched(tier: number): Iterable<{ step: number; text: string }> {
     return (this.#rings[tier] as Ring).takeTouched();
   }
 
+  /** What was taken is to be taken again. */
+  touch(tier: number, step: number): void {
+    (this.#rings[tier] as Ring).touch(step);
+  }
+
   #turn(step: number): void {
     if (step < this.#liveStep && step > this.#liveStep - PATIENCE) return;
-    if (this.#live.some((value) => value !== 0)) {
-      for (const ring of this.#rings) ring.add(this.#liveStep * TIERS[0].stepMs, this.#live);
-      this.#live.fill(0);
-    }
+    this.settle();
     this.#liveStep = step;
   }
 }

@@ -50,7 +50,7 @@ def handler(m, c):
     const before = await scrape();
     const faas_name = 'counted';
     // One cold, three warm, two that fail, and one that has no room while another takes its time.
-    await hearth.define('roomy', code);
+    await hearth.define('roomy', code, { slo: { availability: 0.5, latency: { threshold_ms: 900_000, share: 0.9 }, window_days: 7 } });
     const statuses = [
       await call('/roomy'),
       await call('/roomy'),
@@ -115,6 +115,14 @@ def handler(m, c):
     expect(series.total.latency_ms.p99).toBeGreaterThan(series.total.latency_ms.p50 as number);
     expect(series.invocations.succeeded).toHaveLength(series.at.length);
     expect([series.step_ms, series.counted, series.invocations.succeeded[0]]).toEqual([10_000, true, null]);
+    const slo = await json('/functions/roomy/slo');
+    expect(slo).toMatchObject({ window_days: 7, counted: true, verdict: 'ok', latency: { threshold_ms: 900_000, total: 4, good: 4 } });
+    expect(slo).toMatchObject({
+      availability: { objective: 0.5, total: 6, good: 4, burn_rates: { '5m': expect.closeTo(2 / 3), '3d': expect.closeTo(2 / 3) } },
+    });
+    expect((await fetch(`${hearth.api}/functions/counted/slo`)).status).toBe(404);
+    const burn = { faas_name: 'roomy', objective: 'availability', window: '1h' };
+    expect(sum(await scrape(), 'hearth_slo_burn_rate', burn)).toBeCloseTo(2 / 3);
     const machine = (await json('/series')) as MachineSeries;
     expect(machine.total.invocations).toEqual({ succeeded: 4, failed: 2, timed_out: 1, cancelled: 1, refused: 2 });
     expect(machine.gauges.memory_budget_bytes).toBeGreaterThan(0);

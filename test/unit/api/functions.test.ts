@@ -50,6 +50,7 @@ describe('functions over the API', () => {
       stream_body: false,
       websocket: false,
       error_logs: false,
+      slo: null,
       created_at: expect.any(Number),
       created: true,
       warnings: [],

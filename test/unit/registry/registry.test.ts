@@ -80,6 +80,7 @@ describe('the registry', () => {
       streamBody: false,
       websocket: false,
       errorLogs: false,
+      slo: null,
       createdAt: expect.any(Number),
     });
     expect(registry.get('echo')).toEqual(version);
@@ -206,6 +207,7 @@ describe('the registry', () => {
     [{ function_code: 'print("\ud800")' }, 'function_code'],
     [{ environment: { 'A-B': '1' } }, 'environment.A-B'],
     [{ environment: { A: 'x\0y' } }, 'environment.A'],
+    [{ slo: { window_days: 7 } }, 'slo'],
   ] as const)('refuses %o and names the member', async ([members, field]) => {
     await expect(registry.register(definition(members))).rejects.toMatchObject({ code: 'invalid_request', extra: { errors: [{ field }] } });
     expect(registry.list()).toEqual([]);

@@ -45,6 +45,7 @@ export function versionDraft(members: Partial<FunctionVersion> = {}): Omit<Funct
     streamBody: true,
     websocket: true,
     errorLogs: true,
+    slo: { availability: 0.999, latency: { thresholdMs: 250, share: 0.99 }, windowDays: 7 },
     program: { command: ['python', 'app.py'], port: 8080, readyPath: '/_/ready', healthPath: null, stopGraceMs: 5000 },
     ...members,
   };

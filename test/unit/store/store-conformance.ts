@@ -285,6 +285,32 @@ export function storeConformance(open: () => Promise<OpenedStore>): void {
     });
   });
 
+  describe('series', () => {
+    const step = (functionName: string, stepMs: number, number: number, counts = '0,1') => ({ functionName, stepMs, step: number, counts });
+
+    it('keeps them, a page at a time, until they are old', async () => {
+      await store.putVersion(versionDraft());
+      const steps = [step('', 60_000, 7), step('echo', 60_000, 7), step('', 60_000, 8), step('', 3600_000, 7)];
+      await store.putSeries(steps.toReversed());
+      await store.putSeries([step('echo', 60_000, 7, '0,2')]);
+      store = await opened.reopen();
+      const expected = [steps[0], step('echo', 60_000, 7, '0,2'), steps[2], steps[3]];
+      expect(await store.series({ limit: 2000 })).toEqual(expected);
+      const first = await store.series({ limit: 3 });
+      expect([...first, ...(await store.series({ after: first[2] as (typeof first)[0], limit: 3 }))]).toEqual(expected);
+      expect(await store.pruneSeries(60_000, 8)).toBe(2);
+      expect(await store.series({ limit: 10 })).toEqual([steps[2], steps[3]]);
+    });
+
+    it('has none of functions that are not there', async () => {
+      await store.putVersion(versionDraft());
+      await store.putSeries([step('echo', 60_000, 7), step('nobody', 60_000, 7)]);
+      expect(await store.series({ limit: 10 })).toEqual([step('echo', 60_000, 7)]);
+      await store.deleteFunction('echo');
+      expect(await store.series({ limit: 10 })).toEqual([]);
+    });
+  });
+
   describe('instances', () => {
     it('inserts a record, replaces it, and gives it back', async () => {
       await store.writeInstances([instanceRecord({ id: 'i', state: 'starting', readyAt: null })]);
