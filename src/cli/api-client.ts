@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { ApiClient, ApiProblem, type Arguments, type Operation, type ResponseOf } from '../client/client.ts';
 import { CATALOGUE, type ErrorCode, HearthError } from '../errors.ts';
+import { unreachable } from './cli-error.ts';
+import { hintFor } from './hints.ts';
 
 /** A running platform, as the options of a command name it. */
 export interface Target {
@@ -12,27 +14,27 @@ export interface Target {
   token?: string;
 }
 
-/** One operation of the control plane; the CLI knows nothing else of a running platform. @throws HearthError what the platform answered, or that it didn't */
+/** One operation of the control plane; the CLI knows nothing else of a running platform. @throws HearthError what the platform answered, and the command to try next; CliError that it didn't */
 export async function call<Name extends Operation>(target: Target, operation: Name, ...taken: Arguments<Name>): Promise<ResponseOf<Name>> {
   const client = new ApiClient(target.api, await tokenOf(target));
   try {
     return await client.call(operation, ...taken);
   } catch (error) {
-    throw inOurWords(target, error);
+    throw inOurWords(target, operation, error);
   }
 }
 
-function inOurWords({ api }: Target, error: unknown): unknown {
+function inOurWords({ api }: Target, operation: Operation, error: unknown): unknown {
   if (error instanceof ApiProblem) {
     const { code, status, message, extra } = error;
-    if (code !== null) return new HearthError(code in CATALOGUE ? (code as ErrorCode) : 'internal', message, { extra });
+    if (code !== null) {
+      return new HearthError(code in CATALOGUE ? (code as ErrorCode) : 'internal', `${message}${hintFor(operation, code, message)}`, { extra });
+    }
     return new HearthError('internal', `${api} answered ${status}, and not as a control plane of Hearth does. Is --api its address?`);
   }
   // As fetch tells it.
   if (error instanceof TypeError) {
-    return new HearthError('internal', `No platform answers at ${api}. Start one with \`hearth up\`, or name its address with --api.`, {
-      cause: error,
-    });
+    return unreachable(`No platform answers at ${api}. Start one with \`hearth up\`, or name its address with --api.`, error);
   }
   return error;
 }

@@ -1,13 +1,13 @@
 import { watch } from 'node:fs';
 import { resolve } from 'node:path';
-import { HearthError } from '../errors.ts';
 import { printable } from '../printable.ts';
 import type { Target } from './api-client.ts';
-import { deploy } from './deploy/deploy.ts';
+import { messageOf } from './cli-error.ts';
+import { deployProject, describe, tellWarnings } from './deploy/deploy.ts';
 import { logs } from './functions/logs.ts';
 import { bad, dim } from './print.ts';
 
-type DevOptions = Target & { gateway: string };
+type DevOptions = Target & { gateway: string; json?: boolean };
 
 /** Editors write a file in several steps. */
 const QUIET_MS = 40;
@@ -58,10 +58,14 @@ class Deployer {
     this.#running = true;
     const began = performance.now();
     try {
-      await deploy(this.#root, this.#options);
-      process.stdout.write(dim(`deployed in ${Math.round(performance.now() - began)} ms\n`));
+      const done = await deployProject(this.#root, this.#options);
+      const ms = Math.round(performance.now() - began);
+      if (this.#options.json) process.stdout.write(`${JSON.stringify({ event: 'deployed', ms, ...done })}\n`);
+      else process.stdout.write(`${describe(done)}${dim(`deployed in ${ms} ms`)}\n`);
+      tellWarnings(done);
     } catch (error) {
-      const text = error instanceof HearthError ? error.message : String(error instanceof Error ? error.stack : error);
+      const text = messageOf(error) ?? String(error instanceof Error ? error.stack : error);
+      if (this.#options.json) process.stdout.write(`${JSON.stringify({ event: 'refused', message: text })}\n`);
       process.stderr.write(`${bad('hearth:')} ${printable(text)}\n`);
     }
     this.#running = false;

@@ -1,6 +1,7 @@
-import { HearthError } from '../errors.ts';
 import { call, type Target } from './api-client.ts';
+import { usage } from './cli-error.ts';
 import { instantOf, time } from './instant.ts';
+import { printJson } from './print.ts';
 import { table } from './table.ts';
 
 export async function keysList(functionName: string, options: Target & { json?: boolean }): Promise<void> {
@@ -45,19 +46,17 @@ export async function keysCreate(functionName: string, name: string, options: Ke
   process.stdout.write(`${created.key}\n`);
 }
 
-export async function keysRevoke(functionName: string, key: string, options: Target): Promise<void> {
-  await call(options, 'DELETE /functions/{function_name}/keys/{key}', { path: { function_name: functionName, key } });
-  process.stdout.write(`The key ${key} of ${functionName} is revoked.\n`);
+export async function keysRevoke(functionName: string, key: string, options: Target & { json?: boolean }): Promise<void> {
+  const done = await call(options, 'DELETE /functions/{function_name}/keys/{key}', { path: { function_name: functionName, key } });
+  if (options.json) printJson(done);
+  else process.stdout.write(`The key ${key} of ${functionName} is revoked.\n`);
 }
 
 /** `100/60` or `100/60/10`: requests, seconds, and how many at once. */
 function parseRate(text: string): { requests: number; per_s: number; burst?: number } {
   const match = /^(\d+)\/(\d+)(?:\/(\d+))?$/.exec(text);
   if (!match) {
-    throw new HearthError(
-      'invalid_request',
-      `--rate ${text} is not REQUESTS/SECONDS or REQUESTS/SECONDS/BURST; 100/60 means 100 requests in a minute.`,
-    );
+    throw usage(`--rate ${text} is not REQUESTS/SECONDS or REQUESTS/SECONDS/BURST; 100/60 means 100 requests in a minute.`);
   }
   return { requests: Number(match[1]), per_s: Number(match[2]), ...(match[3] === undefined ? {} : { burst: Number(match[3]) }) };
 }

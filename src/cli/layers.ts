@@ -2,6 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { HearthError } from '../errors.ts';
 import { call, type Target } from './api-client.ts';
+import { usage } from './cli-error.ts';
+import { whileLayersBuild } from './layer-progress.ts';
+import { printJson } from './print.ts';
 import { table } from './table.ts';
 
 export async function layersList(options: Target & { json?: boolean }): Promise<void> {
@@ -31,7 +34,7 @@ interface Libraries {
 export async function layersBuild(name: string, options: Target & Libraries & { json?: boolean }): Promise<void> {
   const { requirements, packageJson, packageLock, allowScripts, runtime } = options;
   if ((requirements === undefined) === (packageJson === undefined)) {
-    throw new HearthError('invalid_request', 'A layer is built from one of --requirements FILE (Python) and --package-json FILE (Node.js).');
+    throw usage('A layer is built from one of --requirements FILE (Python) and --package-json FILE (Node.js).');
   }
   const definition = {
     name,
@@ -44,13 +47,14 @@ export async function layersBuild(name: string, options: Target & Libraries & { 
   if (!options.json) {
     process.stderr.write(`Building the layer ${name}; this takes as long as ${requirements === undefined ? 'npm' : 'pip'} does …\n`);
   }
-  const layer = await call(options, 'POST /layers', { body: definition });
+  const layer = await whileLayersBuild(`The layer ${name}`, options, () => call(options, 'POST /layers', { body: definition }));
   process.stdout.write(options.json ? `${JSON.stringify(layer, null, 2)}\n` : `The layer ${name} is ready: ${layer.id}.\n`);
 }
 
-export async function layersRemove(nameOrId: string, options: Target): Promise<void> {
-  await call(options, 'DELETE /layers/{layer}', { path: { layer: nameOrId } });
-  process.stdout.write(`The layer ${nameOrId} is removed.\n`);
+export async function layersRemove(nameOrId: string, options: Target & { json?: boolean }): Promise<void> {
+  const done = await call(options, 'DELETE /layers/{layer}', { path: { layer: nameOrId } });
+  if (options.json) printJson(done);
+  else process.stdout.write(`The layer ${nameOrId} is removed.\n`);
 }
 
 /** `-` is standard input. */

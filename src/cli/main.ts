@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { HearthError } from '../errors.ts';
 import { printable } from '../printable.ts';
+import { EXIT, exitCodeOf, messageOf } from './cli-error.ts';
+import { bad } from './print.ts';
 import { createProgram } from './program.ts';
-
-/** Exit codes: 0 done, 1 it failed (the message says why), 2 the command line was not understood, 3 the platform wants a token, another one, or one with more rights. */
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
@@ -15,13 +15,10 @@ try {
 }
 
 function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (error instanceof HearthError) {
-    process.stderr.write(`hearth: ${printable(error.message)}\n`);
-    const { output } = error.extra;
-    if (typeof output === 'string') process.stderr.write(`${printable(output.trimEnd())}\n`);
-    return error.code === 'unauthenticated' || error.code === 'forbidden' ? 3 : 1;
-  }
-  process.stderr.write(`hearth: ${printable(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`);
-  return 1;
+  // It has said so itself.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  const message = messageOf(error) ?? (error instanceof Error ? (error.stack ?? error.message) : String(error));
+  process.stderr.write(`${bad('hearth:')} ${printable(message)}\n`);
+  if (error instanceof HearthError && typeof error.extra.output === 'string') process.stderr.write(`${printable(error.extra.output.trimEnd())}\n`);
+  return exitCodeOf(error);
 }

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 
 /** Makes a command one that talks to a running platform. @param token of the environment */
 export function onPlatformWith(token: string | undefined): (command: Command) => Command {
@@ -6,7 +6,13 @@ export function onPlatformWith(token: string | undefined): (command: Command) =>
     command
       .option('--api <url>', 'address of the control plane', 'http://127.0.0.1:8000')
       .option('--token-file <file>', 'file that has a token for it; without this, HEARTH_TOKEN of the environment is used')
-      .hook('preAction', (_, action) => void action.setOptionValue('token', token));
+      // As the course's own command has it.
+      .addOption(new Option('--platform-uri <url>').hideHelp())
+      .hook('preAction', (_, action) => {
+        action.setOptionValue('token', token);
+        const { platformUri } = action.opts();
+        if (platformUri !== undefined) action.setOptionValue('api', platformUri);
+      });
 }
 
 export type OnPlatform = ReturnType<typeof onPlatformWith>;

@@ -25,7 +25,8 @@ export function platformCommands(program: Command, onPlatform: OnPlatform, versi
       '--base <image>',
       'image to build on; python: with Python 3.9 to 3.14, or apt to install it, by default python:3.13-slim-bookworm; node: with Node.js 22.15 or later, by default node:26-bookworm-slim',
     )
-    .action(async (language: ImageOf | undefined, options: { base?: string }) =>
+    .option('--json', 'print a JSON document')
+    .action(async (language: ImageOf | undefined, options: { base?: string; json?: boolean }) =>
       (await import('./images.ts')).imagesBuild(language, options, environment),
     );
 
@@ -34,7 +35,8 @@ export function platformCommands(program: Command, onPlatform: OnPlatform, versi
     .description('make a systemd service of this installation: user, /etc/hearth, /var/lib/hearth, unit; again, it is the upgrade')
     .option('--dry-run', 'print every step, and do none')
     .option('--root <folder>', 'below a folder instead of /, and nothing but files')
-    .action(async (options: { dryRun?: boolean; root?: string }) =>
+    .option('--json', 'print a JSON document')
+    .action(async (options: { dryRun?: boolean; root?: string; json?: boolean }) =>
       (await import('./install/install.ts')).install(options, { node: process.execPath, script: process.argv[1] as string }),
     );
 
@@ -44,16 +46,19 @@ export function platformCommands(program: Command, onPlatform: OnPlatform, versi
     .option('--purge', 'delete data, settings and user, too')
     .option('--dry-run', 'print every step, and do none')
     .option('--root <folder>', 'below a folder instead of /, and nothing but files')
+    .option('--json', 'print a JSON document')
     .action(lazily(async () => (await import('./install/install.ts')).uninstall));
 
   onPlatform(program.command('backup <file>'))
     .description('write everything that a running platform keeps to a new file: functions, records, schedules, secrets, the queue')
     .option('--with-key', "include the file of the secrets' key: whoever has the backup can read the secrets then")
+    .option('--json', 'print a JSON document')
     .action(lazily(async () => (await import('./backup.ts')).backup));
 
   program
     .command('restore <file>')
     .description('put a backup into the data folder of a platform that does not run, which must be empty (HEARTH_DATA_DIR)')
     .option('--check', 'only look whether the backup is whole and undamaged')
-    .action(async (file: string, options: { check?: boolean }) => (await import('./backup.ts')).restore(file, options, environment));
+    .option('--json', 'print a JSON document')
+    .action(async (file: string, options: { check?: boolean; json?: boolean }) => (await import('./backup.ts')).restore(file, options, environment));
 }

@@ -17,6 +17,14 @@ export function dim(text: string): string {
   return styleText('dim', text, { stream: process.stdout });
 }
 
+export function good(text: string): string {
+  return styleText('green', text, { stream: process.stdout });
+}
+
+export function wrong(text: string): string {
+  return styleText('red', text, { stream: process.stdout });
+}
+
 /** Of what goes to standard error. */
 export function bad(text: string): string {
   return styleText('red', text, { stream: process.stderr });

@@ -2,6 +2,7 @@ import type { ResponseOf } from '../client/client.ts';
 import type { ScheduleSummary } from '../client/operations.ts';
 import { call, type Target } from './api-client.ts';
 import { time } from './instant.ts';
+import { printJson } from './print.ts';
 import { table } from './table.ts';
 
 export async function schedulesList(options: Target & { json?: boolean }): Promise<void> {
@@ -56,19 +57,23 @@ export async function schedulesShow(functionName: string, options: Target & { js
   process.stdout.write(`\n${table([['SCHEDULED', 'KIND', 'STATE', 'REASON', 'INVOCATION'], ...rows])}`);
 }
 
-export async function schedulesPause(functionName: string, options: Target): Promise<void> {
-  await call(options, 'POST /schedules/{function_name}/pause', of(functionName));
-  process.stdout.write(`The schedule of ${functionName} is paused; \`hearth schedules resume ${functionName}\` lets it go on.\n`);
+export async function schedulesPause(functionName: string, options: Target & { json?: boolean }): Promise<void> {
+  const done = await call(options, 'POST /schedules/{function_name}/pause', of(functionName));
+  if (options.json) printJson(done);
+  else process.stdout.write(`The schedule of ${functionName} is paused; \`hearth schedules resume ${functionName}\` lets it go on.\n`);
 }
 
-export async function schedulesResume(functionName: string, options: Target): Promise<void> {
-  const { next_due_at: next } = await call(options, 'POST /schedules/{function_name}/resume', of(functionName));
-  process.stdout.write(`The schedule of ${functionName} goes on${next === null ? '' : `; next at ${time(next)}`}.\n`);
+export async function schedulesResume(functionName: string, options: Target & { json?: boolean }): Promise<void> {
+  const done = await call(options, 'POST /schedules/{function_name}/resume', of(functionName));
+  const { next_due_at: next } = done;
+  if (options.json) printJson(done);
+  else process.stdout.write(`The schedule of ${functionName} goes on${next === null ? '' : `; next at ${time(next)}`}.\n`);
 }
 
-export async function schedulesRun(functionName: string, options: Target): Promise<void> {
-  const { id } = await call(options, 'POST /schedules/{function_name}/run', of(functionName));
-  process.stdout.write(`${id}\n`);
+export async function schedulesRun(functionName: string, options: Target & { json?: boolean }): Promise<void> {
+  const done = await call(options, 'POST /schedules/{function_name}/run', of(functionName));
+  if (options.json) printJson(done);
+  else process.stdout.write(`${done.id}\n`);
 }
 
 function of(functionName: string): { path: { function_name: string } } {

@@ -4,11 +4,16 @@ import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { HearthError } from '../errors.ts';
 import { call, type Target } from './api-client.ts';
+import { printJson } from './print.ts';
 import { table } from './table.ts';
 
-export async function secretsSet(name: string, options: Target & { fromFile?: string }): Promise<void> {
+export async function secretsSet(name: string, options: Target & { fromFile?: string; json?: boolean }): Promise<void> {
   const value = await readValue(name, options.fromFile);
   const answer = await call(options, 'PUT /secrets/{name}', { path: { name }, body: { value } });
+  if (options.json) {
+    printJson(answer);
+    return;
+  }
   const users = answer.functions.length === 0 ? 'no function names it yet' : `named by ${answer.functions.join(', ')}`;
   process.stdout.write(`The secret ${name} ${answer.changed ? 'is set' : 'had that value already'} (version ${answer.version}; ${users}).\n`);
 }
@@ -28,13 +33,19 @@ export async function secretsList(options: Target & { json?: boolean }): Promise
   process.stdout.write(table([['NAME', 'VERSION', 'SET AT', 'FUNCTIONS'], ...rows]));
 }
 
-export async function secretsDelete(name: string, options: Target & { force?: boolean }): Promise<void> {
-  const { deleted } = await call(options, 'DELETE /secrets/{name}', { path: { name }, query: { force: options.force === true } });
-  process.stdout.write(deleted ? `The secret ${name} is deleted.\n` : `There was no secret ${name}.\n`);
+export async function secretsDelete(name: string, options: Target & { force?: boolean; json?: boolean }): Promise<void> {
+  const done = await call(options, 'DELETE /secrets/{name}', { path: { name }, query: { force: options.force === true } });
+  if (options.json) printJson(done);
+  else process.stdout.write(done.deleted ? `The secret ${name} is deleted.\n` : `There was no secret ${name}.\n`);
 }
 
-export async function secretsRotateKey(options: Target): Promise<void> {
-  const { key_id: id, secrets } = await call(options, 'POST /secrets/rotate-key');
+export async function secretsRotateKey(options: Target & { json?: boolean }): Promise<void> {
+  const done = await call(options, 'POST /secrets/rotate-key');
+  const { key_id: id, secrets } = done;
+  if (options.json) {
+    printJson(done);
+    return;
+  }
   process.stdout.write(
     `The key is changed (its id is ${id} now), and ${secrets} ${secrets === 1 ? 'secret is' : 'secrets are'} encrypted with it.\n`,
   );

@@ -1,6 +1,7 @@
 import { HearthError } from '../errors.ts';
 import { call, type Target } from './api-client.ts';
 import { instantOf, time } from './instant.ts';
+import { printJson } from './print.ts';
 import { table } from './table.ts';
 
 /** The token goes to standard output and what is to be known about it to standard error, so that a script can keep the one. */
@@ -38,10 +39,11 @@ export async function tokensList(options: Target & { json?: boolean }): Promise<
   process.stdout.write(table([['ID', 'NAME', 'ROLE', 'EXPIRES', 'LAST USED'], ...rows]));
 }
 
-export async function tokensRevoke(nameOrId: string, options: Target): Promise<void> {
+export async function tokensRevoke(nameOrId: string, options: Target & { json?: boolean }): Promise<void> {
   const { tokens } = await call(options, 'GET /tokens');
   const found = tokens.find(({ id }) => id === nameOrId) ?? tokens.find(({ name }) => name === nameOrId);
   if (found === undefined) throw new HearthError('not_found', `There is no token "${nameOrId}"; \`hearth tokens list\` has names and ids.`);
-  await call(options, 'DELETE /tokens/{id}', { path: { id: found.id } });
-  process.stdout.write(`The token ${found.name} (id ${found.id}) is revoked.\n`);
+  const done = await call(options, 'DELETE /tokens/{id}', { path: { id: found.id } });
+  if (options.json) printJson({ ...done, id: found.id, name: found.name });
+  else process.stdout.write(`The token ${found.name} (id ${found.id}) is revoked.\n`);
 }

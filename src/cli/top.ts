@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { call, type Target } from './api-client.ts';
-import { duration, printJson } from './print.ts';
+import { duration } from './print.ts';
 import { table } from './table.ts';
 
 interface TopOptions extends Target {
@@ -37,7 +37,7 @@ export async function top(options: TopOptions): Promise<void> {
     const now = await momentOf(options);
     const rows = rowsOf(before, now);
     before = now;
-    if (options.json) printJson(rows);
+    if (options.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
     else process.stdout.write((process.stdout.isTTY && !options.once ? '\u001b[H\u001b[J' : '') + textOf(now, rows));
     if (options.once) return;
   }

@@ -11,7 +11,7 @@ export type Arguments<Name extends Operation> =
 
 export interface RawBody {
   type: string;
-  data: string | Uint8Array<ArrayBuffer>;
+  data: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 
 /** What the control plane refused, or what answered in its place. */
@@ -62,6 +62,8 @@ export class ApiClient {
         ...headers,
       },
       ...(sent === undefined ? {} : { body: sent.data }),
+      // What fetch wants to be told of a stream.
+      ...(sent?.data instanceof ReadableStream ? { duplex: 'half' } : {}),
       ...(signal === undefined ? {} : { signal }),
     });
     if (!response.ok) throw await problemOf(response);

@@ -22,6 +22,7 @@ import { openLimits } from './limits.ts';
 import { examineNodes } from './node-probes.ts';
 import { nodeBoot } from './node-runtimes.ts';
 import { readServices } from './services.ts';
+import { unusableSettings } from './unusable-settings.ts';
 
 /** What `hearth doctor` tells. */
 export interface Examination {
@@ -30,6 +31,8 @@ export interface Examination {
   networks: readonly NetworkMode[];
   isolation: Isolation;
   probes: readonly Probe[];
+  /** What is set and can not work here, in sentences. */
+  unusable: readonly string[];
 }
 
 /** Checks what this machine can do for the platform, without starting it. */
@@ -57,7 +60,13 @@ async function examineBubblewrap(config: Config, log: Logger): Promise<Examinati
   try {
     const probes = [...(await driver.probe()), ...limitProbes(cgroups?.found ?? null), ...(await nodes.probe(driver))];
     const networks = driver.networks();
-    return { driver: 'bubblewrap', networks, isolation: isolationLevel(probes, networks), probes };
+    return {
+      driver: 'bubblewrap',
+      networks,
+      isolation: isolationLevel(probes, networks),
+      probes,
+      unusable: unusableSettings(config, probes, networks),
+    };
   } finally {
     await driver.close();
     await cgroups?.close();
@@ -75,7 +84,13 @@ async function examineDocker(config: Config, log: Logger): Promise<Examination> 
   try {
     const probes = await driver.probe();
     const networks = driver.networks();
-    return { driver: driver.name, networks, isolation: isolationLevel(probes, networks), probes };
+    return {
+      driver: driver.name,
+      networks,
+      isolation: isolationLevel(probes, networks),
+      probes,
+      unusable: unusableSettings(config, probes, networks),
+    };
   } finally {
     await driver.close();
     if (folder !== undefined) await rm(folder, { recursive: true, force: true });

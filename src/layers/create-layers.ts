@@ -11,6 +11,7 @@ import { buildFailure, explain, forgottenRuntime, noSuchRuntime, stopped } from 
 import { layerId } from './layer-id.ts';
 import { type LayerMaker, SITE } from './layer-maker.ts';
 import type { BuiltLayer, Layers } from './layers.ts';
+import { OutputTail } from './output-tail.ts';
 import { whenAborted } from './when-aborted.ts';
 
 export interface LayersDependencies {
@@ -33,6 +34,7 @@ export interface LayersDependencies {
 
 const DEFAULT_TIMEOUT_MS = 10 * 60_000;
 const DEFAULT_LIMITS: FolderLimits = { maxBytes: 2 * 1024 ** 3, maxEntries: 200_000 };
+const KEPT_OUTPUT_BYTES = 64 * 1024;
 const DEFAULT_NAME = 'default';
 /** For so long a failed build of the default layer answers whoever asks; then the next one to ask has it tried again. Milliseconds. */
 const DEFAULT_RETRY_MS = 60_000;
@@ -47,6 +49,8 @@ interface Wanted {
 
 interface Build {
   done: Promise<BuiltLayer>;
+  /** What its installer has said so far. */
+  tail: OutputTail;
   abort: AbortController;
 }
 
@@ -127,13 +131,14 @@ export function createLayers(deps: LayersDependencies): Layers {
     const signal = AbortSignal.any([closing.signal, abort.signal]);
     // One that is aborted while it waits ends at once: it has nothing left to do that would need its turn.
     const turn = Promise.race([before, whenAborted(signal)]);
-    const done = build(wanted, signal, [book.put(record), turn]).finally(() => builds.delete(wanted.id));
-    builds.set(wanted.id, { done, abort });
+    const tail = new OutputTail(KEPT_OUTPUT_BYTES);
+    const done = build(wanted, signal, tail, [book.put(record), turn]).finally(() => builds.delete(wanted.id));
+    builds.set(wanted.id, { done, tail, abort });
     queue = Promise.allSettled([before, done]);
     return done;
   }
 
-  async function build(wanted: Wanted, signal: AbortSignal, after: readonly Promise<unknown>[]): Promise<BuiltLayer> {
+  async function build(wanted: Wanted, signal: AbortSignal, tail: OutputTail, after: readonly Promise<unknown>[]): Promise<BuiltLayer> {
     const { id, maker, normalised } = wanted;
     const scratch = folders.scratch(id);
     const site = join(scratch, SITE);
@@ -143,7 +148,7 @@ export function createLayers(deps: LayersDependencies): Layers {
       refuseWhenStopped(id, signal);
       if (normalised !== '') {
         log.info({ layer: id }, 'building a layer');
-        const install = { id: `layer-${id}`, requirements: normalised, outputFolder: scratch, timeoutMs, signal, maxBytes: limits.maxBytes };
+        const install = { id: `layer-${id}`, requirements: normalised, outputFolder: scratch, timeoutMs, signal, tail, maxBytes: limits.maxBytes };
         const result = await maker.install(deps.builder, install);
         output = result.output;
         refuseWhenStopped(id, signal);
@@ -261,7 +266,7 @@ export function createLayers(deps: LayersDependencies): Layers {
     },
 
     byId,
-    list: () => book.list(),
+    list: () => book.list().map((record) => (record.state === 'building' ? { ...record, output: builds.get(record.id)?.tail.text() ?? '' } : record)),
 
     async remove(id) {
       refuseWhenClosing();

@@ -1,6 +1,7 @@
 import type { SandboxDriver } from '../sandbox/driver.ts';
 import type { RuntimeName } from '../schemas/runtime-name.ts';
 import type { LayerTarget } from './layer-id.ts';
+import type { OutputTail } from './output-tail.ts';
 
 /** The folder, inside the build's output folder, that becomes the layer; what lies beside it is temporary. */
 export const SITE = 'site';
@@ -13,6 +14,8 @@ export interface Install {
   outputFolder: string;
   timeoutMs: number;
   signal: AbortSignal;
+  /** Is told what the installer says, as it comes. */
+  tail: OutputTail;
   /** Bytes that the layer may have. While it is built it may have three times that: an archive, its content, and what is compiled of it. */
   maxBytes: number;
 }

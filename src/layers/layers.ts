@@ -26,6 +26,7 @@ export interface Layers {
   named(name: string): Promise<BuiltLayer>;
   /** A built layer by id; undefined when its folder is gone. */
   byId(id: string): BuiltLayer | undefined;
+  /** Newest first; of one that is being built with what its installer has said so far. */
   list(): LayerRecord[];
   /** Forgets a layer and deletes its folder. The caller sees to it that no function uses it. */
   remove(id: string): Promise<boolean>;

@@ -3,11 +3,9 @@ import type { RuntimeName } from '../schemas/runtime-name.ts';
 import { explainNpm } from './explain-npm.ts';
 import { type Install, type InstallResult, type LayerMaker, SITE } from './layer-maker.ts';
 import { normalisePackages, type Packages } from './npm-packages.ts';
-import { OutputTail } from './output-tail.ts';
 import { withCertificates } from './pip-environment.ts';
 import { watchSize } from './watch-size.ts';
 
-const KEPT_OUTPUT_BYTES = 64 * 1024;
 const SIZE_INTERVAL_MS = 2000;
 const NPM = '/installer/bin/npm-cli.js';
 const CERTIFICATE_FILES = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'npm_config_cafile', 'NPM_CONFIG_CAFILE'];
@@ -60,7 +58,6 @@ async function npmInstall(builder: Pick<SandboxDriver, 'build'>, install: Instal
   }
   const { package: description, lock, scripts } = JSON.parse(install.requirements) as Packages;
   const { environment, inputs } = await withCertificates(settings.environment, CERTIFICATE_FILES);
-  const tail = new OutputTail(KEPT_OUTPUT_BYTES);
   const tooLarge = new AbortController();
   const watch = watchSize(install.outputFolder, { maxBytes: install.maxBytes * 3, intervalMs: SIZE_INTERVAL_MS, exceeded: () => tooLarge.abort() });
   const building = builder.build({
@@ -88,10 +85,10 @@ async function npmInstall(builder: Pick<SandboxDriver, 'build'>, install: Instal
     network: settings.network,
     timeoutMs: install.timeoutMs,
     signal: AbortSignal.any([install.signal, tooLarge.signal]),
-    onOutput: (chunk) => tail.write(chunk),
+    onOutput: (chunk) => install.tail.write(chunk),
   });
   const result = await building.finally(() => watch.stop());
-  const output = tail.text();
+  const output = install.tail.text();
   if (tooLarge.signal.aborted) return { ok: false, output, problem: `they grew beyond ${Math.floor(install.maxBytes / 1024 ** 2)} MiB` };
   return { ok: result.code === 0, output, problem: describe(result, install, output) };
 }

@@ -1,12 +1,10 @@
 import type { NetworkMode, SandboxDriver } from '../sandbox/driver.ts';
 import { explainPip } from './explain-pip.ts';
 import { type Install, type InstallResult, type LayerMaker, SITE } from './layer-maker.ts';
-import { OutputTail } from './output-tail.ts';
 import { pipEnvironment } from './pip-environment.ts';
 import { normaliseRequirements } from './requirements.ts';
 import { watchSize } from './watch-size.ts';
 
-const KEPT_OUTPUT_BYTES = 64 * 1024;
 const SIZE_INTERVAL_MS = 2000;
 
 export interface PipSettings {
@@ -36,7 +34,6 @@ export function pipLayers(settings: PipSettings): LayerMaker {
  */
 async function pipInstall(builder: Pick<SandboxDriver, 'build'>, install: Install, settings: PipSettings): Promise<InstallResult> {
   const { environment, inputs } = await pipEnvironment(settings.environment);
-  const tail = new OutputTail(KEPT_OUTPUT_BYTES);
   const tooLarge = new AbortController();
   const watch = watchSize(install.outputFolder, { maxBytes: install.maxBytes * 3, intervalMs: SIZE_INTERVAL_MS, exceeded: () => tooLarge.abort() });
   const building = builder.build({
@@ -53,10 +50,10 @@ async function pipInstall(builder: Pick<SandboxDriver, 'build'>, install: Instal
     network: settings.network,
     timeoutMs: install.timeoutMs,
     signal: AbortSignal.any([install.signal, tooLarge.signal]),
-    onOutput: (chunk) => tail.write(chunk),
+    onOutput: (chunk) => install.tail.write(chunk),
   });
   const result = await building.finally(() => watch.stop());
-  const output = tail.text();
+  const output = install.tail.text();
   if (tooLarge.signal.aborted) return { ok: false, output, problem: `they grew beyond ${Math.floor(install.maxBytes / 1024 ** 2)} MiB` };
   return { ok: result.code === 0, output, problem: describe(result.code, result.timedOut, install, output) };
 }

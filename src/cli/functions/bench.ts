@@ -1,6 +1,7 @@
 import { Agent, request as send } from 'node:http';
 import { HearthError } from '../../errors.ts';
 import { call, type Target } from '../api-client.ts';
+import { unreachable } from '../cli-error.ts';
 import { duration, printJson } from '../print.ts';
 import { table } from '../table.ts';
 import { parseHeaders, readPayload } from './payload.ts';
@@ -65,7 +66,9 @@ function once(agent: Agent, { url, method, headers, body }: Call): Promise<{ sta
       response.once('end', () => resolve({ status: response.statusCode ?? 0, wasCold: response.headers['x-hearth-start'] === 'cold' }));
       response.once('error', reject);
     });
-    sent.once('error', (cause) => reject(new HearthError('internal', `The gateway at ${url.origin} broke off: ${cause.message}.`, { cause })));
+    sent.once('error', (cause) =>
+      reject(unreachable(`The gateway at ${url.origin} does not answer, or broke off: ${cause.message}. Name its address with --gateway.`, cause)),
+    );
     sent.end(body);
   });
 }

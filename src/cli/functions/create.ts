@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { HearthError } from '../../errors.ts';
 import { call, type Target } from '../api-client.ts';
+import { usage } from '../cli-error.ts';
+import { whileLayersBuild } from '../layer-progress.ts';
 import { printJson } from '../print.ts';
 
 interface CreateOptions extends Target {
@@ -19,18 +21,18 @@ const NODE_EXTENSIONS = new Set(['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts']);
 
 /** `hearth create`: registers one file as a function. */
 export async function create(options: CreateOptions): Promise<void> {
+  const eventKey = eventKeyOf(options);
   const code = await readText(options.codeFile, '--code-file');
   const requirements = options.requirements === undefined ? undefined : await readText(options.requirements, '--requirements');
   const runtime = options.runtime ?? (NODE_EXTENSIONS.has(extname(options.codeFile)) ? 'nodejs' : undefined);
-  const made = await call(options, 'POST /functions', {
-    body: {
-      function_name: options.name,
-      event_type: eventKeyOf(options),
-      function_code: code,
-      ...(runtime === undefined ? {} : { runtime }),
-      ...(requirements === undefined ? {} : { requirements }),
-    },
-  });
+  const definition = {
+    function_name: options.name,
+    event_type: eventKey,
+    function_code: code,
+    ...(runtime === undefined ? {} : { runtime }),
+    ...(requirements === undefined ? {} : { requirements }),
+  };
+  const made = await whileLayersBuild(options.name, options, () => call(options, 'POST /functions', { body: definition }));
   for (const warning of made.warnings) process.stderr.write(`hearth: ${warning}\n`);
   if (options.json) printJson(made);
   else process.stdout.write(`${made.function_name} is version ${made.version}${made.created ? '' : ', as before'}, on ${made.event_type}.\n`);
@@ -38,11 +40,10 @@ export async function create(options: CreateOptions): Promise<void> {
 
 function eventKeyOf({ on, httpVerb, httpPath }: CreateOptions): string {
   if (on !== undefined && (httpVerb !== undefined || httpPath !== undefined)) {
-    throw new HearthError('invalid_request', 'Either --on names the event key, or --http-verb and --http-path do.');
+    throw usage('Either --on names the event key, or --http-verb and --http-path do.');
   }
   if (on !== undefined) return on;
-  if (httpPath === undefined)
-    throw new HearthError('invalid_request', 'The event key is missing: --http-verb POST --http-path /echo, or --on "cron|0 6 * * *".');
+  if (httpPath === undefined) throw usage('The event key is missing: --http-verb POST --http-path /echo, or --on "cron|0 6 * * *".');
   return `http|${(httpVerb ?? '*').toUpperCase()}|${httpPath}`;
 }
 

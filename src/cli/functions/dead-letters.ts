@@ -44,19 +44,23 @@ export async function deadLettersShow(id: string, options: Target): Promise<void
   printJson(await call(options, 'GET /dead-letters/{id}', { path: { id } }));
 }
 
-/** One, or with `all` those of one function or of every one. */
-export async function deadLettersRedrive(id: string | undefined, options: Target & { all?: boolean; function?: string }): Promise<void> {
+/** One, or those of one function, or all. */
+export async function deadLettersRedrive(id: string | undefined, options: Target & { function?: string; json?: boolean }): Promise<void> {
   if (id !== undefined) {
-    await call(options, 'POST /dead-letters/{id}/redrive', { path: { id } });
-    process.stdout.write(`${id} is queued again: \`hearth invocations show ${id}\` tells what comes of it.\n`);
+    const done = await call(options, 'POST /dead-letters/{id}/redrive', { path: { id } });
+    if (options.json) printJson(done);
+    else process.stdout.write(`${id} is queued again: \`hearth invocations show ${id}\` tells what comes of it.\n`);
     return;
   }
   const query = options.function === undefined ? {} : { function: options.function };
-  const { redriven } = await call(options, 'POST /dead-letters/redrive', { query });
-  process.stdout.write(`${redriven} ${redriven === 1 ? 'is' : 'are'} queued again.\n`);
+  const done = await call(options, 'POST /dead-letters/redrive', { query });
+  const { redriven } = done;
+  if (options.json) printJson(done);
+  else process.stdout.write(`${redriven} ${redriven === 1 ? 'is' : 'are'} queued again.\n`);
 }
 
-export async function deadLettersDelete(id: string, options: Target): Promise<void> {
-  await call(options, 'DELETE /dead-letters/{id}', { path: { id } });
-  process.stdout.write(`The dead letter ${id} is deleted, with its input.\n`);
+export async function deadLettersDelete(id: string, options: Target & { json?: boolean }): Promise<void> {
+  const done = await call(options, 'DELETE /dead-letters/{id}', { path: { id } });
+  if (options.json) printJson(done);
+  else process.stdout.write(`The dead letter ${id} is deleted, with its input.\n`);
 }

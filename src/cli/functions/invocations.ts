@@ -62,3 +62,17 @@ function rowsOf(found: Invocation): [string, string][] {
     ...(found.dead_reason === null ? [] : [['dead letter', found.dead_reason] as [string, string]]),
   ];
 }
+
+/** `hearth invocations cancel`: also one that runs. */
+export async function invocationsCancel(id: string, options: Target & { json?: boolean }): Promise<void> {
+  const done = await call(options, 'DELETE /invocations/{id}', { path: { id } });
+  if (options.json) printJson(done);
+  else process.stdout.write(`${id} is ${done.state}.\n`);
+}
+
+/** `hearth invocations replay`: prints the id of the new one. */
+export async function invocationsReplay(id: string, options: Target & { json?: boolean }): Promise<void> {
+  const done = await call(options, 'POST /invocations/{id}/replay', { path: { id } });
+  if (options.json) printJson(done);
+  else process.stdout.write(`${done.id}\n`);
+}

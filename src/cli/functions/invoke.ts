@@ -1,5 +1,6 @@
-import { HearthError } from '../../errors.ts';
+import { isUtf8 } from 'node:buffer';
 import { call, type Target } from '../api-client.ts';
+import { unreachable, usage } from '../cli-error.ts';
 import { duration, printJson } from '../print.ts';
 import { table } from '../table.ts';
 import { type Payload, parseHeaders, readPayload } from './payload.ts';
@@ -40,16 +41,21 @@ async function callGateway(on: string, payload: Payload | undefined, options: In
     redirect: 'manual',
     ...(payload === undefined ? {} : { body: payload.data }),
   }).catch((cause: unknown) => {
-    throw new HearthError('internal', `No gateway answers at ${options.gateway}. Name its address with --gateway.`, { cause });
+    throw unreachable(`No gateway answers at ${options.gateway}. Name its address with --gateway.`, cause);
   });
   const firstByteMs = performance.now() - began;
   if (options.include) {
     process.stderr.write(`HTTP ${response.status}\n${[...response.headers].map(([name, value]) => `${name}: ${value}\n`).join('')}\n`);
   }
-  // As it comes: a stream is seen while it lasts.
-  for await (const chunk of response.body ?? []) process.stdout.write(chunk);
-  if (process.stdout.isTTY && response.body !== null) process.stdout.write('\n');
-  if (options.timing) process.stderr.write(timing(response, firstByteMs, performance.now() - began));
+  if (options.json) {
+    const body = Buffer.from(await response.arrayBuffer());
+    printJson(answerOf(response, body, phasesOf(response, firstByteMs, performance.now() - began)));
+  } else {
+    // As it comes: a stream is seen while it lasts.
+    for await (const chunk of response.body ?? []) process.stdout.write(chunk);
+    if (process.stdout.isTTY && response.body !== null) process.stdout.write('\n');
+    if (options.timing) process.stderr.write(timing(response, phasesOf(response, firstByteMs, performance.now() - began)));
+  }
   if (response.status >= 400) {
     const id = response.headers.get('x-correlation-id');
     const more = id === null ? '' : ` \`hearth invocations show ${id}\` may tell more.`;
@@ -58,23 +64,39 @@ async function callGateway(on: string, payload: Payload | undefined, options: In
   }
 }
 
-/** @throws HearthError when it says of no one path what it is */
+/** @throws CliError when it says of no one path what it is */
 function pathOf(ownPath: string): string {
   if (!/\/:|\*$/.test(ownPath)) return ownPath;
-  throw new HearthError(
-    'invalid_request',
+  throw usage(
     `The event key's path is ${ownPath}; say by --path which one is to be called, such as ${ownPath.replace(/:\w+/g, '7').replace('*', 'x')}.`,
   );
 }
 
-function timing(response: Response, firstByteMs: number, totalMs: number): string {
+/** Where the time went, in milliseconds: by the platform's own clock, then by ours. */
+function phasesOf(response: Response, firstByteMs: number, totalMs: number): Record<string, number> {
   const parts = (response.headers.get('server-timing') ?? '').matchAll(/(\w+);dur=([\d.]+)/g);
+  return { ...Object.fromEntries([...parts].map(([, name = '', ms]) => [name, Number(ms)])), first_byte: firstByteMs, total: totalMs };
+}
+
+function timing(response: Response, phases: Readonly<Record<string, number>>): string {
   return table([
     ['started', response.headers.get('x-hearth-start') ?? '-'],
-    ...[...parts].map(([, name = '', ms]) => [name, duration(Number(ms))]),
-    ['first byte', duration(firstByteMs)],
-    ['total', duration(totalMs)],
+    ...Object.entries(phases).map(([name, ms]) => [name.replace('_', ' '), duration(ms)]),
   ]);
+}
+
+/** In the words of the API for what an invocation was answered. */
+function answerOf(response: Response, body: Buffer, phases: Readonly<Record<string, number>>): object {
+  const isText = isUtf8(body);
+  return {
+    correlation_id: response.headers.get('x-correlation-id'),
+    start: response.headers.get('x-hearth-start'),
+    status: response.status,
+    headers: [...response.headers],
+    body: isText ? body.toString() : null,
+    body_base64: isText ? null : body.toString('base64'),
+    timing_ms: phases,
+  };
 }
 
 async function callApi(functionName: string, payload: Payload | undefined, options: InvokeOptions): Promise<void> {

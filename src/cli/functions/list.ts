@@ -3,7 +3,7 @@ import { call, type Target } from '../api-client.ts';
 import { ago, printJson, printTable } from '../print.ts';
 
 interface ListOptions extends Target {
-  /** Only functions whose name or event key has this in it. */
+  /** Only functions whose name or event key has this in it, or fits it where it is a pattern with `*` or `?`. */
   filter?: string;
   json?: boolean;
 }
@@ -15,9 +15,10 @@ export async function list(options: ListOptions): Promise<void> {
     call(options, 'GET /functions/instances', { query: { limit: 1000 } }),
   ]);
   const { filter = '' } = options;
+  const fits = matcherOf(filter);
   const found = Object.values(byKey)
     .flat()
-    .filter(({ function_name: name, event_type: on }) => name.includes(filter) || on.includes(filter))
+    .filter(({ function_name: name, event_type: on }) => fits(name) || fits(on))
     .sort((a, b) => (a.function_name < b.function_name ? -1 : 1));
   if (options.json) {
     printJson(found);
@@ -34,6 +35,16 @@ export async function list(options: ListOptions): Promise<void> {
     ['NAME', 'EVENT KEY', 'VERSION', 'RUNTIME', 'INSTANCES', 'REGISTERED'],
     found.map((one) => rowOf(one, counts.get(one.function_name)?.length ?? 0, now)),
   );
+}
+
+function matcherOf(filter: string): (text: string) => boolean {
+  if (!/[*?]/.test(filter)) return (text) => text.includes(filter);
+  const pattern = filter
+    .replace(/[\\^$.|+()[\]{}]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  const whole = new RegExp(`^${pattern}$`);
+  return (text) => whole.test(text);
 }
 
 function rowOf(one: FunctionSummary, instances: number, now: number): string[] {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { HearthError } from '../../errors.ts';
+import { usage } from '../cli-error.ts';
 
 export interface Payload {
   data: Buffer<ArrayBuffer>;
@@ -39,11 +40,11 @@ function typeOf(bytes: Buffer): string {
   }
 }
 
-/** `Name: value`, as curl takes them. @throws HearthError invalid_request */
+/** `Name: value`, as curl takes them. @throws CliError */
 export function parseHeaders(lines: readonly string[]): [string, string][] {
   return lines.map((line) => {
     const colon = line.indexOf(':');
-    if (colon < 1) throw new HearthError('invalid_request', `--header ${JSON.stringify(line)} is not "Name: value".`);
+    if (colon < 1) throw usage(`--header ${JSON.stringify(line)} is not "Name: value".`);
     return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
   });
 }

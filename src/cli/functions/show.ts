@@ -6,13 +6,18 @@ import { table } from '../table.ts';
 
 interface ShowOptions extends Target {
   code?: boolean;
+  /** Without it, the current one. */
+  of?: number;
   json?: boolean;
 }
 
 /** `hearth show`: one function with its settings, or just its code. */
 export async function show(functionName: string, options: ShowOptions): Promise<void> {
   const path = { function_name: functionName };
-  const found = await call(options, 'GET /functions/{function_name}', { path });
+  const found =
+    options.of === undefined
+      ? await call(options, 'GET /functions/{function_name}', { path })
+      : await call(options, 'GET /functions/{function_name}/versions/{number}', { path: { ...path, number: options.of } });
   if (options.code) {
     process.stdout.write(printable(found.function_code).replace(/\n?$/, '\n'));
     return;

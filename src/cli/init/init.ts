@@ -1,14 +1,16 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { HearthError } from '../../errors.ts';
+import { usage } from '../cli-error.ts';
+import { printJson } from '../print.ts';
 import { TEMPLATES } from './templates.ts';
 
 /** `hearth init`: a project of one function, ready for `hearth deploy`. Overwrites nothing. */
-export async function init(folder: string, { template }: { template: string }): Promise<void> {
+export async function init(folder: string, { template, json }: { template: string; json?: boolean }): Promise<void> {
   const found = TEMPLATES[template];
   if (!found) {
     const known = Object.entries(TEMPLATES).map(([name, { about }]) => `${name} (${about})`);
-    throw new HearthError('invalid_request', `There is no template "${template}". There are: ${known.join(', ')}.`);
+    throw usage(`There is no template "${template}". There are: ${known.join(', ')}.`);
   }
   const root = resolve(folder);
   const name = nameOf(root);
@@ -18,6 +20,10 @@ export async function init(folder: string, { template }: { template: string }): 
       const why = cause.code === 'EEXIST' ? 'it is there already, and is not overwritten' : cause.message;
       throw new HearthError('conflict', `${join(folder, file)} can't be written: ${why}.`, { cause });
     });
+  }
+  if (json) {
+    printJson({ folder: root, function: name, template, files: Object.keys(found.files) });
+    return;
   }
   process.stdout.write(`${folder} has ${Object.keys(found.files).join(', ')}: ${found.about}.
 

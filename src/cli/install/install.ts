@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { readServiceFiles } from '../../composition/files.ts';
 import { HearthError } from '../../errors.ts';
+import { printJson } from '../print.ts';
 import { describe, perform } from './perform.ts';
 import { planInstall, planUninstall, type Step } from './plan.ts';
 
@@ -12,6 +13,7 @@ export interface InstallOptions {
   dryRun?: boolean;
   /** Folder that stands for /, for packages and images. */
   root?: string;
+  json?: boolean;
 }
 
 /** `hearth install`: a system service of this machine, of the installation that the command belongs to. Again, it is the upgrade. */
@@ -23,7 +25,7 @@ export async function install(options: InstallOptions, program: { node: string; 
   const { unit, settings } = await readServiceFiles();
   const plan = planInstall({ node, script, unit, settings, staged, ...(await machine(staged)) });
   await run(plan, options);
-  if (options.dryRun || staged) return;
+  if (options.dryRun || staged || options.json) return;
   process.stdout.write(
     (await machine(staged)).hasSystemd
       ? '\nSettings: /etc/hearth/hearth.env. Start it: systemctl start hearth. Look: systemctl status hearth, journalctl -u hearth.\n'
@@ -35,10 +37,10 @@ export async function install(options: InstallOptions, program: { node: string; 
 export async function uninstall(options: InstallOptions & { purge?: boolean }): Promise<void> {
   const staged = options.root !== undefined;
   await run(planUninstall({ staged, purge: options.purge === true, ...(await machine(staged)) }), options);
-  if (!options.purge && !options.dryRun) process.stdout.write('/etc/hearth and /var/lib/hearth are kept; --purge deletes them.\n');
+  if (!options.purge && !options.dryRun && !options.json) process.stdout.write('/etc/hearth and /var/lib/hearth are kept; --purge deletes them.\n');
 }
 
-async function run(plan: readonly Step[], { dryRun, root }: InstallOptions): Promise<void> {
+async function run(plan: readonly Step[], { dryRun, root, json }: InstallOptions): Promise<void> {
   const target = resolve(root ?? '/');
   const isRoot = process.getuid?.() === 0;
   if (!dryRun && root === undefined && !isRoot) {
@@ -47,11 +49,14 @@ async function run(plan: readonly Step[], { dryRun, root }: InstallOptions): Pro
       'This changes the machine: run it as root (sudo). --dry-run shows what it would do, --root FOLDER does it below a folder.',
     );
   }
+  const steps: { step: string; changed: boolean | null }[] = [];
   for (const step of plan) {
     const text = describe(step, target);
-    if (dryRun) process.stdout.write(`${text}\n`);
-    else process.stdout.write((await perform(step, { root: target, setOwners: root === undefined })) ? `done     ${text}\n` : `as it is ${text}\n`);
+    const changed = dryRun ? null : await perform(step, { root: target, setOwners: root === undefined });
+    steps.push({ step: text, changed });
+    if (!json) process.stdout.write(changed === null ? `${text}\n` : changed ? `done     ${text}\n` : `as it is ${text}\n`);
   }
+  if (json) printJson({ dry_run: dryRun === true, steps });
 }
 
 async function machine(staged: boolean): Promise<{ hasUser: boolean; hasSystemd: boolean }> {

@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Hearth, until } from '../../support/hearth.ts';
 import { backgroundCommand, hearthCommand } from '../../support/hearth-command.ts';
@@ -28,6 +31,14 @@ const printed = async (args: string[], input?: string) => {
 };
 const parsed = async <T>(args: string[]) => JSON.parse(await printed([...args, '--json'])) as T;
 
+/** What `hearth` prints on a terminal, which Python's pty is. */
+const onTerminal = async (args: string[], environment: Record<string, string>) => {
+  const spawn = 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]))';
+  const argv = ['-c', spawn, process.execPath, fileURLToPath(new URL('../../../bin/hearth.js', import.meta.url)), ...args];
+  const env = { PATH: process.env.PATH, TERM: 'xterm-256color', ...environment };
+  return (await promisify(execFile)('python3', argv, { env, timeout: 30_000 })).stdout;
+};
+
 describe('hearth init, deploy and invoke', () => {
   it.each(['python', 'javascript', 'typescript'])('make a function of the template %s, which answers', async (template) => {
     const project = join(folder, `my-${template}`);
@@ -41,7 +52,9 @@ describe('hearth init, deploy and invoke', () => {
 
   it('tell what a template that is none could be, and overwrite nothing', async () => {
     const unknown = await hearthCommand(['init', join(folder, 'x'), '--template', 'cobol']);
-    expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('typescript (a function in TypeScript')]);
+    expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('typescript (a function in TypeScript')]);
+    const made = await hearthCommand(['init', join(folder, 'x'), '--json']);
+    expect(JSON.parse(made.stdout)).toMatchObject({ function: 'x', template: 'python', files: ['hearth.yaml', 'main.py'] });
     const again = await hearthCommand(['init', join(folder, 'my-python')]);
     expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('is there already')]);
   });
@@ -61,6 +74,15 @@ describe('hearth init, deploy and invoke', () => {
     const shown = await printed(['invocations', 'show', id, '--wait', '30s']);
     expect(shown).toMatch(/state +succeeded, status 200[\s\S]*"bytes": ?2/);
     expect((await run(['invoke', 'size', '--data', '@/nowhere'])).stderr).toContain('/nowhere of --data can');
+    expect(await parsed(['invoke', 'size', '--data', 'hello'])).toMatchObject({
+      status: 200,
+      start: 'warm',
+      body: expect.stringContaining('"bytes":'),
+      timing_ms: { run: expect.any(Number), total: expect.any(Number) },
+    });
+    const again = await printed(['invocations', 'replay', id]);
+    expect(await parsed(['invocations', 'show', again.trim(), '--wait', '30s'])).toMatchObject({ replay_of: id, state: 'succeeded' });
+    expect((await run(['invocations', 'cancel', id])).stderr).toContain('is over already');
   });
 });
 
@@ -77,10 +99,46 @@ describe('what is there', () => {
     await writeFile(join(folder, 'echo.py'), 'def handler(message, context):\n    return "two"\n');
     await printed(create);
     expect(await printed(['versions', 'echo'])).toMatch(/2 \(current\)[\s\S]*\n1 /);
+    expect(await printed(['show', 'echo', '--of', '1', '--code'])).toContain('print("seen"');
+    const split = ['traffic', 'set', 'echo', '1=90', '2=10', '--sticky', 'X-User', '--rollback-above', '20%'];
+    expect(await parsed(split)).toMatchObject({ weights: { 1: 90, 2: 10 }, rollback_on: { error_rate: 0.2, minimum_calls: 20, window_ms: 60_000 } });
+    expect(await printed(['traffic', 'show', 'echo'])).toMatch(/2 \(current\) +10[\s\S]*sticky by +x-user/i);
+    expect(await printed(['traffic', 'end', 'echo'])).toBe('All calls of echo go to version 2.\n');
     expect(await printed(['rollback', 'echo'])).toBe('echo is version 1 again; it was 2.\n');
     expect(await printed(['delete', 'echo'])).toContain('echo is deleted');
-    expect((await run(['show', 'echo'])).code).toBe(1);
+    const gone = await run(['show', 'echo']);
+    expect([gone.code, gone.stderr]).toEqual([1, expect.stringContaining('`hearth list` has those that there are')]);
+    expect(await parsed<{ subject: string }[]>(['audit', '--limit', '1'])).toMatchObject([{ method: 'DELETE', subject: 'echo', status: 200 }]);
+    expect(await printed(['audit', '--since', '1h'])).toMatch(/^AT +WHO[\s\S]*POST \/functions +echo, version 2 +200/);
     expect((await run(['list', '--filter', 'nothing-has-this'])).stderr).toContain('No function has');
+  });
+
+  it('is what the course made with its own command', async () => {
+    await writeFile(join(folder, 'cats.py'), 'def handler(message, context):\n    print("meow", message["body"])\n');
+    await printed([
+      'create',
+      '--http-verb=get',
+      '--http-path=/api/cats',
+      '--code-file',
+      join(folder, 'cats.py'),
+      '--name',
+      'cats',
+      '--platform-uri',
+      hearth.api,
+    ]);
+    expect(await parsed(['list', '--filter', 'http|GET|/api/*'])).toMatchObject([{ function_name: 'cats' }]);
+    expect(await parsed(['list', '--filter', 'http|POST|/api/*'])).toEqual([]);
+    const { container_ids: ids } = await parsed<{ container_ids: string[] }>([
+      'trigger',
+      '-X',
+      'GET',
+      '-P',
+      '/api/cats',
+      '--http-body',
+      '{"body": 7}',
+    ]);
+    expect(await parsed(['lookup-instance', ids[0] as string])).toMatchObject({ function_name: 'cats' });
+    await until(async () => (await printed(['logs', ids[0] as string])).includes('meow 7'));
   });
 
   it('runs by trigger, and is found by its instances and what it printed', async () => {
@@ -116,6 +174,29 @@ describe('what is there', () => {
     expect(measured).toMatchObject({ connections: 2, statuses: { 200: measured.calls } });
     const rows = JSON.parse(await printed(['top', '--once', '--interval', '0.1', '--json'])) as { function: string; instances: object }[];
     expect(rows.find((row) => row.function === 'quick')?.instances).not.toEqual({});
+  });
+});
+
+describe('what is not understood', () => {
+  it('is told with what to try next, and with an exit code of its own', async () => {
+    const failing = async (...args: string[]) => {
+      const { code, stdout, stderr } = await hearthCommand(args);
+      expect(stdout).toBe('');
+      return [code, stderr];
+    };
+    expect(await failing('lst')).toEqual([2, expect.stringContaining('Did you mean list?')]);
+    expect(await failing('layers', 'bild')).toEqual([2, expect.stringMatching(/unknown command 'layers bild'\n\(Did you mean build\?\)/)]);
+    expect(await failing('create', '--name', 'x', '--code-file', '/nowhere', '--json')).toEqual([2, expect.stringContaining('event key is missing')]);
+    expect(await failing('list', '--json', '--api', 'http://127.0.0.1:1')).toEqual([4, expect.stringContaining('Start one with `hearth up`')]);
+    expect(await failing('list', '--token-file', '/nowhere')).toEqual([3, expect.stringContaining('/nowhere')]);
+  });
+
+  it('has colours for terminals only, and not where they are not wanted', async () => {
+    const args = ['instances', '--api', hearth.api];
+    const piped = await hearthCommand(args, { TERM: 'xterm-256color' });
+    expect(piped.stdout + piped.stderr).not.toContain('\u001b');
+    expect(await onTerminal(args, {})).toContain('\u001b[2mID');
+    expect(await onTerminal(args, { NO_COLOR: '1' })).not.toContain('\u001b');
   });
 });
 

@@ -45,13 +45,15 @@ describe('hearth doctor', () => {
     expect(stdout).toContain(`FAIL  node ${old}: ${old} is Node.js 20.1.0; functions need 22.15 or later. The platform does not start`);
     expect(stdout).toMatch(new RegExp(`^FAIL +node ${broken}: 30\\.1\\.0, .*for nodejs30; no npm.*; no sandbox of it starts: `, 'm'));
     expect(stdout).toMatch(new RegExp(`^FAIL +node ${none}: There is no Node.js '${none}'`, 'm'));
-    expect(status).toBe(0);
+    // What is set and can not work is no machine to start on.
+    for (const file of [old, broken, none]) expect(stdout).toContain(`Set, but not to be had here: sandbox.node has ${file}, which can not be used.`);
+    expect(status).toBe(1);
   });
 
   it('says the same to programs', () => {
     const { status, stdout } = doctor(['--json'], PATH);
-    const report: { usable: boolean; isolation: { level: string; lacking: string[] }; probes: Probe[] } = JSON.parse(stdout);
-    expect(report.usable).toBe(true);
+    const report: { usable: boolean; unusable: string[]; isolation: { level: string; lacking: string[] }; probes: Probe[] } = JSON.parse(stdout);
+    expect([report.usable, report.unusable]).toEqual([true, []]);
     const abilities = /^(network egress|pip|agent|node .*)$/;
     const failed = report.probes.filter(({ name, ok }) => !ok && !abilities.test(name)).map(({ name }) => name);
     expect(report.isolation.level).toBe(failed.length === 0 ? 'full' : 'reduced');
