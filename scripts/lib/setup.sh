@@ -99,7 +99,6 @@ test_packages=(
   'postgresql|must|ls /usr/lib/postgresql/*/bin/postgres|is a service that functions use in tests'
   'rabbitmq-server|must|has_program rabbitmq-server|is the broker that tests publish to'
   'docker.io|must|has_program dockerd|is the engine of the docker driver in tests'
-  'debootstrap|must|has_program debootstrap|makes the image that it builds on'
   'iptables|must|has_program iptables|is what the engine shapes its networks with'
   'docker-compose|must|command -v docker-compose|reads the compose files in tests'
   'golang-go|must|has_program go|builds the example that is written in Go'

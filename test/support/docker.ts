@@ -17,12 +17,27 @@ const BIN = fileURLToPath(new URL('../../bin/hearth.js', import.meta.url));
 const BASE = 'hearth-test-base:latest';
 /** The same with the Node.js and the npm of this machine. */
 export const NODE_BASE = 'hearth-test-node-base:latest';
-/** Makes the base image's files in the folder $1; what documentation and caches take would only slow the import. */
-const RECIPE = `
+/**
+ * Copies the files of a small Debian with Python and pip to $1/root: those of this machine's own packages, which takes a twentieth of what it takes to install them
+ * once more. Documentation and the like would only slow the import.
+ */
+const RECIPE = String.raw`
 set -e
-. /etc/os-release
-debootstrap --variant=minbase --include=python3,python3-pip,ca-certificates "$VERSION_CODENAME" "$1"
-rm -rf "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/* "$1"/usr/share/doc "$1"/usr/share/man "$1"/usr/share/locale "$1"/usr/lib/python3/dist-packages/*/tests
+cd /
+packages=$(apt-cache depends --recurse --installed --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances \
+  python3 python3-pip ca-certificates base-files base-passwd bash coreutils dash findutils grep gzip hostname libc-bin libstdc++6 login passwd sed tar tzdata |
+  grep '^[a-z0-9]' | sort -u)
+mkdir -p "$1/root/usr/bin" "$1/root/usr/sbin" "$1/root/usr/lib" "$1/root/usr/lib64"
+cp -a /bin /sbin /lib /lib64 "$1/root"
+# Some of the names are of packages that only might be there.
+dpkg-query --listfiles $packages 2>/dev/null |
+  grep -vE '^/(usr/share/(doc|man|locale|info)|usr/lib/python3/dist-packages/[^/]*/tests)/' | sort -u |
+  while read -r file; do [ ! -e "$file" ] || [ -L "$1/root$file" ] || printf '%s\n' "$file"; done >"$1/files"
+tar -C / --no-recursion --files-from="$1/files" -cf - 2>"$1/tar.log" | tar -C "$1/root" -xf -
+cp -a --parents etc/ssl/certs etc/ld.so.cache "$1/root"
+cp usr/share/base-passwd/passwd.master "$1/root/etc/passwd"
+cp usr/share/base-passwd/group.master "$1/root/etc/group"
+chroot "$1/root" python3 -m pip --version
 `;
 const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 const CHAINS = [
@@ -285,9 +300,9 @@ async function baseImage(): Promise<string> {
   const file = join(CACHE, `docker-base-${name}.tar`);
   if (existsSync(file)) return file;
   await mkdir(CACHE, { recursive: true });
-  const folder = await mkdtemp(join(tmpdir(), 'hearth-debootstrap-'));
+  const folder = await mkdtemp(join(tmpdir(), 'hearth-docker-base-'));
   try {
-    await run('sh', ['-c', RECIPE, 'sh', join(folder, 'root')], { env: { PATH, ...proxies() }, maxBuffer: 64 * 1024 * 1024 });
+    await run('sh', ['-c', RECIPE, 'sh', folder], { env: { PATH } });
     const partial = `${file}.${process.pid}`;
     await run('tar', ['-C', join(folder, 'root'), '-cf', partial, '.'], { env: { PATH } });
     await rename(partial, file);
@@ -295,10 +310,4 @@ async function baseImage(): Promise<string> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-function proxies(): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(process.env).filter((entry): entry is [string, string] => /_proxy$/i.test(entry[0]) && entry[1] !== undefined),
-  );
 }
