@@ -52,12 +52,12 @@ onEveryDriver(
 
     it.each(
       arena.few([
-        ['a function that it may not invoke', 'for n in range(1, 20001): send(call(n, me, function="VICTIM"))\nreturn "done"'],
         ['names of a megabyte', 'for n in range(1, 401): send(call(n, me, function="f" * 1000000))\nreturn "done"'],
         [
           'bodies that never become whole',
           'for n in range(1, 501): send(call(n, me, function="VICTIM", length=6000000) + body(n, b"x" * 900000))\nreturn "done"',
         ],
+        ['a function that it may not invoke', 'for n in range(1, 20001): send(call(n, me, function="VICTIM"))\nreturn "done"'],
         [
           'bodies that are announced as endless',
           'for n in range(1, 4001): send(call(n, me, function="VICTIM", length=2**50) + body(n, b"x" * 100000))\nreturn "done"',

@@ -27,14 +27,14 @@ const STAYING: readonly [string, string][] = [
 onEveryDriver(
   'the deadline',
   (arena) => {
-    it.each(STAYING)('holds for a handler that %s: 504, and its sandbox is gone', async (what, lines) => {
+    it.each(arena.few(STAYING))('holds for a handler that %s: 504, and its sandbox is gone', async (what, lines) => {
       const answer = await arena.attack(handler(lines), { settings: { timeout_ms: 500 } });
       // A handler is no process of its own: its exit is an exception like others.
       if (what.startsWith('waits in its exit')) expect(answer.status).toBe(502);
       else expect([answer.status, (answer.json() as { code: string }).code]).toEqual([504, 'deadline_exceeded']);
     });
 
-    it.each(STAYING)('holds for a script that %s: 504, and its processes are gone', async (_, lines) => {
+    it.each(arena.few(STAYING))('holds for a script that %s: 504, and its processes are gone', async (_, lines) => {
       const answer = await arena.attack(lines, { settings: { timeout_ms: 500 } });
       expect([answer.status, (answer.json() as { code: string }).code]).toEqual([504, 'deadline_exceeded']);
     });
