@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { sameImports } from './bundled-typebox.ts';
 import { sleep } from './hearth.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/hearth.js', import.meta.url));
@@ -14,7 +15,7 @@ export function hearthCommand(
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
-      [BIN, ...args],
+      [...sameImports(), BIN, ...args],
       { env: { PATH: process.env.PATH, ...environment }, timeout: 30_000, killSignal: 'SIGKILL' },
       (_, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
     );
@@ -25,7 +26,7 @@ export function hearthCommand(
 
 /** `hearth` with a command that goes on until it is stopped. Dispose of it with `await using`. */
 export function backgroundCommand(args: readonly string[]): AsyncDisposable & { readonly output: string; says(text: string): Promise<void> } {
-  const child = spawn(process.execPath, [BIN, ...args], { env: { PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...sameImports(), BIN, ...args], { env: { PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = once(child, 'exit');
   let output = '';
   let heard = 0;

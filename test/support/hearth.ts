@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FunctionDefinition } from '../../src/schemas/function.ts';
+import { sameImports } from './bundled-typebox.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/hearth.js', import.meta.url));
 
@@ -50,7 +51,7 @@ export class Hearth {
     const dataFolder = options.dataFolder ?? (await mkdtemp(join(tmpdir(), 'hearth-data-')));
     const requirements = join(dataFolder, 'requirements.txt');
     await writeFile(requirements, options.requirements ?? '');
-    const child = spawn(process.execPath, [BIN, 'up'], {
+    const child = spawn(process.execPath, [...sameImports(), BIN, 'up'], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: process.env.PATH,
