@@ -9,6 +9,7 @@ import { overload } from './cases/overload.ts';
 import { queue } from './cases/queue.ts';
 import { script } from './cases/script.ts';
 import { storm } from './cases/storm.ts';
+import { telemetry } from './cases/telemetry.ts';
 import { warm } from './cases/warm.ts';
 import type { Case, Section } from './lib/case.ts';
 import { describeMachine } from './lib/machine.ts';
@@ -16,7 +17,7 @@ import { type Options, parseOptions, USAGE } from './lib/options.ts';
 import { writeReport } from './lib/report.ts';
 import { markdown } from './lib/table.ts';
 
-const CASES: readonly Case[] = [warm, script, cold, docker, languages, storm, memory, growth, overload, fairness, queue];
+const CASES: readonly Case[] = [warm, telemetry, script, cold, docker, languages, storm, memory, growth, overload, fairness, queue];
 
 process.exitCode = await main(process.argv.slice(2));
 

@@ -1,4 +1,3 @@
-import type { SpanKind as KindNumber } from '@opentelemetry/api';
 import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import type { Span, SpanKind } from './span.ts';
 import type { SpanExporter } from './span-queue.ts';
@@ -17,7 +16,7 @@ type ReadableSpan = Parameters<OTLPTraceExporter['export']>[0][number];
 
 /** For one export, its tries included: those that a collector puts off (429, 502, 503, 504), or that don't reach it, are made again with growing waits, or when it says. */
 const TIMEOUT_MS = 10_000;
-const KINDS: Readonly<Record<SpanKind, KindNumber>> = { internal: 0, server: 1, client: 2, producer: 3, consumer: 4 };
+const KINDS: Readonly<Record<SpanKind, ReadableSpan['kind']>> = { internal: 0, server: 1, client: 2, producer: 3, consumer: 4 };
 const NOTHING: never[] = [];
 
 /** By OTLP over HTTP, in protobuf. What it takes is loaded by this call, and not before: a quarter of a second, and 26 MB. */
