@@ -104,6 +104,10 @@ def handler(m, c):
     expect(sum(samples, 'hearth_memory_budget_bytes')).toBeGreaterThan(0);
     expect(sum(samples, 'hearth_records_dropped_total')).toBe(0);
     expect(samples.some(({ name }) => name === 'nodejs_eventloop_lag_p99_seconds')).toBe(true);
+    expect(
+      samples.some(({ name }) => name === 'hearth_spans_total'),
+      'traces are off',
+    ).toBe(false);
   });
 
   it('tells the same over time', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type ConfirmChannel, connect, type GetMessage, type Options } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Hearth, json, type RecordOnTheWire, until } from '../../support/hearth.ts';
+import { KINDS, OtlpReceiver } from '../../support/otlp-receiver.ts';
 import { RabbitMq } from '../../support/rabbitmq.ts';
 
 /** A broker takes half a minute to start on a machine that is busy. */
@@ -27,21 +28,25 @@ def handler(message, context):
     return {k: message[k] for k in ("body", "verb", "path", "headers", "message_type")}
 `;
 const SLEEP = 'import time\ndef handler(m, c):\n    time.sleep(m["body"])\n    return "done"\n';
+const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 const QUICK = { attempts: 3, min_backoff_ms: 1, max_backoff_ms: 50 };
 
 describe('functions that are run by the messages of a queue', () => {
   let broker: RabbitMq;
+  let traces: OtlpReceiver;
   let hearth: Hearth;
   let dataFolder: string;
 
   beforeAll(async () => {
     dataFolder = await mkdtemp(join(tmpdir(), 'hearth-queue-'));
     broker = await RabbitMq.start();
-    hearth = await start();
+    traces = await OtlpReceiver.start();
+    hearth = await start({ HEARTH_AMQP_URL: broker.url, HEARTH_TRACES_ENDPOINT: traces.url });
   }, SLOW_MS);
   afterAll(async () => {
     await hearth?.[Symbol.asyncDispose]();
     await broker?.[Symbol.asyncDispose]();
+    await traces?.[Symbol.asyncDispose]();
     await rm(dataFolder, { recursive: true, force: true });
   });
 
@@ -92,15 +97,26 @@ describe('functions that are run by the messages of a queue', () => {
     return answer;
   };
 
-  it('find the message in their own message, and its properties and headers among the headers', async () => {
+  it('find the message in their own message, and its properties and headers among the headers; its trace goes on in them', async () => {
     await onQueue('echo', ECHO);
     await consuming('echo');
     const answer = await ask('echo', '{"a": [1]}', {
       contentType: 'application/json',
       messageId: 'm-1',
       type: 'order',
-      headers: { Colour: 'blue', 'X-Hearth-Attempt': '7', table: { b: 2 } },
+      headers: { Colour: 'blue', 'X-Hearth-Attempt': '7', table: { b: 2 }, traceparent: TRACEPARENT },
     });
+    const [, traceId, sender] = TRACEPARENT.split('-') as [string, string, string];
+    const spans = await traces.trace(traceId, ['process echo', 'queue', 'run']);
+    const process = spans.find(({ name }) => name === 'process echo');
+    const run = spans.find(({ name }) => name === 'run');
+    expect(process).toMatchObject({
+      kind: KINDS.consumer,
+      parentSpanId: sender,
+      links: [{ traceId, spanId: sender }],
+      attributes: { 'messaging.system': 'rabbitmq', 'messaging.destination.name': 'echo', 'faas.trigger': 'pubsub' },
+    });
+    expect(run?.parentSpanId).toBe(process?.spanId);
     expect(JSON.parse(answer.content.toString())).toEqual({
       body: { a: [1] },
       verb: 'POST',
@@ -117,6 +133,7 @@ describe('functions that are run by the messages of a queue', () => {
         'X-Amqp-Type': 'order',
         Colour: 'blue',
         table: '{"b":2}',
+        traceparent: `00-${traceId}-${run?.spanId}-01`,
         'X-Correlation-Id': expect.stringMatching(/-7/),
         'X-Hearth-Attempt': '1',
       },
