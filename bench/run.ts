@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { cli } from './cases/cli.ts';
 import { cold } from './cases/cold.ts';
 import { docker } from './cases/docker.ts';
 import { fairness } from './cases/fairness.ts';
@@ -17,7 +18,7 @@ import { type Options, parseOptions, USAGE } from './lib/options.ts';
 import { writeReport } from './lib/report.ts';
 import { markdown } from './lib/table.ts';
 
-const CASES: readonly Case[] = [warm, telemetry, script, cold, docker, languages, storm, memory, growth, overload, fairness, queue];
+const CASES: readonly Case[] = [warm, telemetry, script, cold, docker, languages, storm, memory, growth, overload, fairness, queue, cli];
 
 process.exitCode = await main(process.argv.slice(2));
 

@@ -1,5 +1,5 @@
 /** Text for a cell: one line, and no bar that would end it. */
-export function cell(text) {
+function cell(text) {
   return String(text ?? '')
     .replace(/\s+/g, ' ')
     .replaceAll('|', '\\|')

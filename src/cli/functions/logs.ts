@@ -35,7 +35,8 @@ async function printedByInstance(id: string, options: LogsOptions): Promise<bool
   if (!/^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(id)) return false;
   try {
     const response = await call(options, 'GET /functions/instances/{id}/logs', { path: { id } });
-    process.stdout.write(printable(await response.text()));
+    const text = await response.text();
+    process.stdout.write(options.json ? `${JSON.stringify({ instance_id: id, logs: text })}\n` : printable(text));
     return true;
   } catch (error) {
     if (error instanceof HearthError && error.code === 'not_found') return false;

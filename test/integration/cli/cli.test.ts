@@ -148,6 +148,7 @@ describe('what is there', () => {
     expect(await printed(['lookup-instance', id])).toMatch(/function +told, version 1/);
     await until(async () => (await printed(['logs', 'told'])).includes("told {'a': 1}"));
     expect(await printed(['logs', id])).toContain('told');
+    expect(await parsed(['logs', id])).toMatchObject({ instance_id: id, logs: expect.stringContaining('told') });
     await using following = backgroundCommand(['logs', '--follow', '--last', '1', '--api', hearth.api]);
     await following.says('told');
     await hearth.call('/told', { method: 'POST', body: '"again"' });
