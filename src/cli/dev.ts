@@ -24,7 +24,7 @@ export async function dev(folder: string | undefined, options: DevOptions): Prom
   const broken = new Promise<never>((_, reject) => watcher.once('error', reject));
   try {
     await deployer.now();
-    await Promise.race([broken, logs(undefined, { ...options, follow: true, last: 1 })]);
+    await Promise.race([broken, logs(undefined, { ...options, follow: true, last: 0 })]);
   } finally {
     watcher.close();
     deployer.stop();

@@ -29,6 +29,7 @@ export function functionCommands(program: Command, onPlatform: OnPlatform): void
     .option('--on <event-key>', 'instead of the two: an event key such as "cron|0 6 * * *"')
     .option('--runtime <runtime>', 'python, nodejs, or a version of it such as nodejs26')
     .option('--requirements <file>', 'a requirements.txt')
+    .option('--error-logs', 'tell callers the last lines of a call that failed')
     .option('--json', 'print a JSON document')
     .action(lazily(async () => (await import('./functions/create.ts')).create));
 

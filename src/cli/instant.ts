@@ -13,6 +13,17 @@ export function instantOf(text: string, now: number, option = '--expires'): numb
   return instant;
 }
 
+/** A time back from now (30s, 10m, 12h, 7d, 4w), or a date or moment. @param option that it is of @returns milliseconds since the epoch */
+export function instantBefore(option: string, text: string, now: number): number {
+  const [, count, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
+  const unitMs = unit === 's' ? 1000 : (UNITS[unit ?? ''] ?? 0);
+  const instant = count === undefined ? Date.parse(text) : now - Number(count) * unitMs;
+  if (Number.isNaN(instant)) {
+    throw usage(`${option} ${text} is neither a time back from now like 30s, 10m, 12h or 7d, nor a moment like 2027-01-31T08:00.`);
+  }
+  return instant;
+}
+
 export function time(instant: number): string {
   return new Date(instant).toISOString().replace(/\.\d+Z$/, 'Z');
 }

@@ -5,11 +5,15 @@ import { atLeastOne, withJson } from './options.ts';
 
 /** Commands about what ran, what waits, and what failed. */
 export function invocationCommands(program: Command, onPlatform: OnPlatform): void {
-  onPlatform(program.command('logs [function]'))
-    .description('print what the last calls of a function, or of all, printed; or what an instance of that id did')
+  withJson(onPlatform(program.command('logs [function]')), 'print a line of JSON for each line')
+    .description('print the last lines that a function, or all, printed; or what an instance of that id did')
     .option('-f, --follow', 'go on with those that come')
-    .option('-n, --last <number>', 'calls back', atLeastOne, 20)
-    .option('--json', 'print a line of JSON for each call')
+    .option('-n, --last <number>', 'lines back, at most; without this 20, of an instance, a call or --since all', atLeastOne)
+    .addOption(new Option('--level <level>', 'only this level and those above it').choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal']))
+    .option('--since <time>', 'only what is not older: 10m, 12h, 7d, or a moment such as 2027-01-31T08:00')
+    .option('--until <time>', 'only what is older')
+    .option('--contains <text>', 'only lines with this in them; capital and small letters are the same')
+    .option('--correlation-id <id>', 'only of this call')
     .action(lazily(async () => (await import('./functions/logs.ts')).logs));
 
   const invocations = program.command('invocations').description('what ran, on a running platform');

@@ -25,6 +25,12 @@ export function wrong(text: string): string {
   return styleText('red', text, { stream: process.stdout });
 }
 
+/** The level of a line of the log. */
+export function ofLevel(level: string): string {
+  const colour = level === 'error' || level === 'fatal' ? 'red' : level === 'warn' ? 'yellow' : 'dim';
+  return styleText(colour, level.toUpperCase(), { stream: process.stdout });
+}
+
 /** Of what goes to standard error. */
 export function bad(text: string): string {
   return styleText('red', text, { stream: process.stderr });

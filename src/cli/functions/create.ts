@@ -14,6 +14,7 @@ interface CreateOptions extends Target {
   httpPath?: string;
   runtime?: string;
   requirements?: string;
+  errorLogs?: boolean;
   json?: boolean;
 }
 
@@ -31,6 +32,7 @@ export async function create(options: CreateOptions): Promise<void> {
     function_code: code,
     ...(runtime === undefined ? {} : { runtime }),
     ...(requirements === undefined ? {} : { requirements }),
+    ...(options.errorLogs ? { error_logs: true } : {}),
   };
   const made = await whileLayersBuild(options.name, options, () => call(options, 'POST /functions', { body: definition }));
   for (const warning of made.warnings) process.stderr.write(`hearth: ${warning}\n`);

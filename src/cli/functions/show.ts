@@ -39,6 +39,7 @@ export async function show(functionName: string, options: ShowOptions): Promise<
     ['layers', list(found.layers)],
     ['secrets', list(found.secrets)],
     ['invokes', list(found.invokes)],
+    ['error logs', found.error_logs ? 'callers see the last lines of a call that failed' : 'callers see none'],
     ['environment', list(Object.keys(found.environment))],
     ['files', found.bundle === null ? 'one text' : `bundle ${found.bundle.hash.slice(0, 12)}, entry ${found.bundle.entry}`],
   ];

@@ -148,12 +148,19 @@ describe('what is there', () => {
     expect(await printed(['lookup-instance', id])).toMatch(/function +told, version 1/);
     await until(async () => (await printed(['logs', 'told'])).includes("told {'a': 1}"));
     expect(await printed(['logs', id])).toContain('told');
-    expect(await parsed(['logs', id])).toMatchObject({ instance_id: id, logs: expect.stringContaining('told') });
+    expect(await parsed(['logs', id])).toMatchObject({ instance_id: id, message: expect.stringContaining('told') });
     await using following = backgroundCommand(['logs', '--follow', '--last', '1', '--api', hearth.api]);
     await following.says('told');
     await hearth.call('/told', { method: 'POST', body: '"again"' });
     await following.says('told again');
     expect(following.output.trimEnd().split('\n'), following.output).toHaveLength(2);
+    await hearth.define('warns', 'def handler(message, context):\n    context.logger.warning("low: %s", message["body"])\n    print("fine")');
+    await hearth.call('/warns', { method: 'POST', body: '"\u001b[31mA"' });
+    const warning = await until(async () => /.+/.exec(await printed(['logs', 'warns', '--level', 'warn', '--since', '1h']))?.[0]);
+    expect(warning).toMatch(/^\S+Z warns \S{36} WARN low: \S*\\u001b\[31mA/);
+    expect(JSON.parse(await printed(['logs', 'warns', '--contains', 'LOW', '--json']))).toMatchObject({ level: 'warn', stream: 'log' });
+    expect(await printed(['logs', '--until', '1h'])).toBe('');
+    expect((await run(['logs', '--since', 'yore'])).stderr).toContain('--since yore is neither');
     expect((await run(['trigger', '--http-path', '/nobody'])).stderr).toContain('No function is registered for POST /nobody');
   });
 

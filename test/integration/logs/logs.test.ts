@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventsOf } from '../../../src/client/event-stream.ts';
 import type { LogLine } from '../../../src/schemas/log-line.ts';
-import { eventsOf } from '../../support/event-stream.ts';
 import { Hearth, until } from '../../support/hearth.ts';
 
 const TALKER = `
