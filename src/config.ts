@@ -313,6 +313,7 @@ export const ConfigSchema = Type.Object(
           description: 'All of it together; the oldest goes first. 0: none is kept. In bytes.',
         }),
         segment_bytes: bytes(16 * MIB, 'One file of it, a quarter of `max_bytes` at most.'),
+        max_bytes_per_s: bytes(MIB, 'What one function may print in a second, on average; the rest is left out and counted.'),
         max_line_chars: Type.Integer({
           minimum: 80,
           maximum: 65_536,

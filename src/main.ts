@@ -161,6 +161,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
             maxBytes: config.logs.max_bytes,
             segmentBytes: config.logs.segment_bytes,
             keepMs: config.logs.keep_ms,
+            maxBytesPerS: config.logs.max_bytes_per_s,
             maxLineChars: config.logs.max_line_chars,
             maxBehindBytes: MAX_LOG_BEHIND_BYTES,
           },

@@ -49,14 +49,15 @@ export interface OutputLogOptions {
 }
 
 const BUFFER_BYTES = 64 * 1024;
-/** A longer piece of output makes several records. */
-const MAX_PAYLOAD_BYTES = 32 * 1024;
+/** A longer piece of output makes several records, four of which fit a buffer. */
+const MAX_PAYLOAD_BYTES = 15 * 1024;
 /** What the thread has and hasn't written: beyond that output is dropped. */
 const MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024;
 /** Buffers that are kept for the next output. */
 const SPARE_BUFFERS = 4;
 const GATHER_MS = 50;
-const CLOSE_MS = 3000;
+/** For a thread to write what it has. */
+const CLOSE_MS = 10_000;
 /** A thread that died is started again after this. */
 const RESTART_MS = 5000;
 

@@ -1,6 +1,7 @@
 import type { StoredLogLine } from '../../schemas/log-line.ts';
 import { isBefore } from '../log-position.ts';
 import { readRecords } from '../output-records.ts';
+import { LineAllowance } from './line-allowance.ts';
 import { LineMaker } from './line-maker.ts';
 import { LineMatcher } from './line-matcher.ts';
 import type { FollowRequest, LogThreadData } from './messages.ts';
@@ -10,7 +11,7 @@ import { Segments } from './segments.ts';
 
 export interface WriteResult {
   lines: number;
-  /** Lines that the disk didn't take. */
+  /** Lines that the disk didn't take, or that were too many of one function's. */
   dropped: number;
   totalBytes: number;
   error: string | null;
@@ -27,7 +28,10 @@ export class LogService {
   readonly #clock: () => number;
   readonly #segments: Segments;
   readonly #lines: LineMaker;
+  readonly #allowance: LineAllowance;
   #made: string[] = [];
+  /** Of those who printed too much, since the last write. */
+  #leftOut = 0;
   #opened = false;
   #openAt = 0;
   /** One change of the folder after another. */
@@ -40,7 +44,8 @@ export class LogService {
     this.#settings = settings;
     this.#clock = clock;
     this.#segments = new Segments(settings, clock);
-    this.#lines = new LineMaker(settings.maxLineChars, (line: StoredLogLine) => this.#made.push(`${JSON.stringify(line)}\n`));
+    this.#lines = new LineMaker(settings.maxLineChars, (line) => this.#take(line));
+    this.#allowance = new LineAllowance(settings.maxBytesPerS, settings.maxBytes);
   }
 
   /** Never rejects. */
@@ -96,11 +101,23 @@ export class LogService {
     });
   }
 
+  #take(line: StoredLogLine): void {
+    const text = `${JSON.stringify(line)}\n`;
+    const leftOut = this.#allowance.take(line.function_name, text.length, this.#clock());
+    if (leftOut < 0) {
+      this.#leftOut++;
+      return;
+    }
+    if (leftOut > 0) this.#made.push(`${JSON.stringify(noticeOf(line, leftOut))}\n`);
+    this.#made.push(text);
+  }
+
   /** Lines are many times as long as what was printed: they are written, and forgotten, before the next records are looked at. */
   async #writeMade(): Promise<WriteResult> {
     const made = this.#made;
     this.#made = [];
-    const outcome: WriteResult = { lines: 0, dropped: 0, totalBytes: 0, error: null };
+    const outcome: WriteResult = { lines: 0, dropped: this.#leftOut, totalBytes: 0, error: null };
+    this.#leftOut = 0;
     try {
       if (made.length > 0) await this.#open();
       for (const { text, lines } of batchesOf(made)) {
@@ -108,7 +125,7 @@ export class LogService {
         outcome.lines += lines;
       }
     } catch (error) {
-      outcome.dropped = made.length - outcome.lines;
+      outcome.dropped += made.length - outcome.lines;
       outcome.error = (error as Error).message;
     }
     if (outcome.lines > 0) for (const wake of this.#waiting) wake();
@@ -154,4 +171,9 @@ function* batchesOf(lines: readonly string[]): Generator<{ text: string; lines: 
     [text, count] = ['', 0];
   }
   if (count > 0) yield { text, lines: count };
+}
+
+function noticeOf({ time, function_name, version, instance_id }: StoredLogLine, leftOut: number): StoredLogLine {
+  const message = `${leftOut} lines before this were left out: the function printed more than logs.max_bytes_per_s lets it.`;
+  return { time, function_name, version, instance_id, correlation_id: null, stream: 'log', level: 'warn', message, fields: { left_out: leftOut } };
 }

@@ -7,6 +7,8 @@ import type { SegmentSettings } from './segments.ts';
 /** What the event loop and the log's thread say to each other. */
 
 export interface LogThreadData extends SegmentSettings {
+  /** Of one function; what it prints beyond that is left out. */
+  maxBytesPerS: number;
   /** Characters of a line, at most. */
   maxLineChars: number;
   /** Whoever follows the log and is further behind goes on at its end. */
