@@ -113,7 +113,7 @@ async function follow(page: string): Promise<void> {
   stack.defer(() => other?.is[Symbol.asyncDispose]());
 
   for (const [at, block] of blocks.entries()) {
-    const { section, typed, printed = '' } = block;
+    const { section, typed, printed } = block;
     if (other && other.section !== section) {
       await other.is[Symbol.asyncDispose]();
       other = undefined;
@@ -121,8 +121,10 @@ async function follow(page: string): Promise<void> {
     let actual: string;
     if (typed === undefined || GOES_ON.test(typed)) {
       if (typed !== undefined) other = { section, is: typed.trim() === STARTS ? THE_PLATFORM : running(typed) };
-      actual = other ? await other.is.says(printed) : 'nothing goes on here that could print it';
-    } else if (LOOKS.test(typed.trim())) actual = await look(terminal, typed, printed);
+      // Where the page shows it later, nothing is to be waited for yet.
+      if (printed === undefined) actual = '';
+      else actual = other ? await other.is.says(printed) : 'nothing goes on here that could print it';
+    } else if (LOOKS.test(typed.trim()) && printed !== undefined) actual = await look(terminal, typed, printed);
     else actual = await terminal.type(here(typed), TIMEOUT_MS);
     if (!check(page, block, actual)) {
       const rest = blocks.length - at - 1;
