@@ -1,4 +1,5 @@
 import { HearthError } from '../../errors.ts';
+import { SAMPLERS } from './sampler.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -17,23 +18,33 @@ export function otelSettings(environment: Environment, hasEndpoint: boolean): Re
   if (!hasEndpoint && (endpoint === undefined || isOff)) return {};
   const protocol = get('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') ?? get('OTEL_EXPORTER_OTLP_PROTOCOL');
   if (!hasEndpoint && protocol === 'grpc') {
-    throw new HearthError(
-      'invalid_config',
-      'Configuration: OTEL_EXPORTER_OTLP_PROTOCOL is grpc, which Hearth does not speak. Name the port at which the collector takes OTLP over HTTP (4318 by default) and set the protocol to http/protobuf, or OTEL_TRACES_EXPORTER=none.',
+    throw invalid(
+      'OTEL_EXPORTER_OTLP_PROTOCOL is grpc, which Hearth does not speak. Name the port at which the collector takes OTLP over HTTP (4318 by default) and set the protocol to http/protobuf, or OTEL_TRACES_EXPORTER=none.',
     );
   }
+  const sampler = get('OTEL_TRACES_SAMPLER')?.toLowerCase();
+  if (sampler !== undefined && !(SAMPLERS as readonly string[]).includes(sampler)) {
+    throw invalid(`OTEL_TRACES_SAMPLER is ${JSON.stringify(sampler)}; Hearth knows ${SAMPLERS.join(', ')}.`);
+  }
   const ratio = get('OTEL_TRACES_SAMPLER_ARG');
+  if (ratio !== undefined && !(Number(ratio) >= 0 && Number(ratio) <= 1)) {
+    throw invalid(`OTEL_TRACES_SAMPLER_ARG is ${JSON.stringify(ratio)}; it is to be a share, from 0 to 1.`);
+  }
   const resource = pairs(get('OTEL_RESOURCE_ATTRIBUTES'));
   const serviceName = get('OTEL_SERVICE_NAME') ?? resource?.['service.name'];
   const settings = {
     endpoint,
     headers: pairs(get('OTEL_EXPORTER_OTLP_TRACES_HEADERS') ?? get('OTEL_EXPORTER_OTLP_HEADERS')),
-    sampler: get('OTEL_TRACES_SAMPLER')?.toLowerCase(),
+    sampler,
     ratio: ratio === undefined ? undefined : Number(ratio),
     service_name: serviceName,
     resource,
   };
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}
+
+function invalid(what: string): HearthError {
+  return new HearthError('invalid_config', `Configuration: ${what}`);
 }
 
 /** `key=value` by commas, values percent-encoded (W3C Baggage). */

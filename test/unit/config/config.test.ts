@@ -59,8 +59,8 @@ describe('traces', () => {
   it('say what can not be: another protocol, sampler, share', () => {
     const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4317' };
     expect(() => load({ ...endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' })).toThrow(/OTEL_EXPORTER_OTLP_PROTOCOL is grpc/);
-    expect(() => load({ ...endpoint, OTEL_TRACES_SAMPLER: 'xray' })).toThrow(/traces\.sampler/);
-    expect(() => load({ ...endpoint, OTEL_TRACES_SAMPLER_ARG: '2' })).toThrow(/traces\.ratio/);
+    expect(() => load({ ...endpoint, OTEL_TRACES_SAMPLER: 'xray' })).toThrow(/OTEL_TRACES_SAMPLER is "xray"/);
+    expect(() => load({ ...endpoint, OTEL_TRACES_SAMPLER_ARG: '2' })).toThrow(/OTEL_TRACES_SAMPLER_ARG is "2"/);
     expect(() => load({ HEARTH_TRACES_ENDPOINT: 'collector:4318' })).toThrow(/traces\.endpoint/);
   });
 });
