@@ -61,7 +61,9 @@ import { createLog } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics/create-metrics.ts';
 import { InvocationMetrics } from './telemetry/metrics/invocation-metrics.ts';
 import { platformMetrics, StopCounts } from './telemetry/metrics/platform-metrics.ts';
+import { queueMetrics } from './telemetry/metrics/queue-metrics.ts';
 import { sloMetrics } from './telemetry/metrics/slo-metrics.ts';
+import { FiringCounts, triggerMetrics } from './telemetry/metrics/trigger-metrics.ts';
 import { CallSeries } from './telemetry/series/call-series.ts';
 import { MachineSampler } from './telemetry/series/machine-sampler.ts';
 import { createSeries } from './telemetry/series/series.ts';
@@ -232,6 +234,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   const invocationMetrics = new InvocationMetrics(config.metrics.max_functions);
   const callSeries = new CallSeries(config.metrics.max_functions);
   const stopCounts = new StopCounts();
+  const firingCounts = new FiringCounts();
 
   const scheduler = new Scheduler({
     driver,
@@ -319,6 +322,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     current: (functionName) => registry.get(functionName),
     clock: Date.now,
     setTimer,
+    onFiring: ({ kind, state, firedAt, scheduledAt }) => firingCounts.count(state !== 'skipped', kind === 'manual' ? null : firedAt - scheduledAt),
     log,
   });
   undo.defer(() => schedules.close());
@@ -421,6 +425,22 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   const metrics = createMetrics([
     ...invocationMetrics.metrics(),
     stopCounts.metric(),
+    ...firingCounts.metrics(),
+    ...queueMetrics({ backlog: () => queue.backlog(), attempts: () => durable.attempts, now: () => queue.now() }),
+    ...triggerMetrics({
+      *brokerConnections() {
+        const { publishing = null, consuming = null } = broker?.counts ?? {};
+        const known = Object.entries({ publishing, consuming, replies: replyQueues?.counts ?? null });
+        for (const [purpose, counts] of known) if (counts) yield { purpose, ...counts };
+      },
+      published: () => Object.entries(broker?.counts.published ?? {}),
+      queueStates: () => queueTriggers.list().map(({ state }) => state),
+      unacked: () => queueTriggers.list().reduce((sum, { unacked }) => sum + unacked, 0),
+      *queueMessages() {
+        const { deadLettered, ...others } = queueTriggers.messages;
+        yield* Object.entries({ ...others, dead_lettered: deadLettered });
+      },
+    }),
     ...(traces ? [traces.queue.metric()] : []),
     ...sloMetrics(
       function* () {
@@ -439,6 +459,8 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       nursery: () => nursery?.counts ?? null,
       memory: () => ({ heldBytes: memory.totalBytes, budgetBytes: config.limits.memory_bytes }),
       replyEndpoint: () => replyEndpoint.counts,
+      gateway: () => gateway.counts,
+      layerStates: () => layers.list().map(({ state }) => state),
       records: () => recorder,
       output: () => output.counts,
     }),

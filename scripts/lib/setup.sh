@@ -102,6 +102,7 @@ test_packages=(
   'iptables|must|has_program iptables|is what the engine shapes its networks with'
   'docker-compose|must|command -v docker-compose|reads the compose files in tests'
   'golang-go|must|has_program go|builds the example that is written in Go'
+  'prometheus|must|command -v promtool|checks metrics and alert rules in tests'
   'systemd|must|command -v systemd-analyze|checks the unit of the service in tests'
 )
 # Some programs stand where an ordinary user's PATH may not lead.

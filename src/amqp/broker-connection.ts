@@ -38,6 +38,7 @@ export class BrokerConnection {
   #reason: string | null = null;
   #blockedBy: string | null = null;
   #closed = false;
+  #made = 0;
 
   constructor(parts: BrokerConnectionParts) {
     this.#parts = parts;
@@ -66,6 +67,11 @@ export class BrokerConnection {
   /** Why there is no connection, while another attempt is waited for; null: there is one, or there may soon be. */
   get absence(): string | null {
     return this.#model === null && this.#timer !== null ? this.#reason : null;
+  }
+
+  /** Null: nobody has asked for one. `made`: connections since the start. */
+  get counts(): { connected: boolean; made: number } | null {
+    return this.#made === 0 && this.#attempt === null && this.#timer === null ? null : { connected: this.#model !== null, made: this.#made };
   }
 
   /** @throws Error that says why there is none */
@@ -125,6 +131,7 @@ export class BrokerConnection {
       if (this.#closed) return destroySocket(model);
       this.#model = model;
       this.#failures = 0;
+      this.#made++;
       this.#reason = null;
       log.info({ broker: address.shown }, 'connected to the broker');
       this.#parts.onConnected?.();

@@ -14,7 +14,16 @@ export interface Broker {
    * @throws Error that says why there is none
    */
   openConsumerChannel(): Promise<Channel>;
+  readonly counts: BrokerCounts;
   close(): Promise<void>;
+}
+
+/** Of a connection: null while nobody has asked for it. */
+export interface BrokerCounts {
+  publishing: BrokerConnection['counts'];
+  consuming: BrokerConnection['counts'];
+  /** Messages, by what came of them. */
+  published: Readonly<ExchangePublisher['counts']>;
 }
 
 /**
@@ -31,6 +40,9 @@ export function createBroker(url: string, parts: Omit<BrokerConnectionParts, 'ad
     publish: (message, ending) => publisher.publish(message, ending),
     send: (message, ending) => publisher.send(message, ending),
     openConsumerChannel: () => consuming.openPlainChannel(),
+    get counts() {
+      return { publishing: connection.counts, consuming: consuming.counts, published: publisher.counts };
+    },
     async close() {
       // What was acknowledged last goes out before the way for it is gone.
       await consuming.close();

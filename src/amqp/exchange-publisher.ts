@@ -41,6 +41,8 @@ export interface OutgoingMessage {
 export class ExchangePublisher {
   readonly #connection: Pick<BrokerConnection, 'openChannel' | 'requireUnblocked'>;
   readonly #idle: ConfirmChannel[] = [];
+  /** Messages, by what came of them. */
+  readonly counts = { confirmed: 0, unroutable: 0, failed: 0 };
 
   constructor(connection: Pick<BrokerConnection, 'openChannel' | 'requireUnblocked'>) {
     this.#connection = connection;
@@ -70,6 +72,11 @@ export class ExchangePublisher {
     work.catch(() => undefined);
     try {
       await Promise.race([work, cut]);
+      this.counts.confirmed++;
+    } catch (error) {
+      if (error instanceof Unroutable) this.counts.unroutable++;
+      else this.counts.failed++;
+      throw error;
     } finally {
       signal.removeEventListener('abort', broken);
     }

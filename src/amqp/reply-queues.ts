@@ -8,7 +8,7 @@ import { ReplyRun, type RunReceiver } from './reply-run.ts';
 const MAX_IDLE = 64;
 
 export interface ReplyQueuesParts {
-  connection: Pick<BrokerConnection, 'openPlainChannel' | 'absence' | 'shown' | 'close'>;
+  connection: Pick<BrokerConnection, 'openPlainChannel' | 'absence' | 'shown' | 'counts' | 'close'>;
   leftovers: Leftovers;
   /** A larger answer fails its run. Bytes. */
   maxMessageBytes: number;
@@ -37,6 +37,10 @@ export class ReplyQueues {
   refusal(): HearthError | null {
     const { absence, shown } = this.#parts.connection;
     return absence === null ? null : unavailable(shown, absence);
+  }
+
+  get counts(): BrokerConnection['counts'] {
+    return this.#parts.connection.counts;
   }
 
   /** A run begins. What comes of it is told to the receiver. */

@@ -52,6 +52,8 @@ export class Connections {
   readonly #all = new Set<Connection>();
   /** Answers to requests whose bodies are read while their functions run, with whom to tell that one can't be read. */
   readonly #streamed = new WeakMap<ServerResponse, BrokenBody>();
+  /** Requests that are over, by the first digit of the answer's status; 0: there was none. */
+  readonly answered = new Float64Array(6);
   #refusals = 0;
   #madeRoomAt = Number.NEGATIVE_INFINITY;
 
@@ -77,6 +79,11 @@ export class Connections {
   /** The body of this request is read by its function: it may take as long as it makes progress. @param onBroken it can't be read any further */
   streams(response: ServerResponse, onBroken: BrokenBody): void {
     this.#streamed.set(response, onBroken);
+  }
+
+  /** Connections that are open. */
+  get count(): number {
+    return this.#all.size;
   }
 
   /** Whether answers to earlier requests of that connection are still to be given. */
@@ -150,6 +157,8 @@ export class Connections {
     const index = connection.open.indexOf(response);
     if (index < 0) return;
     connection.open.splice(index, 1);
+    const kind = response.headersSent ? Math.trunc(response.statusCode / 100) : 0;
+    this.answered[kind] = (this.answered[kind] as number) + 1;
     connection.served = true;
     if (connection.open.length === 0 && connection.lastWords) endPolitely(connection.socket, connection.lastWords);
   }

@@ -155,6 +155,10 @@ export class Gateway {
     return this.#server.address() as AddressInfo;
   }
 
+  get counts(): { connections: number; webSockets: number; answered: Readonly<Float64Array> } {
+    return { connections: this.#connections.count, webSockets: this.#streams.webSockets, answered: this.#connections.answered };
+  }
+
   /** New requests are refused with 503 from now on; those under way go on, but WebSockets are to come to an end. */
   drain(): void {
     this.#draining = true;

@@ -62,6 +62,11 @@ export class Streams {
     return tunnel;
   }
 
+  /** WebSockets, and handshakes for them. */
+  get webSockets(): number {
+    return this.#tunnels.size;
+  }
+
   /** Functions are told as if the callers of all WebSockets had ended their side. */
   endCallers(): void {
     for (const tunnel of this.#tunnels) tunnel.endCaller();

@@ -21,6 +21,8 @@ export class QueueTriggers {
   readonly #consumers = new Map<string, QueueConsumer>();
   /** Those that work off what they had in hand. */
   readonly #leaving = new Set<QueueConsumer>();
+  /** Messages of queues that are consumed no more. */
+  readonly #past = { received: 0, redelivered: 0, succeeded: 0, retried: 0, deadLettered: 0, requeued: 0 };
   /** By function, what is in service of those with a queue for their event key. */
   readonly #functions = new Map<string, { queue: string; current: FunctionVersion; versions: readonly FunctionVersion[] }>();
   readonly #timer: NodeJS.Timeout;
@@ -59,7 +61,10 @@ export class QueueTriggers {
     void consumer
       .stop()
       .then(() => consumer.settled())
-      .finally(() => this.#leaving.delete(consumer));
+      .finally(() => {
+        this.#leaving.delete(consumer);
+        for (const result of RESULTS) this.#past[result] += consumer.status[result];
+      });
   }
 
   /** Begins to consume. */
@@ -68,6 +73,13 @@ export class QueueTriggers {
     const { broker, log } = this.#parts;
     if (!broker && this.#functions.size > 0) log.warn({ functions: [...this.#functions.keys()] }, NO_BROKER);
     for (const [functionName, { queue }] of this.#functions) this.#consume(functionName, queue);
+  }
+
+  /** Messages of all queues since the start, by what came of them. */
+  get messages(): Readonly<Record<(typeof RESULTS)[number], number>> {
+    const sum = { ...this.#past };
+    for (const { status } of [...this.#consumers.values(), ...this.#leaving]) for (const result of RESULTS) sum[result] += status[result];
+    return sum;
   }
 
   /** By the queue's name. */
@@ -137,6 +149,7 @@ export class QueueTriggers {
   }
 }
 
+const RESULTS = ['received', 'redelivered', 'succeeded', 'retried', 'deadLettered', 'requeued'] as const;
 /** For a broker to confirm that it sends nothing more. Milliseconds. */
 const STOP_MS = 3000;
 const NO_BROKER = 'functions have queues for event keys, and the platform has no broker: set HEARTH_AMQP_URL (amqp.url) and start it again';

@@ -43,6 +43,8 @@ export interface DurableOptions {
 export interface Durable {
   invocations: DurableInvocations;
   versions: VersionBook;
+  /** How many attempts ended how. */
+  attempts: ReadonlyMap<string, number>;
   /** Begins to run what is queued. @throws HearthError store_unavailable */
   start(): Promise<void>;
   /** Begins nothing more. */
@@ -84,6 +86,7 @@ export function createDurableInvocations(options: DurableOptions): Durable {
   return {
     invocations,
     versions,
+    attempts: dispatcher.attempts,
     async start() {
       await dispatcher.start();
       deliveries.poke();

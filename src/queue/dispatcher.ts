@@ -40,6 +40,10 @@ export interface DispatcherParts {
   at?(point: 'before-dispatch' | 'before-result' | 'after-result', id: string): void;
 }
 
+/** `retried`: it failed and is tried again. `returned`: it did not come to an end of its own. `dead_lettered`: it failed for good. */
+const ATTEMPT_ENDS = ['succeeded', 'failed', 'timed_out', 'cancelled', 'retried', 'returned', 'dead_lettered'] as const;
+type AttemptEnd = (typeof ATTEMPT_ENDS)[number];
+
 /** While a lane waits for room that others take, which nobody tells of. */
 const POLL_MS = 25;
 const HEARTBEAT_MS = 5000;
@@ -57,6 +61,8 @@ export class Dispatcher {
   #wakeTimer: NodeJS.Timeout | null = null;
   #wakeAt = Number.POSITIVE_INFINITY;
   #heartbeat: NodeJS.Timeout | null = null;
+  /** What came of attempts. */
+  readonly attempts = new Map<AttemptEnd, number>(ATTEMPT_ENDS.map((end) => [end, 0]));
   #stopped = false;
   #whenSettled: (() => void) | null = null;
 
@@ -222,6 +228,7 @@ export class Dispatcher {
       try {
         const valid = await queue.settle(lease, verdict);
         this.#parts.at?.('after-result', lease.id);
+        if (valid) this.#count(verdict);
         if (!valid && verdict.kind === 'done' && verdict.state !== 'cancelled')
           log.warn({ ...lease }, 'a result came after its lease was void; it is not kept');
         break;
@@ -238,6 +245,11 @@ export class Dispatcher {
     const lane = this.#lanes.get(laneName(taken));
     if (lane) this.#pump(lane);
     if (this.#held.size === 0) this.#whenSettled?.();
+  }
+
+  #count(verdict: Verdict): void {
+    const end = verdict.kind === 'retry' ? (verdict.counts ? 'retried' : 'returned') : verdict.deadReason !== null ? 'dead_lettered' : verdict.state;
+    this.attempts.set(end, (this.attempts.get(end) as number) + 1);
   }
 
   /** The more lanes there are to look at, the less often. */

@@ -14,6 +14,8 @@ export interface FiringParts {
   timer: DueTimer;
   waits: Waits;
   clock: () => number;
+  /** A firing is written down. */
+  onFiring(firing: FiringRecord): void;
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void; error(fields: object, message: string): void };
 }
 
@@ -42,7 +44,7 @@ export class Firings {
 
   /** Whatever is due of a schedule. Never rejects. */
   async fire(name: string): Promise<void> {
-    const { inForce, deliveries, clock, timer, log } = this.#parts;
+    const { inForce, deliveries, clock, timer, onFiring, log } = this.#parts;
     try {
       await this.#refresh(name);
       let replaced: string[] = [];
@@ -62,7 +64,9 @@ export class Firings {
       else this.#recovering.delete(name);
       await this.#cancelAll(replaced);
       for (const firing of changed.change.firings) {
-        if (firing.state === 'open' && !changed.refused.has(firing.id)) deliveries.deliver(firing);
+        if (changed.refused.has(firing.id)) continue;
+        onFiring(firing);
+        if (firing.state === 'open') deliveries.deliver(firing);
       }
     } catch (error) {
       if (this.#stopped) return;
@@ -76,7 +80,7 @@ export class Firings {
    * @throws HearthError not_found, draining, store_unavailable; conflict when one is running and the schedule forbids another
    */
   async fireNow(name: string): Promise<string> {
-    const { inForce, deliveries, clock } = this.#parts;
+    const { inForce, deliveries, clock, onFiring } = this.#parts;
     inForce.find(name);
     if (this.#stopped) {
       throw new HearthError('draining', 'The platform is shutting down and takes no more work. Try again in a few seconds.', { retryAfter: 5 });
@@ -91,6 +95,7 @@ export class Firings {
     const firing = changed?.change.firings[0];
     if (!firing || changed?.refused.has(firing.id)) throw missing(name);
     await this.#cancelAll(replaced);
+    onFiring(firing);
     deliveries.deliver(firing);
     return firing.id;
   }

@@ -18,6 +18,8 @@ export interface ScheduleParts {
   /** Milliseconds since the epoch, by the wall clock: what a schedule goes by, however it is set. */
   clock: () => number;
   setTimer: SetTimer;
+  /** An instant was dealt with, and that is written down. */
+  onFiring?(firing: FiringRecord): void;
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void; error(fields: object, message: string): void };
 }
 
@@ -49,7 +51,7 @@ export class Schedules {
 
   constructor(parts: ScheduleParts) {
     this.#parts = parts;
-    const { store, invocations, current, clock, setTimer, log } = parts;
+    const { store, invocations, current, clock, setTimer, log, onFiring = () => undefined } = parts;
     this.#tasks = new Tasks((error) => {
       if (!this.#stopped) log.error({ err: error }, 'something of a schedule could not be written down');
     });
@@ -66,7 +68,15 @@ export class Schedules {
       onTold: (notice) => this.#tasks.run(() => store.deleteScheduleNotices([notice.id])),
       log,
     });
-    this.#firings = new Firings({ inForce: this.#inForce, deliveries: this.#deliveries, timer: this.#timer, waits: this.#waits, clock, log });
+    this.#firings = new Firings({
+      inForce: this.#inForce,
+      deliveries: this.#deliveries,
+      timer: this.#timer,
+      waits: this.#waits,
+      clock,
+      onFiring,
+      log,
+    });
   }
 
   /** Another version is current. Whatever is in service is to be put before `start`. */

@@ -1,3 +1,14 @@
+import { spawnSync } from 'node:child_process';
+
+/** Runs promtool (of the package prometheus). @returns what it printed @throws Error with that when it finds fault */
+export function promtool(args: readonly string[], input = ''): string {
+  const { status, stdout, stderr, error } = spawnSync('promtool', args, { input, encoding: 'utf8' });
+  if (error) throw error;
+  // Linters speak on stderr.
+  if (status !== 0 || stderr !== '') throw new Error(`promtool ${args.join(' ')} (exit code ${status}):\n${stdout}${stderr}`);
+  return stdout;
+}
+
 /** One sample of a scrape. */
 export interface ScrapedSample {
   name: string;

@@ -15,7 +15,7 @@ export interface PulledMetric {
   name: string;
   help: string;
   type: 'counter' | 'gauge' | 'histogram';
-  read(): Iterable<Sample>;
+  read(): Iterable<Sample> | Promise<Iterable<Sample>>;
 }
 
 /**
@@ -23,5 +23,5 @@ export interface PulledMetric {
  * labels are written out when they are read. The registry needs `name` and `get` of what it is given, which its types don't say.
  */
 export function asMetric({ name, help, type, read }: PulledMetric): Metric {
-  return { name, get: async () => ({ name, help, type, values: [...read()], aggregator: 'sum' }) } as unknown as Metric;
+  return { name, get: async () => ({ name, help, type, values: [...(await read())], aggregator: 'sum' }) } as unknown as Metric;
 }

@@ -13,6 +13,10 @@ export interface PlatformReadings {
   memory(): { heldBytes: number; budgetBytes: number };
   replyEndpoint(): { connections: number; refused: number };
   records(): { pending: number; dropped: number };
+  /** `answered`: requests by the first digit of the answer's status; 0: there was none. */
+  gateway(): { connections: number; webSockets: number; answered: ArrayLike<number> };
+  /** Of every layer. */
+  layerStates(): Iterable<string>;
   /** What functions print. */
   output(): { lines: number; dropped: number; bytes: number };
 }
@@ -27,6 +31,8 @@ const STOP_REASONS: ReadonlyMap<string, string> = new Map([
   ['a secret was changed', 'secret'],
   ['an invocation passed its deadline', 'deadline'],
 ]);
+/** By the first digit. */
+const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 const STATES: readonly InstanceState[] = ['starting', 'idle', 'busy', 'draining'];
 
 /** Why instances stopped. */
@@ -105,6 +111,32 @@ export function platformMetrics(read: PlatformReadings): PulledMetric[] {
       help: 'What they may hold before idle ones go.',
       type: 'gauge',
       read: () => [one(read.memory().budgetBytes)],
+    },
+    { name: 'hearth_gateway_connections', help: 'Connections of callers.', type: 'gauge', read: () => [one(read.gateway().connections)] },
+    {
+      name: 'hearth_gateway_websockets',
+      help: 'WebSockets of callers, and handshakes for them.',
+      type: 'gauge',
+      read: () => [one(read.gateway().webSockets)],
+    },
+    {
+      name: 'hearth_gateway_requests_total',
+      help: 'Requests that are over, by the class of the status of the answer.',
+      type: 'counter',
+      read() {
+        const { answered } = read.gateway();
+        return STATUS_CLASSES.map((status, digit) => one(answered[digit] as number, { status }));
+      },
+    },
+    {
+      name: 'hearth_layers',
+      help: 'Layers of libraries, by state.',
+      type: 'gauge',
+      read() {
+        const counts = new Map<string, number>(['building', 'ready', 'failed'].map((state) => [state, 0]));
+        for (const state of read.layerStates()) counts.set(state, (counts.get(state) ?? 0) + 1);
+        return [...counts].map(([state, value]) => one(value, { state }));
+      },
     },
     {
       name: 'hearth_reply_connections',
