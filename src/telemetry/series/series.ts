@@ -32,7 +32,7 @@ export function createSeries(calls: CallSeries, memoryBudgetBytes: number, clock
     const counts = emptyCounts();
     const hours = days * 24;
     const last = Math.floor(now / HOURS.stepMs);
-    for (let hour = last - hours + 1; hour <= last; hour++) calls.machine.read(TIERS.indexOf(HOURS), hour, counts, SLOT.gauges);
+    calls.machine.sum(TIERS.indexOf(HOURS), last - hours + 1, last, counts, SLOT.gauges);
     return Math.min(1, ((counts[SLOT.samples] as number) * TIERS[0].stepMs) / (hours * HOURS.stepMs));
   }
 

@@ -20,6 +20,8 @@ const PATIENCE = 6;
 class Ring {
   readonly #tier: Tier;
   readonly #texts = new Map<number, string>();
+  /** Of steps that are over, by how many. */
+  readonly #sums = new Map<number, { last: number; end: number; counts: Counts }>();
   /** Steps that were counted in since somebody asked last. */
   #touched = new Set<number>();
 
@@ -29,6 +31,8 @@ class Ring {
 
   add(at: number, counts: Counts): void {
     const step = Math.floor(at / this.#tier.stepMs);
+    // Counted after the step was over, or at the begin of the next.
+    for (const [span, { last }] of this.#sums) if (step < last) this.#sums.delete(span);
     const before = this.#texts.get(step);
     if (before === undefined) {
       this.#texts.set(step, writeCounts(counts));
@@ -46,8 +50,25 @@ class Ring {
     if (text !== undefined) readCounts(text, into, end);
   }
 
+  /**
+   * Adds up steps from `first` to `last`, which is under way. Objectives ask for the same thousand steps again and again: the sum of those that are over is kept until
+   * one of them changes.
+   */
+  sum(first: number, last: number, into: Counts, end: number): void {
+    const span = last - first;
+    let known = this.#sums.get(span);
+    if (known?.last !== last || known.end !== end) {
+      known = { last, end, counts: emptyCounts() };
+      for (let step = first; step < last; step++) this.read(step, known.counts, end);
+      this.#sums.set(span, known);
+    }
+    for (let slot = 0; slot < end; slot++) mergeInto(into, slot, known.counts[slot] as number);
+    this.read(last, into, end);
+  }
+
   /** Of another life of the platform. What has been counted since in that step stays counted. */
   restore(step: number, text: string): void {
+    this.#sums.clear();
     const since = this.#texts.get(step);
     if (since === undefined) {
       this.#texts.set(step, text);
@@ -108,6 +129,15 @@ export class Timeline {
     (this.#rings[tier] as Ring).read(step, into, end);
     const { stepMs } = TIERS[tier] as Tier;
     if (Math.floor((this.#liveStep * TIERS[0].stepMs) / stepMs) !== step) return;
+    for (let slot = 0; slot < end; slot++) mergeInto(into, slot, this.#live[slot] as number);
+  }
+
+  /** As `read`, of all steps from `first` to `last`, which is the one under way. */
+  sum(tier: number, first: number, last: number, into: Counts, end: number): void {
+    (this.#rings[tier] as Ring).sum(first, last, into, end);
+    const { stepMs } = TIERS[tier] as Tier;
+    const live = Math.floor((this.#liveStep * TIERS[0].stepMs) / stepMs);
+    if (live < first || live > last) return;
     for (let slot = 0; slot < end; slot++) mergeInto(into, slot, this.#live[slot] as number);
   }
 

@@ -58,7 +58,7 @@ export function sloStatus(policy: SloPolicy, line: Timeline | undefined, now: nu
   const sum = (tier: number, steps: number): Counts => {
     const counts = emptyCounts();
     const last = Math.floor(now / (TIERS[tier] as { stepMs: number }).stepMs);
-    for (let step = last - steps + 1; step <= last; step++) line?.read(tier, step, counts, SLOT.samples);
+    line?.sum(tier, last - steps + 1, last, counts, SLOT.samples);
     return counts;
   };
   const whole = sum(HOURS, policy.windowDays * 24);
