@@ -14,7 +14,8 @@ export function tellUnknownSubcommands(program: Command): void {
 
 function reworded(text: string, fallback: Command, group: Command): string {
   const word = fallback.args[fallback.registeredArguments.length];
-  if (!text.startsWith('error: too many arguments') || word === undefined) return text;
+  const isNamed = group.args[0] === fallback.name();
+  if (isNamed || !text.startsWith('error: too many arguments') || word === undefined) return text;
   const names = group.commands.map((one) => one.name());
   const meant = similar(word, names);
   return `error: unknown command '${group.name()} ${word}'\n(${meant === undefined ? `There are: ${names.join(', ')}.` : `Did you mean ${meant}?`})\n`;

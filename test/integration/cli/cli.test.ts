@@ -1,5 +1,8 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,6 +33,8 @@ const printed = async (args: string[], input?: string) => {
   return stdout;
 };
 const parsed = async <T>(args: string[]) => JSON.parse(await printed([...args, '--json'])) as T;
+
+const JSON_TYPE = { 'Content-Type': 'application/json' };
 
 /** What `hearth` prints on a terminal, which Python's pty is. */
 const onTerminal = async (args: string[], environment: Record<string, string>) => {
@@ -194,6 +199,7 @@ describe('what is not understood', () => {
     };
     expect(await failing('lst')).toEqual([2, expect.stringContaining('Did you mean list?')]);
     expect(await failing('layers', 'bild')).toEqual([2, expect.stringMatching(/unknown command 'layers bild'\n\(Did you mean build\?\)/)]);
+    expect(await failing('layers', 'list', 'bild')).toEqual([2, expect.stringContaining('too many arguments')]);
     expect(await failing('create', '--name', 'x', '--code-file', '/nowhere', '--json')).toEqual([2, expect.stringContaining('event key is missing')]);
     expect(await failing('list', '--json', '--api', 'http://127.0.0.1:1')).toEqual([4, expect.stringContaining('Start one with `hearth up`')]);
     expect(await failing('list', '--token-file', '/nowhere')).toEqual([3, expect.stringContaining('/nowhere')]);
@@ -205,6 +211,38 @@ describe('what is not understood', () => {
     expect(piped.stdout + piped.stderr).not.toContain('\u001b');
     expect(await onTerminal(args, {})).toContain('\u001b[2mID');
     expect(await onTerminal(args, { NO_COLOR: '1' })).not.toContain('\u001b');
+  });
+});
+
+describe('long work on a terminal', () => {
+  it('counts the files of a project as they leave, and all of them arrive', async () => {
+    const project = join(folder, 'shown');
+    await hearthCommand(['init', project]);
+    expect(await onTerminal(['deploy', project, '--api', hearth.api, '--gateway', hearth.gateway], {})).toMatch(/shown +1 +new/);
+    expect(JSON.parse(await printed(['invoke', 'shown', '--data', '{"name": "Ada"}']))).toEqual({ hello: 'Ada' });
+  });
+
+  it('shows what the installer of libraries says, and wipes it out', async () => {
+    const layer = { id: 'a', name: 'science', runtime: 'python', requirements: '', created_at: 1, ready_at: null, size_bytes: null };
+    let looks = 0;
+    let built: ServerResponse | undefined;
+    // Its second look comes after the first was shown.
+    const server = createServer((request, response) => {
+      if (request.method === 'POST') built = response;
+      else
+        response.writeHead(200, JSON_TYPE).end(JSON.stringify({ layers: [{ ...layer, state: 'building', output: 'Looking\nCollecting numpy\n' }] }));
+      if (request.method === 'GET' && ++looks === 2) built?.writeHead(200, JSON_TYPE).end(JSON.stringify({ ...layer, state: 'ready', output: '' }));
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    try {
+      await writeFile(join(folder, 'requirements.txt'), 'numpy\n');
+      const api = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const said = await onTerminal(['layers', 'build', 'science', '-r', join(folder, 'requirements.txt'), '--api', api], {});
+      expect(said).toContain('\r\u001b[KThe layer science: building libraries: Collecting numpy … ');
+      expect(said.trimEnd()).toMatch(/The layer science is ready: a\.$/);
+    } finally {
+      server.close();
+    }
   });
 });
 
