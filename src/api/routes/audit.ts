@@ -14,6 +14,7 @@ export function auditRoutes(app: Api, { store }: Pick<ApiDependencies, 'store'>)
     {
       config: { role: 'admin' },
       schema: {
+        operationId: 'listAudit',
         summary: 'Who changed what, newest first',
         description:
           'An entry is on the disk before its change is made, and its status before the answer leaves. Entries are kept for `api.audit_keep_ms`.',

@@ -22,6 +22,7 @@ export function bundleRoutes(app: Api, { bundles, store }: Pick<ApiDependencies,
         config: { role: 'deploy', subject: () => '' },
         bodyLimit: Number.MAX_SAFE_INTEGER,
         schema: {
+          operationId: 'uploadBundle',
           summary: 'Upload a bundle: the files of a function, as a zip or tar.gz',
           description:
             'Name its hash as `bundle` in POST /functions. One that no function names within an hour is deleted. The limits are the settings `bundles.*`.',
@@ -51,6 +52,7 @@ export function bundleRoutes(app: Api, { bundles, store }: Pick<ApiDependencies,
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'getBundle',
         summary: 'The files of a bundle, without what they hold',
         tags: ['functions'],
         params: Type.Object({ hash }),
@@ -76,6 +78,7 @@ export function bundleRoutes(app: Api, { bundles, store }: Pick<ApiDependencies,
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'downloadBundle',
         summary: 'The files of a version, as a tar.gz',
         tags: ['versions'],
         params: Type.Object({ function_name: functionName, number: versionNumber }),

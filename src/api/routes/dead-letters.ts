@@ -18,6 +18,7 @@ export function deadLetterRoutes(app: Api, { durable }: Pick<ApiDependencies, 'd
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'listDeadLetters',
         summary: 'Asynchronous invocations that failed for good, the last first',
         tags: ['dead letters'],
         querystring: Type.Object(
@@ -50,6 +51,7 @@ export function deadLetterRoutes(app: Api, { durable }: Pick<ApiDependencies, 'd
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'getDeadLetter',
         summary: 'One dead letter, with its input',
         tags: ['dead letters'],
         params: id,
@@ -68,6 +70,7 @@ export function deadLetterRoutes(app: Api, { durable }: Pick<ApiDependencies, 'd
     {
       config: { role: 'deploy', subject: (request) => (request.query as { function?: string }).function ?? 'all dead letters' },
       schema: {
+        operationId: 'redriveDeadLetters',
         summary: 'Run all dead letters again',
         description: 'Those there are now, of one function or of all. Each has its whole number of attempts and its whole time again.',
         tags: ['dead letters'],
@@ -89,6 +92,7 @@ export function deadLetterRoutes(app: Api, { durable }: Pick<ApiDependencies, 'd
     {
       config: { role: 'deploy' },
       schema: {
+        operationId: 'redriveDeadLetter',
         summary: 'Run a dead letter again',
         tags: ['dead letters'],
         params: id,
@@ -109,6 +113,7 @@ export function deadLetterRoutes(app: Api, { durable }: Pick<ApiDependencies, 'd
     {
       config: { role: 'deploy' },
       schema: {
+        operationId: 'deleteDeadLetter',
         summary: 'Delete a dead letter',
         description: 'Its record, input and attempts go with it.',
         tags: ['dead letters'],

@@ -15,6 +15,7 @@ export function functionRoutes(app: Api, { registry, schedules }: Pick<ApiDepend
     {
       config: { role: 'deploy', subject: (request) => (request.body as { function_name: string }).function_name },
       schema: {
+        operationId: 'registerFunction',
         summary: 'Register a function, or a new version of one',
         description:
           'Builds the layers that it needs first and answers when it can be called. A function that is being called gets an instance of the new version ' +
@@ -56,6 +57,7 @@ export function functionRoutes(app: Api, { registry, schedules }: Pick<ApiDepend
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'listFunctions',
         summary: 'All functions, by event key, without their code',
         tags: ['functions'],
         response: { 200: Type.Object({}, { additionalProperties: Type.Array(FunctionSummary), description: 'Event keys and their functions.' }) },
@@ -72,6 +74,7 @@ export function functionRoutes(app: Api, { registry, schedules }: Pick<ApiDepend
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'getFunction',
         summary: 'The current version of a function, with its code',
         tags: ['functions'],
         params: ofFunction,
@@ -91,6 +94,7 @@ export function functionRoutes(app: Api, { registry, schedules }: Pick<ApiDepend
     {
       config: { role: 'deploy' },
       schema: {
+        operationId: 'deleteFunction',
         summary: 'Delete a function',
         description: 'Its versions and records stay. A name that is not there is no error.',
         tags: ['functions'],

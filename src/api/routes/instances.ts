@@ -24,6 +24,7 @@ export function instanceRoutes(app: Api, { store, liveInstances, instanceLogs }:
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'listInstances',
         summary: 'Instances, newest first',
         tags: ['instances'],
         querystring: Type.Object(
@@ -55,6 +56,7 @@ export function instanceRoutes(app: Api, { store, liveInstances, instanceLogs }:
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'getInstance',
         summary: 'One instance, also when it has stopped',
         tags: ['instances'],
         params: Type.Object({ id: instanceId }),
@@ -69,6 +71,7 @@ export function instanceRoutes(app: Api, { store, liveInstances, instanceLogs }:
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'getInstanceLogs',
         summary: 'The last of what an instance printed',
         tags: ['instances'],
         params: Type.Object({ id: instanceId }),

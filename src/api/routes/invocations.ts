@@ -55,6 +55,7 @@ export function invocationRoutes(app: Api, deps: Dependencies): void {
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'listInvocations',
         summary: 'Invocations, newest first',
         description:
           'Records of those that somebody waited for are written behind and once they are over: the last second or so may be missing. What they printed stands in each one only.',
@@ -102,6 +103,7 @@ export function invocationRoutes(app: Api, deps: Dependencies): void {
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'getInvocation',
         summary: 'One invocation',
         description:
           'Its state, attempts and, if it went through the queue, result. `wait=30s` answers once it is over, or after that time with what it is then. With ' +
@@ -139,6 +141,7 @@ export function invocationRoutes(app: Api, deps: Dependencies): void {
     {
       config: { role: 'deploy' },
       schema: {
+        operationId: 'cancelInvocation',
         summary: 'Cancel an invocation',
         description: 'Queued or running; what runs is ended. Who waits for its answer gets 409 `cancelled`.',
         tags: ['invocations'],
@@ -161,6 +164,7 @@ export function invocationRoutes(app: Api, deps: Dependencies): void {
     {
       config: { role: 'deploy' },
       schema: {
+        operationId: 'replayInvocation',
         summary: 'Run an invocation again with the same input',
         description: 'A new invocation, asynchronous, of the same function version. Inputs are kept of what went through the queue only.',
         tags: ['invocations'],

@@ -81,6 +81,7 @@ export function invokeRoutes(app: Api, { registry, store, durable }: Pick<ApiDep
       {
         config: { role: 'deploy' },
         schema: {
+          operationId: 'invokeFunction',
           summary: 'Run a function through the queue',
           description:
             'At least once, and tried again by its `retry`. `GET /invocations/{id}` tells what comes of it. As `application/x-ndjson`: a batch, one asynchronous invocation ' +

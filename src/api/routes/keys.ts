@@ -13,6 +13,7 @@ export function keyRoutes(app: Api, { apiKeys }: Pick<ApiDependencies, 'apiKeys'
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'listKeys',
         summary: 'The API keys of a function, without their secrets',
         tags: ['keys'],
         params: ofFunction,
@@ -27,6 +28,7 @@ export function keyRoutes(app: Api, { apiKeys }: Pick<ApiDependencies, 'apiKeys'
     {
       config: { role: 'deploy', subject: subjectOf((request) => (request.body as { name: string }).name) },
       schema: {
+        operationId: 'createKey',
         summary: 'Make an API key',
         description: 'It is good for calls of this function, whatever its version, until it expires, is revoked, or the function is deleted.',
         tags: ['keys'],
@@ -50,6 +52,7 @@ export function keyRoutes(app: Api, { apiKeys }: Pick<ApiDependencies, 'apiKeys'
     {
       config: { role: 'deploy', subject: subjectOf((request) => (request.params as { key: string }).key) },
       schema: {
+        operationId: 'revokeKey',
         summary: 'Revoke an API key, by id or name',
         description: 'Calls that come from now on are refused; those under way go on.',
         tags: ['keys'],

@@ -28,6 +28,7 @@ export function layerRoutes(app: Api, { layers, registry }: Pick<ApiDependencies
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'listLayers',
         summary: 'All layers',
         tags: ['layers'],
         response: { 200: Type.Object({ layers: Type.Array(Layer) }) },
@@ -41,6 +42,7 @@ export function layerRoutes(app: Api, { layers, registry }: Pick<ApiDependencies
     {
       config: { role: 'deploy', subject: (request) => (request.body as { name: string }).name },
       schema: {
+        operationId: 'buildLayer',
         summary: 'Build a layer of libraries of Python or Node.js under a name',
         description: 'Answers when it is built, which may take minutes. Functions that are registered from then on get this one under the name.',
         tags: ['layers'],
@@ -71,6 +73,7 @@ export function layerRoutes(app: Api, { layers, registry }: Pick<ApiDependencies
     {
       config: { role: 'deploy' },
       schema: {
+        operationId: 'deleteLayer',
         summary: 'Delete a layer, by name or id',
         tags: ['layers'],
         params: Type.Object({ layer: Type.String({ description: 'Name or id of a layer.', examples: ['science'] }) }),

@@ -21,6 +21,7 @@ export function logRoutes(app: Api, { output }: Pick<ApiDependencies, 'output'>)
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'searchLogs',
         summary: 'What functions printed, the newest line first',
         description:
           'Lines are written some 50 ms after they were printed. An answer looks at a bounded part of the log: it may be short, or empty, and not the last. ' +
@@ -53,6 +54,7 @@ export function logRoutes(app: Api, { output }: Pick<ApiDependencies, 'output'>)
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'tailLogs',
         summary: 'What functions print from now on, as it comes',
         description:
           'Server-sent events. Each line is an event with the line as its data and its id as its id; whoever comes back with `Last-Event-ID` goes on behind that ' +

@@ -10,6 +10,7 @@ export function platformRoutes(app: Api, { metrics, backups }: Pick<ApiDependenc
     {
       config: { role: 'open' },
       schema: {
+        operationId: 'getHealth',
         summary: 'Whether the control plane is alive',
         tags: ['platform'],
         response: { 200: Type.Object({ status: Type.Literal('ok') }) },
@@ -23,6 +24,7 @@ export function platformRoutes(app: Api, { metrics, backups }: Pick<ApiDependenc
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'getMetrics',
         summary: 'Counters and gauges of the platform, for Prometheus',
         description: 'Text exposition format 0.0.4. docs/metrics.md says what each means.',
         tags: ['platform'],
@@ -37,6 +39,7 @@ export function platformRoutes(app: Api, { metrics, backups }: Pick<ApiDependenc
     {
       config: { role: 'admin', subject: (request) => ((request.body as { include_key?: boolean } | undefined)?.include_key ? 'with the key' : '') },
       schema: {
+        operationId: 'makeBackup',
         summary: 'A backup of the whole platform, while it runs',
         description:
           'Functions with all versions, records, schedules, secrets (encrypted), tokens (hashed), and the queue with what waits in it. docs/deploy.md says how it is restored. ' +
@@ -72,6 +75,7 @@ export function platformRoutes(app: Api, { metrics, backups }: Pick<ApiDependenc
     {
       config: { role: 'open' },
       schema: {
+        operationId: 'getOpenApi',
         summary: 'This description',
         tags: ['platform'],
         response: { 200: Type.Object({}, { additionalProperties: true, description: 'OpenAPI 3.1.' }) },
@@ -84,7 +88,12 @@ export function platformRoutes(app: Api, { metrics, backups }: Pick<ApiDependenc
     '/',
     {
       config: { role: 'open' },
-      schema: { summary: 'Leads to the documentation', tags: ['platform'], response: { 302: Type.Null({ description: 'To /docs.' }) } },
+      schema: {
+        operationId: 'getRoot',
+        summary: 'Leads to the documentation',
+        tags: ['platform'],
+        response: { 302: Type.Null({ description: 'To /docs.' }) },
+      },
     },
     (_request, reply) => {
       reply.redirect('/docs', 302);

@@ -12,6 +12,7 @@ export function queueRoutes(app: Api, { queues }: Pick<ApiDependencies, 'queues'
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'listQueues',
         summary: 'Queues that run functions, by name',
         tags: ['queues'],
         response: { 200: Type.Object({ queues: Type.Array(Queue) }) },
@@ -25,6 +26,7 @@ export function queueRoutes(app: Api, { queues }: Pick<ApiDependencies, 'queues'
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'getQueue',
         summary: 'One queue that runs functions',
         tags: ['queues'],
         params: Type.Object({ queue: Type.String({ description: 'Its name on the broker.', examples: ['orders'] }) }),

@@ -38,6 +38,7 @@ export function scheduleRoutes(app: Api, { schedules, store }: Pick<ApiDependenc
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'listSchedules',
         summary: 'Functions that are run by the clock, by name',
         tags: ['schedules'],
         querystring: Type.Object(
@@ -66,6 +67,7 @@ export function scheduleRoutes(app: Api, { schedules, store }: Pick<ApiDependenc
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'getSchedule',
         summary: 'One schedule: its settings, next instants and last firings',
         tags: ['schedules'],
         params: ofFunction,
@@ -94,6 +96,7 @@ export function scheduleRoutes(app: Api, { schedules, store }: Pick<ApiDependenc
       {
         config: { role: 'deploy' },
         schema: {
+          operationId: `${word}Schedule`,
           summary: words,
           description: 'Holds over restarts and new versions. Instants that pass while it is paused are left out.',
           tags: ['schedules'],
@@ -110,6 +113,7 @@ export function scheduleRoutes(app: Api, { schedules, store }: Pick<ApiDependenc
     {
       config: { role: 'deploy' },
       schema: {
+        operationId: 'runSchedule',
         summary: 'Fire now, paused or not',
         description: 'Counts as a firing: for `overlap`, and among failures in a row.',
         tags: ['schedules'],

@@ -15,6 +15,7 @@ export function secretRoutes(app: Api, { secrets, registry }: Pick<ApiDependenci
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'listSecrets',
         summary: 'All secrets, without their values',
         tags: ['secrets'],
         response: { 200: Type.Object({ secrets: Type.Array(Secret) }) },
@@ -28,6 +29,7 @@ export function secretRoutes(app: Api, { secrets, registry }: Pick<ApiDependenci
     {
       config: { role: 'deploy' },
       schema: {
+        operationId: 'setSecret',
         summary: 'Set a secret, or give it another value',
         description:
           'Instances that hold the old value take no more calls and go when what they run is over: calls that come after the answer get the new one.',
@@ -54,6 +56,7 @@ export function secretRoutes(app: Api, { secrets, registry }: Pick<ApiDependenci
     {
       config: { role: 'deploy' },
       schema: {
+        operationId: 'deleteSecret',
         summary: 'Delete a secret',
         description: 'A name that is not there is no error.',
         tags: ['secrets'],
@@ -87,6 +90,7 @@ export function secretRoutes(app: Api, { secrets, registry }: Pick<ApiDependenci
     {
       config: { role: 'admin' },
       schema: {
+        operationId: 'rotateSecretsKey',
         summary: 'Make a new key, and encrypt all secrets anew with it',
         description: 'All or none. Functions notice nothing. A key that comes from the configuration can not be replaced from here.',
         tags: ['secrets'],

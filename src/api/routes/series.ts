@@ -16,6 +16,7 @@ export function seriesRoutes(app: Api, { registry, series }: Pick<ApiDependencie
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'getFunctionSeries',
         summary: 'How the calls of a function ended, over time',
         description: 'In columns, one value for each step. docs/metrics.md says how long what is kept.',
         tags: ['platform'],
@@ -37,6 +38,7 @@ export function seriesRoutes(app: Api, { registry, series }: Pick<ApiDependencie
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'getFunctionSlo',
         summary: 'How a function holds its objectives',
         description: 'docs/slo.md says what counts.',
         tags: ['platform'],
@@ -58,6 +60,7 @@ export function seriesRoutes(app: Api, { registry, series }: Pick<ApiDependencie
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'getSeries',
         summary: 'How all calls ended, and what the machine was doing, over time',
         tags: ['platform'],
         querystring,

@@ -14,6 +14,7 @@ export function tokenRoutes(app: Api, { store }: Pick<ApiDependencies, 'store'>)
     {
       config: { role: 'admin', subject: (request) => (request.body as { name: string }).name },
       schema: {
+        operationId: 'createToken',
         summary: 'Make a token',
         description: 'The answer has its text, which is kept nowhere.',
         tags: ['access'],
@@ -52,6 +53,7 @@ export function tokenRoutes(app: Api, { store }: Pick<ApiDependencies, 'store'>)
     {
       config: { role: 'admin' },
       schema: {
+        operationId: 'listTokens',
         summary: 'All tokens, without their texts',
         description: "The operator's own token, `api.admin_token`, is not among them.",
         tags: ['access'],
@@ -66,6 +68,7 @@ export function tokenRoutes(app: Api, { store }: Pick<ApiDependencies, 'store'>)
     {
       config: { role: 'admin' },
       schema: {
+        operationId: 'revokeToken',
         summary: 'Revoke a token',
         description: 'From the next request on it is refused.',
         tags: ['access'],

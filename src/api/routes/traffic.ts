@@ -16,6 +16,7 @@ export function trafficRoutes(app: Api, { registry }: Pick<ApiDependencies, 'reg
     {
       config: { role: 'deploy' },
       schema: {
+        operationId: 'rollBackFunction',
         summary: 'Make an earlier version current again',
         description: "Under its own number; its event key becomes the function's. All calls go to it: a traffic split ends.",
         tags: ['versions'],
@@ -59,6 +60,7 @@ export function trafficRoutes(app: Api, { registry }: Pick<ApiDependencies, 'reg
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'getTraffic',
         summary: 'How the calls of a function are split between versions, and what came of them',
         tags: ['versions'],
         params: ofFunction,
@@ -78,6 +80,7 @@ export function trafficRoutes(app: Api, { registry }: Pick<ApiDependencies, 'reg
     {
       config: { role: 'deploy' },
       schema: {
+        operationId: 'splitTraffic',
         summary: 'Split the calls of a function between versions',
         description:
           'In the place of the split that there was; counting begins anew. It stays in force when a new version is registered. The header `X-Hearth-Version` ' +
@@ -110,6 +113,7 @@ export function trafficRoutes(app: Api, { registry }: Pick<ApiDependencies, 'reg
     {
       config: { role: 'deploy' },
       schema: {
+        operationId: 'endTrafficSplit',
         summary: 'End the split: all calls go to the current version',
         description: 'Where there is none, that is no error.',
         tags: ['versions'],

@@ -20,6 +20,7 @@ export function triggerRoutes(app: Api, deps: Pick<ApiDependencies, 'trigger'>):
     {
       config: { role: 'deploy', subject: (request) => subjectOf(request.body as { http_verb: string; http_path: string }) },
       schema: {
+        operationId: 'triggerFunctions',
         summary: 'Run the functions of an event key',
         description:
           'Answers once each has an instance, not when they are done. What a function answers goes nowhere; its record tells how it ended.',

@@ -12,6 +12,7 @@ export function versionRoutes(app: Api, { store }: Pick<ApiDependencies, 'store'
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'listVersions',
         summary: 'All versions of a function, newest first',
         description: 'They outlive the function.',
         tags: ['versions'],
@@ -32,6 +33,7 @@ export function versionRoutes(app: Api, { store }: Pick<ApiDependencies, 'store'
     {
       config: { role: 'read' },
       schema: {
+        operationId: 'getVersion',
         summary: 'One version, with its code',
         tags: ['versions'],
         params: Type.Object({ function_name: functionName, number: versionNumber }),

@@ -118,6 +118,39 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  it("has the seed's operations", () => {
+    expect(operations.map(([name]) => name)).toEqual(
+      expect.arrayContaining([
+        'POST /functions',
+        'GET /functions',
+        'DELETE /functions/{function_name}',
+        'POST /functions/trigger',
+        'GET /functions/instances',
+        'GET /functions/instances/{id}',
+        'GET /functions/instances/{id}/logs',
+      ]),
+    );
+  });
+
+  it('has a success of every operation, and nothing but problems where it fails', () => {
+    for (const [name, { tags, responses }] of operations) {
+      expect(tags, name).toHaveLength(1);
+      const statuses = Object.keys(responses);
+      expect(
+        statuses.some((status) => status < '400'),
+        name,
+      ).toBe(true);
+      const failures = statuses.filter((status) => status >= '400').flatMap((status) => Object.keys(responses[status]?.content ?? { nothing: 0 }));
+      expect(new Set(failures), name).toEqual(new Set(['application/problem+json']));
+    }
+  });
+
+  it('gives every operation a name of its own, for clients that are made from it', () => {
+    const ids = operations.map(([name, { operationId }]) => operationId ?? `none of ${name}: operationId in the schema of its route`);
+    expect(ids.filter((id) => !/^[a-z][A-Za-z]+$/.test(id))).toEqual([]);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
   it('tells of every operation what it is for, of every parameter what it means, and where to send a token', () => {
     const known = document.tags.map(({ name }) => name);
     const silent = operations.flatMap(([name, { summary, tags, parameters = [] }]) => [
