@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -164,5 +165,18 @@ describe('what functions print', () => {
     expect(JSON.stringify(closed)).not.toContain('on the way');
     expect(shown?.logs).toEqual(['on the way']);
     await until(async () => (await lines('function=starting&level=error')).some(({ fields }) => fields?.code === 'function_load_failed'));
+  });
+
+  it('has its followers end when the platform does, and is there for the next one', async () => {
+    const tail = eventsOf(await fetch(`${hearth.api}/logs/tail?function=talker&last=1`));
+    expect((await tail.next()).done).toBe(false);
+    hearth.child.kill('SIGTERM');
+    await once(hearth.child, 'exit');
+    let ended = await tail.next();
+    while (!ended.done) ended = await tail.next();
+    const folder = join(hearth.dataFolder, 'logs');
+    const [name = ''] = await readdir(folder);
+    const kept = (await readFile(join(folder, name), 'utf8')).trimEnd().split('\n');
+    expect(kept.map((line) => (JSON.parse(line) as LogLine).message)).toEqual(expect.arrayContaining(['loaded', 'plain 1', 'no end']));
   });
 });
