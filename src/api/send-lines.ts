@@ -37,7 +37,9 @@ export async function sendLines(response: ServerResponse, source: LineSource): P
   if (ending.aborted || response.destroyed) leave();
   let { from, seen } = source;
   try {
-    response.writeHead(200, { ...source.headers, 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
+    // The connection goes with the stream: kept alive it would hold up the end of the platform.
+    const own = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no', Connection: 'close' };
+    response.writeHead(200, { ...source.headers, ...own });
     await send(response, `retry: ${RETRY_MS}\n\n${source.lines.map(eventOf).join('')}`, gone.signal);
     while (!gone.signal.aborted) {
       const { lines, position, leftOutBytes } = await source.follow({ from, seen }, QUIET_MS, gone.signal);
