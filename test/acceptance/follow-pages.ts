@@ -88,7 +88,7 @@ function running(typed: string): Running {
     // What it says by itself comes in its own time, perhaps among other lines.
     says: (printed) =>
       terminal.hear((soFar) => {
-        const found = new RegExp(`^${patternOf(printed)}\n`, 'm').exec(there(soFar));
+        const found = new RegExp(`^${patternOf(printed)}`, 'm').exec(there(soFar));
         return found ? [found[0], there(soFar).slice(found.index + found[0].length)] : undefined;
       }, TIMEOUT_MS),
     [Symbol.asyncDispose]: () => terminal[Symbol.asyncDispose](),
@@ -98,7 +98,7 @@ function running(typed: string): Running {
 async function look(terminal: Terminal, typed: string, printed: string): Promise<string> {
   const end = Date.now() + TIMEOUT_MS;
   for (;;) {
-    const seen = await terminal.type(here(typed), end - Date.now());
+    const seen = await terminal.type(here(typed), TIMEOUT_MS);
     if (isAsWritten(there(seen), printed) || Date.now() > end) return seen;
     await sleep(100);
   }

@@ -56,16 +56,16 @@ export function shellBlocks(markdown: string): Block[] {
   return blocks;
 }
 
-/** Whether that is what a document says is printed. `…` stands for anything in a line, and on a line of its own for any lines. */
+/** Whether that is what a document says is printed. `…` stands for anything in a line, and on a line of its own for any lines, or none. */
 export function isAsWritten(printed: string, written: string): boolean {
-  return new RegExp(`^${patternOf(written)}$`).test(printed.trimEnd());
+  return new RegExp(`^${patternOf(written)}$`).test(`${printed.trimEnd()}\n`);
 }
 
-/** A regular expression of what a document says is printed. */
+/** A regular expression of what a document says is printed, line by line, the end of the last one included. */
 export function patternOf(written: string): string {
   return written
     .trimEnd()
     .split('\n')
-    .map((line) => (line === '…' ? '[^]*?' : line.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&').replaceAll('…', '.*?')))
-    .join('\n');
+    .map((line) => (line === '…' ? '(?:.*\n)*?' : `${line.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&').replaceAll('…', '.*?')}\n`))
+    .join('');
 }
