@@ -4,7 +4,7 @@ import type { CallColumns, GaugeColumns } from '../../telemetry/series/read-seri
 import { WINDOWS, type WindowName } from '../../telemetry/series/windows.ts';
 import { Instant, OneOf } from './common.ts';
 
-export const WINDOW_NAMES = Object.keys(WINDOWS) as WindowName[];
+const WINDOW_NAMES = Object.keys(WINDOWS) as WindowName[];
 
 export const Window = OneOf(WINDOW_NAMES, {
   default: '1h',

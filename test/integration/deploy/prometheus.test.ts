@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { createMetrics } from '../../../src/telemetry/metrics/create-metrics.ts';
+import { BURN_RULES } from '../../../src/telemetry/slo/slo-status.ts';
 import { promtool } from '../../support/prometheus.ts';
 
 const at = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
@@ -36,6 +37,15 @@ describe('deploy/prometheus/alerts.yml', () => {
     } finally {
       await rm(folder, { recursive: true });
     }
+  });
+
+  it('burns by the rules that verdicts go by', async () => {
+    const text = await readFile(ALERTS, 'utf8');
+    for (const { rate, long, short } of BURN_RULES) {
+      const burns = (window: string) => `hearth_slo_burn_rate{window="${window}"} > ${rate}`;
+      expect(text).toContain(`${burns(long)} and ignoring(window) ${burns(short)}`);
+    }
+    expect(text.match(/hearth_slo_burn_rate/g)).toHaveLength(2 * BURN_RULES.length);
   });
 
   it('asks for metrics that there are', async () => {

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { Hearth, json, sleep, until } from '../../support/hearth.ts';
 
@@ -43,6 +44,11 @@ describe('a restart', () => {
     expect(versions.map((version) => version.version)).toEqual([2, 1]);
     expect(await second.get(`/invocations/${record.id}`)).toEqual(record);
     expect(await second.get(`/functions/instances/${record.instance_id}`)).toMatchObject({ state: 'stopped', function_name: 'kept' });
+    // What was counted over time is read while calls are counted already.
+    await until(async () => {
+      const { total } = (await second.get('/functions/kept/series?window=24h')) as { total: { starts: object } };
+      return isDeepStrictEqual(total.starts, { cold: 2, warm: 0, none: 0 });
+    });
   });
 
   it('after SIGKILL finds nothing left running, closes open records and goes on', async () => {

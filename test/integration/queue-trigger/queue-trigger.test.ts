@@ -6,6 +6,7 @@ import { type ConfirmChannel, connect, type GetMessage, type Options } from 'amq
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Hearth, json, type RecordOnTheWire, until } from '../../support/hearth.ts';
 import { KINDS, OtlpReceiver } from '../../support/otlp-receiver.ts';
+import { parseExposition } from '../../support/prometheus.ts';
 import { RabbitMq } from '../../support/rabbitmq.ts';
 
 /** A broker takes half a minute to start on a machine that is busy. */
@@ -251,13 +252,26 @@ describe('functions that are run by the messages of a queue', () => {
     expect(await count('bounded')).toBe(3);
   });
 
+  /** Of a scrape, those that have that in their name and labels. */
+  async function measured(text: string): Promise<number> {
+    const samples = parseExposition(await (await fetch(`${hearth.api}/metrics`)).text());
+    return samples.find(({ name, labels }) => `${name} ${Object.values(labels)}`.trim() === text)?.value ?? Number.NaN;
+  }
+
   it('end what they have in hand when they are deleted, and take nothing more', async () => {
+    const succeeded = await measured('hearth_queue_trigger_messages_total succeeded');
+    expect(succeeded).toBeGreaterThan(0);
     await onQueue('leaving', SLEEP, { max_instances: 1 });
     await consuming('leaving');
     await publish('leaving', ['1', '0']);
     await until(async () => (await status('leaving')).unacked === 1);
     await fetch(`${hearth.api}/functions/leaving`, { method: 'DELETE' });
     await until(async () => (await fetch(`${hearth.api}/queues/leaving`)).status === 404);
+    // What a queue counted that is there no more is not taken back.
+    expect(await measured('hearth_queue_trigger_messages_total succeeded')).toBe(succeeded + 1);
+    expect(await measured('hearth_broker_up consuming')).toBe(1);
+    expect(await measured('hearth_broker_published_total confirmed')).toBeGreaterThan(0);
+    expect(await measured('hearth_queue_trigger_queues consuming')).toBeGreaterThan(0);
     expect(await count('leaving')).toBe(1);
     expect(await records('leaving')).toMatchObject([{ state: 'succeeded' }]);
     await onQueue('leaving', SLEEP, { max_instances: 1 });

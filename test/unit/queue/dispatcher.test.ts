@@ -184,6 +184,7 @@ describe('the dispatcher', () => {
       runner.fail('function_failed');
     }
     expect(await ended(id)).toMatchObject({ state: 'failed', deadReason: 'attempts_exhausted', attempt: 3, errorCode: 'function_failed' });
+    expect([durable.attempts.get('retried'), durable.attempts.get('dead_lettered'), durable.attempts.get('failed')]).toEqual([2, 1, 0]);
     expect(await durable.invocations.redriveAll(undefined)).toBe(1);
     await until(() => runner.running.length === 1);
     runner.answer();

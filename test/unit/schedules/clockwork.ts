@@ -37,6 +37,8 @@ export class Clockwork {
   readonly runs: string[] = [];
   readonly ids: string[] = [];
   readonly running: Running[] = [];
+  /** Firings that were told of, as they began. */
+  readonly told: string[] = [];
   readonly #versions = new Map<string, FunctionVersion>();
   store!: Store;
   queue!: DurableQueue;
@@ -95,6 +97,7 @@ export class Clockwork {
           this.#timers = this.#timers.filter((other) => other !== timer);
         };
       },
+      onFiring: ({ functionName, state }) => this.told.push(`${functionName} ${state}`),
       log: silent,
     });
     for (const version of await this.store.currentVersions()) this.#put(version);

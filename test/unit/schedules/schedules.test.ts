@@ -57,6 +57,7 @@ describe('schedules', { timeout: 30_000 }, () => {
     await clockwork.pass(MINUTE);
     expect(await states('a')).toEqual(['succeeded', 'skipped: overlap', 'open']);
     expect(clockwork.runs).toEqual(['a 12:00:00', 'a 12:02:00']);
+    expect(clockwork.told).toEqual(['a open', 'a skipped', 'a open']);
   });
 
   it('run side by side when they may', async () => {
