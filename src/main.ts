@@ -441,7 +441,6 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
         yield* Object.entries({ ...others, dead_lettered: deadLettered });
       },
     }),
-    ...(traces ? [traces.queue.metric()] : []),
     ...sloMetrics(
       function* () {
         for (const { functionName, slo } of registry.list())
@@ -462,6 +461,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       gateway: () => gateway.counts,
       layerStates: () => layers.list().map(({ state }) => state),
       records: () => recorder,
+      spans: () => traces?.queue.counts ?? null,
       output: () => output.counts,
     }),
   ]);

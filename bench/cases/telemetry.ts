@@ -103,5 +103,5 @@ export const telemetry: Case = {
 async function spansOf(platform: BenchPlatform): Promise<{ exported: number; lost: number } | null> {
   const text = await (await fetch(`${platform.api}/metrics`)).text();
   const of = (result: string): number => Number(new RegExp(`^hearth_spans_total\\{result="${result}"\\} (\\d+)`, 'm').exec(text)?.[1] ?? Number.NaN);
-  return text.includes('hearth_spans_total') ? { exported: of('exported'), lost: of('dropped') + of('failed') } : null;
+  return text.includes('hearth_spans_total{') ? { exported: of('exported'), lost: of('dropped') + of('failed') } : null;
 }

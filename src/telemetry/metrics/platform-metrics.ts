@@ -13,6 +13,8 @@ export interface PlatformReadings {
   memory(): { heldBytes: number; budgetBytes: number };
   replyEndpoint(): { connections: number; refused: number };
   records(): { pending: number; dropped: number };
+  /** Null without traces. */
+  spans(): { exported: number; dropped: number; failed: number } | null;
   /** `answered`: requests by the first digit of the answer's status; 0: there was none. */
   gateway(): { connections: number; webSockets: number; answered: ArrayLike<number> };
   /** Of every layer. */
@@ -152,6 +154,12 @@ export function platformMetrics(read: PlatformReadings): PulledMetric[] {
     },
     { name: 'hearth_records_pending', help: 'Records that wait to be written.', type: 'gauge', read: () => [one(read.records().pending)] },
     { name: 'hearth_records_dropped_total', help: 'Records that were given up.', type: 'counter', read: () => [one(read.records().dropped)] },
+    {
+      name: 'hearth_spans_total',
+      help: 'Spans of traces: exported, dropped since too many waited, or failed to reach the collector.',
+      type: 'counter',
+      read: () => Object.entries(read.spans() ?? {}).map(([result, value]) => one(value, { result })),
+    },
     {
       name: 'hearth_log_lines_total',
       help: 'Lines that functions printed and that were kept.',

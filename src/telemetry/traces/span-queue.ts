@@ -1,4 +1,3 @@
-import type { PulledMetric } from '../metrics/metric.ts';
 import type { Span, SpanSink } from './span.ts';
 import type { SpanClock } from './span-clock.ts';
 
@@ -28,6 +27,8 @@ const PACE_MS = 100;
  * it is told of once, and again when it is back.
  */
 export class SpanQueue implements SpanSink {
+  /** Spans, by what became of them. */
+  readonly counts = { exported: 0, dropped: 0, failed: 0 };
   readonly #exporter: SpanExporter;
   readonly #clock: SpanClock;
   readonly #log: SpanQueueLog;
@@ -38,7 +39,6 @@ export class SpanQueue implements SpanSink {
   #lastBegin = Number.NEGATIVE_INFINITY;
   #inTrouble = false;
   #closed = false;
-  readonly #counts = { exported: 0, dropped: 0, failed: 0 };
 
   constructor(exporter: SpanExporter, clock: SpanClock, log: SpanQueueLog) {
     this.#exporter = exporter;
@@ -48,20 +48,11 @@ export class SpanQueue implements SpanSink {
 
   add(span: Span): void {
     if (this.#spans.length >= MAX_SPANS || this.#closed) {
-      this.#counts.dropped++;
+      this.counts.dropped++;
       return;
     }
     this.#spans.push(span);
     if (this.#spans.length === 1 || (this.#spans.length >= BATCH && !this.#timerIsSoon)) this.#arm();
-  }
-
-  metric(): PulledMetric {
-    return {
-      name: 'hearth_spans_total',
-      help: 'Spans of traces: exported, dropped since too many waited, or failed to reach the collector.',
-      type: 'counter',
-      read: () => Object.entries(this.#counts).map(([result, value]) => ({ labels: { result }, value })),
-    };
   }
 
   /** Exports what waits, for at most so many milliseconds; what comes or is left after that is dropped. */
@@ -79,7 +70,7 @@ export class SpanQueue implements SpanSink {
     this.#closed = true;
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
-    this.#counts.dropped += this.#spans.splice(0).length;
+    this.counts.dropped += this.#spans.splice(0).length;
     this.#exporter.close();
   }
 
@@ -103,11 +94,11 @@ export class SpanQueue implements SpanSink {
     this.#clock.follow();
     try {
       await this.#exporter.export(batch);
-      this.#counts.exported += batch.length;
+      this.counts.exported += batch.length;
       if (this.#inTrouble) this.#log.info({}, 'traces are exported again');
       this.#inTrouble = false;
     } catch (error) {
-      this.#counts.failed += batch.length;
+      this.counts.failed += batch.length;
       if (!this.#inTrouble)
         this.#log.warn({ reason: (error as Error).message }, 'traces can not be exported: they are lost until the collector is back');
       this.#inTrouble = true;
