@@ -10,7 +10,15 @@ import { createBackups } from './backup/create-backups.ts';
 import { createBundles } from './bundles/bundles.ts';
 import { createChains } from './chains/create-chains.ts';
 import { answersByBroker, brokerCa } from './composition/broker.ts';
-import { readAdminToken, readInspector, readNodeInspector, readRequirements, readVersion, secretsKeyFile } from './composition/files.ts';
+import {
+  DASHBOARD_FOLDER,
+  readAdminToken,
+  readInspector,
+  readNodeInspector,
+  readRequirements,
+  readVersion,
+  secretsKeyFile,
+} from './composition/files.ts';
 import { gatewaySettings } from './composition/gateway-settings.ts';
 import { layerMakers } from './composition/layer-makers.ts';
 import { openLimits } from './composition/limits.ts';
@@ -420,6 +428,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   const gateway = new Gateway(gatewaySettings(config), router, scheduler, keeper, policies, log, traces?.requests ?? null);
   const gatewayAddress = await gateway.listen();
   undo.defer(() => gateway.close());
+  const gatewayUrl = urlOf(config.gateway.host, gatewayAddress.port);
 
   const series = createSeries(callSeries, config.limits.memory_bytes, Date.now);
   const metrics = createMetrics([
@@ -481,13 +490,14 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   undo.defer(() => sampler.close());
   undo.defer(() => archive.close());
 
+  const version = await readVersion();
   const backups = await createBackups({
     store,
     queue,
     keyFile: secretsKeyFile(config),
     bundleFolder: join(config.data_dir, 'bundles'),
     folder: join(config.data_dir, 'backup.partial'),
-    version: await readVersion(),
+    version,
     clock: Date.now,
     log,
   });
@@ -519,6 +529,9 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     liveInstances: () => scheduler.instances(),
     instanceLogs: (id) => scheduler.instanceLogs(id),
     output,
+    gatewayUrl,
+    about: { version, driver: driver.name, network },
+    dashboardFolder: DASHBOARD_FOLDER,
     log,
   });
   undo.defer(() => api.close());
@@ -568,7 +581,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     await parts.disposeAsync();
   };
   return {
-    gatewayUrl: urlOf(config.gateway.host, gatewayAddress.port),
+    gatewayUrl,
     apiUrl,
     driver: driver.name,
     network,

@@ -7,6 +7,7 @@ export async function readOpenApi() {
   const app = createApi({
     log: pino({ enabled: false }),
     access: { host: '127.0.0.1', allowedHosts: ['localhost'], required: false, adminHash: null },
+    dashboardFolder: '',
   });
   const response = await app.inject('/openapi.json');
   await app.close();

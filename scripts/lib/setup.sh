@@ -103,6 +103,7 @@ test_packages=(
   'docker-compose|must|command -v docker-compose|reads the compose files in tests'
   'golang-go|must|has_program go|builds the example that is written in Go'
   'prometheus|must|command -v promtool|checks metrics and alert rules in tests'
+  'chromium|must|has_program chromium|opens the dashboard in tests'
   'systemd|must|command -v systemd-analyze|checks the unit of the service in tests'
 )
 # Some programs stand where an ordinary user's PATH may not lead.
@@ -206,6 +207,23 @@ setup_dependencies() {
   printf '%s %s\n' "$hash" "$kind" >"$stamp"
 }
 
+# ---------------------------------------------------------------- the dashboard
+
+# Built from what is in the checkout; the packages that build it are its own, so that who only runs the platform has them here and nowhere else.
+# $1: production or all. The platform works without the page, and the tests don't.
+setup_dashboard() {
+  local kind=$1 folder=$root/dashboard
+  if node "$folder/build.js" --check && [[ $kind == production || -d $folder/node_modules ]]; then
+    say 'dashboard: up to date'
+    return
+  fi
+  say 'dashboard: installing what builds it, and building'
+  if ! { run_npm ci --prefix "$folder" --ignore-scripts >/dev/null && node "$folder/build.js"; }; then
+    [[ $kind == production ]] || die 'the dashboard could not be built (see above).'
+    warn 'the dashboard could not be built (see above); going on without it'
+  fi
+}
+
 # ---------------------------------------------------------------- all of it
 
 # $1: `production`, what running the platform takes; `all`, what its tests take besides.
@@ -217,5 +235,6 @@ setup() {
   setup_packages "${rows[@]}"
   setup_node
   setup_dependencies "$kind"
+  setup_dashboard "$kind"
   unlock_setup
 }

@@ -10,6 +10,8 @@ import { answerClientError, sendProblem } from './problems.ts';
 import { RouteTable } from './route-table.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { bundleRoutes } from './routes/bundles.ts';
+import { callRoutes } from './routes/calls.ts';
+import { dashboardRoutes } from './routes/dashboard.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { functionRoutes } from './routes/functions.ts';
 import { instanceRoutes } from './routes/instances.ts';
@@ -23,6 +25,7 @@ import { queueRoutes } from './routes/queues.ts';
 import { scheduleRoutes } from './routes/schedules.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { seriesRoutes } from './routes/series.ts';
+import { sessionRoutes } from './routes/session.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { trafficRoutes } from './routes/traffic.ts';
 import { triggerRoutes } from './routes/trigger.ts';
@@ -72,7 +75,9 @@ export function createApi(deps: ApiDependencies, { closeGraceMs = 5_000 }: ApiOp
   guard(app, { policy: deps.access, store: deps.store, log: deps.log });
   // After the plugins of describeApi, which see only routes that are added once they are there.
   app.register(async (scope: Api) => {
+    dashboardRoutes(scope, deps);
     platformRoutes(scope, deps);
+    sessionRoutes(scope, deps);
     functionRoutes(scope, deps);
     bundleRoutes(scope, deps);
     triggerRoutes(scope, deps);
@@ -83,6 +88,7 @@ export function createApi(deps: ApiDependencies, { closeGraceMs = 5_000 }: ApiOp
     invocationRoutes(scope, deps);
     logRoutes(scope, deps);
     invokeRoutes(scope, deps);
+    callRoutes(scope, deps);
     deadLetterRoutes(scope, deps);
     scheduleRoutes(scope, deps);
     queueRoutes(scope, deps);

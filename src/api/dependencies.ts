@@ -80,5 +80,11 @@ export interface ApiDependencies {
   instanceLogs(id: string): string | undefined;
   /** What functions print. */
   output: Pick<OutputLog, 'search' | 'follow'>;
+  /** Where the gateway of this platform listens, such as `http://127.0.0.1:5000`. */
+  gatewayUrl: string;
+  /** What this platform is, for whoever looks at it. */
+  about: { version: string; driver: string; network: string };
+  /** With the built dashboard; what is missing there is said where it would be. */
+  dashboardFolder: string;
   log: FastifyBaseLogger;
 }

@@ -1,6 +1,9 @@
 /** What each operation of the control plane takes and gives. Made from its OpenAPI document by scripts/lib/write-client.js; not to be edited. */
 
 export interface Operations {
+  'GET /': {
+    response: Response;
+  };
   'GET /health': {
     response: {
       status: 'ok';
@@ -26,8 +29,37 @@ export interface Operations {
       [k: string]: unknown;
     };
   };
-  'GET /': {
-    response: Response;
+  'GET /session': {
+    response: {
+      /**
+       * Of the token; `local` without one.
+       */
+      name: string;
+      /**
+       * `read` sees, `deploy` changes functions too, `admin` everything.
+       */
+      role: 'read' | 'deploy' | 'admin';
+      /**
+       * Whether those without a token are refused.
+       */
+      tokens_needed: boolean;
+      /**
+       * Of the platform.
+       */
+      version: string;
+      /**
+       * What makes sandboxes.
+       */
+      driver: string;
+      /**
+       * Of functions that name none.
+       */
+      network: string;
+      /**
+       * Where functions are called, as the platform itself sees it.
+       */
+      gateway_url: string;
+    };
   };
   'GET /functions': {
     /**
@@ -959,6 +991,45 @@ export interface Operations {
        * Begins behind the line of that id, as `Last-Event-ID` does, which comes first.
        */
       after?: string;
+    };
+  };
+  'POST /calls': {
+    response: {
+      status: number;
+      /**
+       * Pairs of name and value.
+       */
+      headers: string[][];
+      /**
+       * Null when it is no UTF-8 text.
+       */
+      body: string | null;
+      /**
+       * When it is no UTF-8 text.
+       */
+      body_base64: string | null;
+      /**
+       * Length of the body, of which 1048576 bytes are given at most.
+       */
+      bytes: number;
+      /**
+       * Milliseconds.
+       */
+      duration_ms: number;
+    };
+    body: {
+      verb: string;
+      /**
+       * With the query.
+       */
+      path: string;
+      headers?: {
+        [k: string]: string;
+      };
+      /**
+       * Text; sent as UTF-8.
+       */
+      body?: string;
     };
   };
   'GET /dead-letters': {

@@ -10,6 +10,8 @@ const PACKAGE_FOLDER = fileURLToPath(new URL('../..', import.meta.url));
 export const AGENT_FOLDER = join(PACKAGE_FOLDER, 'runtimes/python/agent');
 export const NODE_AGENT_FOLDER = join(PACKAGE_FOLDER, 'runtimes/node/agent');
 export const ZYGOTE_FOLDER = join(PACKAGE_FOLDER, 'runtimes/python/zygote');
+/** What dashboard/build.js makes. */
+export const DASHBOARD_FOLDER = join(PACKAGE_FOLDER, 'dashboard/dist');
 export const IMAGE_FOLDER = join(PACKAGE_FOLDER, 'runtimes/images');
 
 /** Of this package, as its package.json says. */

@@ -24,6 +24,21 @@ export const ACCESS: Readonly<Record<string, OperationExamples>> = {
   },
   'GET /tokens': { answers: { 200: { 'One token': { tokens: [TOKEN] }, None: { tokens: [] } } } },
   'DELETE /tokens/{id}': { answers: { 200: { 'It is refused from now on': { status: 'ok', deleted: true } } } },
+  'GET /session': {
+    answers: {
+      200: {
+        'With a token': {
+          name: TOKEN.name,
+          role: TOKEN.role,
+          tokens_needed: true,
+          version: '0.1.0',
+          driver: 'nursery',
+          network: 'egress',
+          gateway_url: 'http://127.0.0.1:5000',
+        },
+      },
+    },
+  },
   'GET /audit': {
     answers: {
       200: {

@@ -17,6 +17,25 @@ export const INVOCATIONS: Readonly<Record<string, OperationExamples>> = {
   'POST /invocations/{id}/replay': {
     answers: { 202: { 'A new one is queued': { id: OTHER_INVOCATION, state: 'queued', status_url: `/invocations/${OTHER_INVOCATION}` } } },
   },
+  'POST /calls': {
+    body: { 'A POST of JSON': { verb: 'POST', path: '/hello?x=1', headers: { 'Content-Type': 'application/json' }, body: '{"name": "Valera"}' } },
+    answers: {
+      200: {
+        'What the function answered': {
+          status: 200,
+          headers: [
+            ['Content-Type', 'application/json'],
+            ['X-Correlation-Id', INVOCATION],
+            ['X-Hearth-Start', 'warm'],
+          ],
+          body: '{"hello": "Valera"}',
+          body_base64: null,
+          bytes: 19,
+          duration_ms: 3.4,
+        },
+      },
+    },
+  },
   'POST /functions/{function_name}/invocations': {
     body: {
       'Run it later': { mode: 'async', body: { name: 'Valera' } },

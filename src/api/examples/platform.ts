@@ -13,5 +13,5 @@ export const PLATFORM: Readonly<Record<string, OperationExamples>> = {
   'GET /openapi.json': {
     answers: { 200: { 'Its beginning': { openapi: '3.1.0', info: { title: 'Hearth control plane', version: '1' }, paths: {} } } },
   },
-  'GET /': { answers: {} },
+  'GET /': { answers: { 200: { 'A page': '<!doctype html><html lang="en">…</html>' } } },
 };

@@ -83,20 +83,4 @@ export function platformRoutes(app: Api, { metrics, backups }: Pick<ApiDependenc
     },
     () => app.swagger() as unknown as Record<string, unknown>,
   );
-
-  app.get(
-    '/',
-    {
-      config: { role: 'open' },
-      schema: {
-        operationId: 'getRoot',
-        summary: 'Leads to the documentation',
-        tags: ['platform'],
-        response: { 302: Type.Null({ description: 'To /docs.' }) },
-      },
-    },
-    (_request, reply) => {
-      reply.redirect('/docs', 302);
-    },
-  );
 }

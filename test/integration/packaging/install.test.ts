@@ -63,7 +63,15 @@ describe('the package, packed and installed globally', () => {
   });
 
   test('holds what running takes, and neither tests nor sources nor caches', () => {
-    for (const file of ['bin/hearth.js', 'dist/cli/main.js', 'dist/main.js', 'requirements.functions.txt', 'LICENSE', 'package.json'])
+    for (const file of [
+      'bin/hearth.js',
+      'dist/cli/main.js',
+      'dist/main.js',
+      'dashboard/dist/index.html',
+      'requirements.functions.txt',
+      'LICENSE',
+      'package.json',
+    ])
       expect(packed).toContain(file);
     expect(packed.some((file) => /^runtimes\/python\/.+\.py$/.test(file))).toBe(true);
     expect(packed.filter((file) => /(^|\/)(tests?|__pycache__|node_modules)\/|\.test\.|^src\//.test(file))).toEqual([]);
@@ -107,6 +115,8 @@ describe('the package, packed and installed globally', () => {
       if (status !== 200) await sleep(50);
     }
     expect(status, output).toBe(200);
+    const page = await fetch(`http://127.0.0.1:${apiPort}/`).then((response) => response.text());
+    expect(page).toMatch(/<script type="module" src="\/assets\/main-\w+\.js">/);
 
     child.kill('SIGTERM');
     const [code] = await exited;

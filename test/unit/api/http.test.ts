@@ -21,9 +21,11 @@ describe('the control plane as an HTTP server', () => {
     expect(document.openapi).toBe('3.1.0');
   });
 
-  it('shows the documentation, and leads to it', async () => {
+  it('shows the documentation, and leads to it where there is no dashboard', async () => {
     const root = await api.request('GET', '/');
-    expect([root.statusCode, root.headers.location]).toEqual([302, '/docs']);
+    expect([root.statusCode, root.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(root.body).toContain('scripts/setup');
+    expect(root.body).toContain('href="/docs"');
     const docs = await api.request('GET', '/docs');
     expect(docs.statusCode).toBe(200);
     expect(docs.headers['content-type']).toMatch(/^text\/html/);

@@ -48,6 +48,7 @@ beforeAll(async () => {
   const app = createApi({
     log: pino({ enabled: false }),
     access: { host: '127.0.0.1', allowedHosts: ['localhost'], required: true, adminHash: null },
+    dashboardFolder: '',
   } as unknown as ApiDependencies);
   await app.ready();
   document = (await app.inject({ method: 'GET', url: '/openapi.json' })).json();
