@@ -16,6 +16,7 @@ const LISTS: readonly (readonly [RegExp, string])[] = [
 
 /** The command to try next, as a sentence to go behind what the control plane said; empty where it says so itself. */
 export function hintFor(operation: Operation, code: ErrorCode | string, message: string): string {
+  if (message.includes('hearth ')) return '';
   switch (code) {
     case 'unauthenticated':
       return ' Give the command a token by --token-file or HEARTH_TOKEN; an admin makes one: `hearth tokens create --name NAME --role deploy`.';
@@ -27,7 +28,7 @@ export function hintFor(operation: Operation, code: ErrorCode | string, message:
       return ' `hearth secrets set NAME` makes it.';
     case 'not_found': {
       const list = LISTS.find(([path]) => path.test(operation))?.[1];
-      return list === undefined || message.includes('hearth ') ? '' : ` \`hearth ${list}\` has those that there are.`;
+      return list === undefined ? '' : ` \`hearth ${list}\` has those that there are.`;
     }
     default:
       return '';

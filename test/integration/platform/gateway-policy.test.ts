@@ -183,7 +183,7 @@ describe('API keys', () => {
     await hearthKeys('revoke', 'commanded', 'app');
     expect(await outcome('/commanded', apiKey(key))).toEqual([401, 'api_key_invalid']);
     await expect(hearthKeys('create', 'commanded', 'b', '--rate', 'often')).rejects.toMatchObject({
-      code: 1,
+      code: 2,
       stderr: expect.stringContaining('--rate'),
     });
   });
