@@ -4,43 +4,43 @@ type FunctionDetail = ResponseOf<'GET /functions/{function_name}'>;
 type Registration = Arguments<'POST /functions'>[0]['body'];
 type Layer = ResponseOf<'GET /layers'>['layers'][number];
 
-/** Members by which a function is registered and that it is shown with, under the same names and with the same meaning. */
-const SAME = [
-  'event_type',
-  'function_name',
-  'runtime',
-  'timeout_ms',
-  'network',
-  'environment',
-  'secrets',
-  'max_instances',
-  'max_queue',
-  'async',
-  'retry',
-  'reserved',
-  'min_idle_ms',
-  'max_idle_ms',
-  'memory_mb',
-  'cpu',
-  'access',
-  'cors',
-  'rate_limit',
-  'schedule',
-  'destinations',
-  'invokes',
-  'command',
-  'server',
-  'stream_body',
-  'websocket',
-  'slo',
-  'error_logs',
-] as const;
-
 /** Members of both that the code below looks after. */
 type Other = 'function_code' | 'bundle' | 'style' | 'concurrency' | 'layers' | 'requirements';
-/** Does not compile when a definition gets a member that is kept nowhere: deploying from the page would drop it. */
-type Kept<Forgotten extends never> = Forgotten;
-export type NothingForgotten = Kept<Exclude<keyof FunctionDetail & keyof Registration, (typeof SAME)[number] | Other>>;
+
+/**
+ * Members by which a function is registered and that it is shown with, under the same names and with the same meaning. It does not compile when a definition
+ * has got another: deploying from the page would drop it.
+ */
+const SAME: Readonly<Record<Exclude<keyof FunctionDetail & keyof Registration, Other>, true>> = {
+  event_type: true,
+  function_name: true,
+  runtime: true,
+  timeout_ms: true,
+  network: true,
+  environment: true,
+  secrets: true,
+  max_instances: true,
+  max_queue: true,
+  async: true,
+  retry: true,
+  reserved: true,
+  min_idle_ms: true,
+  max_idle_ms: true,
+  memory_mb: true,
+  cpu: true,
+  access: true,
+  cors: true,
+  rate_limit: true,
+  schedule: true,
+  destinations: true,
+  invokes: true,
+  command: true,
+  server: true,
+  stream_body: true,
+  websocket: true,
+  slo: true,
+  error_logs: true,
+};
 
 /** Of styles that are found out from the code: what the code's next style would not want to inherit. */
 const DEFAULT_CONCURRENCY: Readonly<Record<string, readonly number[]>> = { script: [4, 8], server: [16], lambda: [1] };
@@ -52,7 +52,7 @@ const DEFAULT_CONCURRENCY: Readonly<Record<string, readonly number[]>> = { scrip
  */
 export function withCode(definition: FunctionDetail, code: string, layers: readonly Layer[]): Registration {
   const { style, concurrency } = definition;
-  const members: Record<string, unknown> = Object.fromEntries(SAME.map((name) => [name, definition[name]]));
+  const members: Record<string, unknown> = Object.fromEntries(Object.keys(SAME).map((name) => [name, definition[name as keyof FunctionDetail]]));
   if (style === 'server' || style === 'lambda') members.style = style;
   if (!DEFAULT_CONCURRENCY[style]?.includes(concurrency)) members.concurrency = concurrency;
   Object.assign(members, packagesOf(definition));

@@ -18,7 +18,9 @@ interface Log {
 
 const PAGE = 100;
 /** Lines that a page keeps; the oldest go. */
-const MOST = 2_000;
+const MOST = 500;
+/** Lines that come within it are shown together: a busy function prints hundreds a second. */
+const GATHER_MS = 200;
 const AGAIN_MS = 2_000;
 const SETTLE_MS = 250;
 
@@ -48,8 +50,19 @@ export function useLog(query: LogQuery, following: boolean): Log {
       streaming = new AbortController();
       const place = after === undefined ? {} : { after };
       const path = `/logs/tail?${new URLSearchParams({ ...query, ...place })}`;
-      for await (const event of platform.events(path, AbortSignal.any([signal, streaming.signal]), () => setState('following'))) {
-        if (event.type === 'message') setLines((before) => [JSON.parse(event.data) as LogLine, ...before].slice(0, MOST));
+      const gathered: LogLine[] = [];
+      const show = (): void => {
+        const fresh = gathered.splice(0).reverse();
+        if (!signal.aborted && fresh.length > 0) setLines((before) => [...fresh, ...before].slice(0, MOST));
+      };
+      const timer = setInterval(show, GATHER_MS);
+      try {
+        for await (const event of platform.events(path, AbortSignal.any([signal, streaming.signal]), () => setState('following'))) {
+          if (event.type === 'message') gathered.push(JSON.parse(event.data) as LogLine);
+        }
+      } finally {
+        clearInterval(timer);
+        show();
       }
     };
     const live = async (): Promise<void> => {
