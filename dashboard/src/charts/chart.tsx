@@ -17,9 +17,11 @@ export function Chart({ title, summary, ...options }: Props) {
   const shape = JSON.stringify([options.kind, options.series.map(({ label }) => label)]);
   useEffect(() => {
     let ended = false;
+    const place = host.current;
     import('./draw.ts').then(
       ({ draw }) => {
-        if (!ended) chart.current = draw(host.current as HTMLDivElement, latest.current);
+        // Who has gone to another page meanwhile has taken the place away.
+        if (!ended && place?.isConnected) chart.current = draw(place, latest.current);
       },
       () => setFailed(true),
     );
