@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { sleep, until } from '../support/hearth.ts';
-import { onEveryDriver } from './support/arena.ts';
+import { onOneDriver } from './support/arena.ts';
 import { KEPT_NOTHING_BYTES } from './support/footprint.ts';
 
 const MIB = 1024 * 1024;
@@ -39,7 +39,7 @@ def answer(text):
     while s.recv(65536): pass
 `;
 
-onEveryDriver(
+onOneDriver(
   'the reply endpoint',
   (arena) => {
     it('takes the answers of the calls of one sandbox only: who names another call is refused, and that call gets its own answer', async () => {
@@ -70,32 +70,30 @@ answer("refused" if struct.pack(">H", 403) in said else "taken")
       });
     });
 
-    it.each(
-      arena.few([
-        ['bytes that are no AMQP', 's = connect()\ns.sendall(os.urandom(100000))'],
-        ['HTTP', 's = connect()\ns.sendall(b"GET / HTTP/1.1\\r\\n\\r\\n" * 1000)'],
-        ['a frame of 4 GB', 's = opened()\ns.sendall(b"\\x01\\0\\0\\xff\\xff\\xff\\xff" + bytes(65536))'],
-        ['a frame without its end', 's = opened()\ns.sendall(frame(1, 1, b"\\0\\x3c\\0\\x28")[:-1] + b"\\0")'],
-        [
-          'a message of 1 GB',
-          's = opened()\ns.sendall(publish(1, MINE, b"", size=1 << 30))\nfor _ in range(160): s.sendall(frame(3, 1, bytes(65536)))',
-        ],
-        ['a message without an end of its size', 's = opened()\ns.sendall(publish(1, MINE, b"x", size=1 << 62))'],
-        [
-          'unfinished messages on each of 64 channels',
-          's = opened()\nfor c in range(2, 65): s.sendall(method(c, 20, 10, b"\\0") + publish(c, MINE, b"x" * 1000, size=1 << 20))',
-        ],
-        [
-          'tables in tables',
-          's = connect()\ns.sendall(b"AMQP\\0\\0\\x09\\x01")\ns.recv(65536)\nt = b""\nfor _ in range(1000): t = short("a") + b"F" + struct.pack(">I", len(t)) + t\ns.sendall(method(0, 10, 11, struct.pack(">I", len(t)) + t))',
-        ],
-        ['methods out of order', 's = connect()\ns.sendall(b"AMQP\\0\\0\\x09\\x01" + method(0, 10, 40, short("/") + short("") + b"\\0") * 1000)'],
-        [
-          'an answer to every question that was not asked',
-          's = opened()\ns.sendall(b"".join(method(1, c, m) for c in range(0, 100, 10) for m in range(0, 130)))',
-        ],
-      ]),
-    )('that gets %s closes that connection, and takes the answer by the next', async (_, lines) => {
+    it.each([
+      ['bytes that are no AMQP', 's = connect()\ns.sendall(os.urandom(100000))'],
+      ['HTTP', 's = connect()\ns.sendall(b"GET / HTTP/1.1\\r\\n\\r\\n" * 1000)'],
+      ['a frame of 4 GB', 's = opened()\ns.sendall(b"\\x01\\0\\0\\xff\\xff\\xff\\xff" + bytes(65536))'],
+      ['a frame without its end', 's = opened()\ns.sendall(frame(1, 1, b"\\0\\x3c\\0\\x28")[:-1] + b"\\0")'],
+      [
+        'a message of 1 GB',
+        's = opened()\ns.sendall(publish(1, MINE, b"", size=1 << 30))\nfor _ in range(160): s.sendall(frame(3, 1, bytes(65536)))',
+      ],
+      ['a message without an end of its size', 's = opened()\ns.sendall(publish(1, MINE, b"x", size=1 << 62))'],
+      [
+        'unfinished messages on each of 64 channels',
+        's = opened()\nfor c in range(2, 65): s.sendall(method(c, 20, 10, b"\\0") + publish(c, MINE, b"x" * 1000, size=1 << 20))',
+      ],
+      [
+        'tables in tables',
+        's = connect()\ns.sendall(b"AMQP\\0\\0\\x09\\x01")\ns.recv(65536)\nt = b""\nfor _ in range(1000): t = short("a") + b"F" + struct.pack(">I", len(t)) + t\ns.sendall(method(0, 10, 11, struct.pack(">I", len(t)) + t))',
+      ],
+      ['methods out of order', 's = connect()\ns.sendall(b"AMQP\\0\\0\\x09\\x01" + method(0, 10, 40, short("/") + short("") + b"\\0") * 1000)'],
+      [
+        'an answer to every question that was not asked',
+        's = opened()\ns.sendall(b"".join(method(1, c, m) for c in range(0, 100, 10) for m in range(0, 130)))',
+      ],
+    ])('that gets %s closes that connection, and takes the answer by the next', async (_, lines) => {
       const code = `${AMQP}\ntry:\n${lines.replaceAll(/^/gm, '    ')}\n    s.settimeout(1)\n    while s.recv(65536): pass\nexcept OSError: pass\nanswer("well")`;
       const name = await arena.define(code, { timeout_ms: 15_000 });
       arena.footprint.resetPeak();
@@ -105,23 +103,21 @@ answer("refused" if struct.pack(">H", 403) in said else "taken")
       expect(arena.footprint.peakBytes() - before).toBeLessThan(KEPT_NOTHING_BYTES);
     });
 
-    it.each(
-      arena.few([
-        ['queues without end', 's = opened()\nwhile True: s.sendall(method(1, 50, 10, b"\\0\\0\\0\\0" + struct.pack(">I", 0)) * 100)'],
-        [
-          'queues without end, and reads no answer',
-          's = opened()\nwhile True: s.sendall(method(1, 50, 10, b"\\0\\0" + short(MINE) + b"\\0" + struct.pack(">I", 0)) * 1000)',
-        ],
-        ['messages without end', 's = opened()\nwhile True: s.sendall(publish(1, MINE, b"x" * 60000))'],
-        ['channels without end', 's = opened()\nwhile True: s.sendall(b"".join(method(c, 20, 10, b"\\0") for c in range(1, 65536)))'],
-        ['connections without end', 'kept = []\nwhile True:\n    try: kept.append(connect())\n    except OSError: time.sleep(0.01)'],
-        ['connections that are gone at once, without end', 'while True: connect().close()'],
-        [
-          '10,000 connections from many processes',
-          'for _ in range(12):\n    if os.fork() == 0:\n        kept = []\n        while True:\n            try: kept.append(connect())\n            except OSError: time.sleep(0.01)\ntime.sleep(1000)',
-        ],
-      ]),
-    )('that is asked for %s stays within its bounds, and its sandbox serves the next call', async (_, lines) => {
+    it.each([
+      ['queues without end', 's = opened()\nwhile True: s.sendall(method(1, 50, 10, b"\\0\\0\\0\\0" + struct.pack(">I", 0)) * 100)'],
+      [
+        'queues without end, and reads no answer',
+        's = opened()\nwhile True: s.sendall(method(1, 50, 10, b"\\0\\0" + short(MINE) + b"\\0" + struct.pack(">I", 0)) * 1000)',
+      ],
+      ['messages without end', 's = opened()\nwhile True: s.sendall(publish(1, MINE, b"x" * 60000))'],
+      ['channels without end', 's = opened()\nwhile True: s.sendall(b"".join(method(c, 20, 10, b"\\0") for c in range(1, 65536)))'],
+      ['connections without end', 'kept = []\nwhile True:\n    try: kept.append(connect())\n    except OSError: time.sleep(0.01)'],
+      ['connections that are gone at once, without end', 'while True: connect().close()'],
+      [
+        '10,000 connections from many processes',
+        'for _ in range(12):\n    if os.fork() == 0:\n        kept = []\n        while True:\n            try: kept.append(connect())\n            except OSError: time.sleep(0.01)\ntime.sleep(1000)',
+      ],
+    ])('that is asked for %s stays within its bounds, and its sandbox serves the next call', async (_, lines) => {
       const code = `${AMQP}\nif os.environ["HTTP_QUERY"] == "behave":\n    answer("behaved")\n    sys.exit()\n${lines}`;
       const name = await arena.define(code, { timeout_ms: 1500 });
       await arena.withNeighbour(async () => {

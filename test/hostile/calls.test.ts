@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { onEveryDriver } from './support/arena.ts';
+import { onOneDriver } from './support/arena.ts';
 import { KEPT_NOTHING_BYTES } from './support/footprint.ts';
 
 const MIB = 1024 * 1024;
@@ -28,20 +28,18 @@ ${lines.replaceAll(/^/gm, '    ')}
 `;
 const VICTIM = 'def handler(m, c):\n    return "x" * 900000\n';
 
-onEveryDriver(
+onOneDriver(
   'calls between functions',
   (arena) => {
-    it.each(
-      arena.few([
-        ['for an invocation that never was', 'send(call(1, me + 1))'],
-        ['with an id that was used', 'send(call(5, me) + call(5, me))'],
-        ['with a mode that there is not', 'send(call(1, me, mode="both"))'],
-        ['with a length below nothing', 'send(call(1, me, length=-1))'],
-        ['with a content type that would be another header', 'send(call(1, me, contentType="a\\r\\nX-Hearth-Start: warm"))'],
-        ['that are no JSON', 'send(frame(0x8e, 1, b"{"))'],
-        ['whose body has no head', 'send(body(1, b"x"))'],
-      ]),
-    )('%s cost the caller its sandbox', async (_, line) => {
+    it.each([
+      ['for an invocation that never was', 'send(call(1, me + 1))'],
+      ['with an id that was used', 'send(call(5, me) + call(5, me))'],
+      ['with a mode that there is not', 'send(call(1, me, mode="both"))'],
+      ['with a length below nothing', 'send(call(1, me, length=-1))'],
+      ['with a content type that would be another header', 'send(call(1, me, contentType="a\\r\\nX-Hearth-Start: warm"))'],
+      ['that are no JSON', 'send(frame(0x8e, 1, b"{"))'],
+      ['whose body has no head', 'send(body(1, b"x"))'],
+    ])('%s cost the caller its sandbox', async (_, line) => {
       const name = await arena.define(withCalls(`${line}\ntime.sleep(1)\nreturn "answered"`), { invokes: ['neighbour'], timeout_ms: 5000 });
       await arena.withNeighbour(async () => {
         const answer = await arena.call(name);
@@ -50,20 +48,18 @@ onEveryDriver(
       });
     });
 
-    it.each(
-      arena.few([
-        ['names of a megabyte', 'for n in range(1, 401): send(call(n, me, function="f" * 1000000))\nreturn "done"'],
-        [
-          'bodies that never become whole',
-          'for n in range(1, 501): send(call(n, me, function="VICTIM", length=6000000) + body(n, b"x" * 900000))\nreturn "done"',
-        ],
-        ['a function that it may not invoke', 'for n in range(1, 20001): send(call(n, me, function="VICTIM"))\nreturn "done"'],
-        [
-          'bodies that are announced as endless',
-          'for n in range(1, 4001): send(call(n, me, function="VICTIM", length=2**50) + body(n, b"x" * 100000))\nreturn "done"',
-        ],
-      ]),
-    )('that flood the platform with %s leave it and the neighbours as they were', async (_, lines) => {
+    it.each([
+      ['names of a megabyte', 'for n in range(1, 401): send(call(n, me, function="f" * 1000000))\nreturn "done"'],
+      [
+        'bodies that never become whole',
+        'for n in range(1, 501): send(call(n, me, function="VICTIM", length=6000000) + body(n, b"x" * 900000))\nreturn "done"',
+      ],
+      ['a function that it may not invoke', 'for n in range(1, 20001): send(call(n, me, function="VICTIM"))\nreturn "done"'],
+      [
+        'bodies that are announced as endless',
+        'for n in range(1, 4001): send(call(n, me, function="VICTIM", length=2**50) + body(n, b"x" * 100000))\nreturn "done"',
+      ],
+    ])('that flood the platform with %s leave it and the neighbours as they were', async (_, lines) => {
       const victim = await arena.define(VICTIM);
       const name = await arena.define(withCalls(lines.replaceAll('VICTIM', victim)), {
         invokes: lines.includes('body(') ? [victim] : [],

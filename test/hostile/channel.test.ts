@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { onEveryDriver } from './support/arena.ts';
+import { onOneDriver } from './support/arena.ts';
 import { KEPT_NOTHING_BYTES } from './support/footprint.ts';
 
 const MIB = 1024 * 1024;
@@ -25,34 +25,32 @@ def handler(message, context):
 ${lines.replaceAll(/^/gm, '    ')}
 `;
 
-onEveryDriver(
+onOneDriver(
   'the channel',
   (arena) => {
-    it.each(
-      arena.few([
-        ['bytes that are no frame', 'send(b"GET / HTTP/1.1\\r\\n\\r\\n" * 1000)'],
-        ['random bytes', 'import random\nsend(b"\\xff" + random.Random(1).randbytes(100000))'],
-        ['a length beyond the bound', 'send(b"\\xff\\xff\\xff\\xff")'],
-        ['a frame of an unknown type', 'send(frame(0x42, me))'],
-        ["a frame that is the platform's to send", 'send(frame(0x03, me, b"{}"))'],
-        ['a second Hello', 'send(frame(HELLO, 0, b\'{"protocol": 1, "runtime": "python", "version": "3"}\'))'],
-        ['a second Ready', 'send(frame(READY, 0, b\'{"concurrency": 1000, "preloaded": [], "excluded": []}\'))'],
-        ['a LoadFailed after Ready', 'send(frame(LOAD_FAILED, 0, b\'{"type": "A", "message": "b"}\'))'],
-        ['a head that is no JSON', 'send(frame(HEAD, me, b"{"))'],
-        ['a head that is a list', 'send(frame(HEAD, me, b"[]"))'],
-        ['a head of 500,000 levels', 'send(frame(HEAD, me, b"[" * 500000 + b"]" * 500000))'],
-        ['headers of 300,000 levels', 'send(frame(HEAD, me, b\'{"status": 200, "headers": \' + b"[" * 300000 + b"]" * 300000 + b"}"))'],
-        ['a head without a status', 'send(frame(HEAD, me, b\'{"__proto__": {"status": 200}, "headers": []}\'))'],
-        ['a header without a value', 'send(frame(HEAD, me, b\'{"status": 200, "headers": ["a"]}\'))'],
-        ['the reply of an invocation that never was', 'send(head(me + 1) + frame(END, me + 1))'],
-        ['the reply of the last invocation there could be', 'send(head(4294967295) + frame(END, 4294967295))'],
-        ['a reply for no invocation', 'send(head(0) + frame(END, 0))'],
-        ['the end of a process that no handler has', 'send(frame(EXITED, me, b\'{"code": 0}\'))'],
-        ['a connection that no handler can have', 'send(frame(OPEN, 1))'],
-        ['a connection that never was', 'send(frame(DATA, 7, b"AMQP"))'],
-        ['half a frame before its answer', 'send(b"\\0\\0\\0")'],
-      ]),
-    )('that gets %s loses its sandbox, and the platform none of its wits', async (_, line) => {
+    it.each([
+      ['bytes that are no frame', 'send(b"GET / HTTP/1.1\\r\\n\\r\\n" * 1000)'],
+      ['random bytes', 'import random\nsend(b"\\xff" + random.Random(1).randbytes(100000))'],
+      ['a length beyond the bound', 'send(b"\\xff\\xff\\xff\\xff")'],
+      ['a frame of an unknown type', 'send(frame(0x42, me))'],
+      ["a frame that is the platform's to send", 'send(frame(0x03, me, b"{}"))'],
+      ['a second Hello', 'send(frame(HELLO, 0, b\'{"protocol": 1, "runtime": "python", "version": "3"}\'))'],
+      ['a second Ready', 'send(frame(READY, 0, b\'{"concurrency": 1000, "preloaded": [], "excluded": []}\'))'],
+      ['a LoadFailed after Ready', 'send(frame(LOAD_FAILED, 0, b\'{"type": "A", "message": "b"}\'))'],
+      ['a head that is no JSON', 'send(frame(HEAD, me, b"{"))'],
+      ['a head that is a list', 'send(frame(HEAD, me, b"[]"))'],
+      ['a head of 500,000 levels', 'send(frame(HEAD, me, b"[" * 500000 + b"]" * 500000))'],
+      ['headers of 300,000 levels', 'send(frame(HEAD, me, b\'{"status": 200, "headers": \' + b"[" * 300000 + b"]" * 300000 + b"}"))'],
+      ['a head without a status', 'send(frame(HEAD, me, b\'{"__proto__": {"status": 200}, "headers": []}\'))'],
+      ['a header without a value', 'send(frame(HEAD, me, b\'{"status": 200, "headers": ["a"]}\'))'],
+      ['the reply of an invocation that never was', 'send(head(me + 1) + frame(END, me + 1))'],
+      ['the reply of the last invocation there could be', 'send(head(4294967295) + frame(END, 4294967295))'],
+      ['a reply for no invocation', 'send(head(0) + frame(END, 0))'],
+      ['the end of a process that no handler has', 'send(frame(EXITED, me, b\'{"code": 0}\'))'],
+      ['a connection that no handler can have', 'send(frame(OPEN, 1))'],
+      ['a connection that never was', 'send(frame(DATA, 7, b"AMQP"))'],
+      ['half a frame before its answer', 'send(b"\\0\\0\\0")'],
+    ])('that gets %s loses its sandbox, and the platform none of its wits', async (_, line) => {
       const name = await arena.define(withChannel(`${line}\nreturn "answered"`), { timeout_ms: 5000 });
       await arena.withNeighbour(async () => {
         const answer = await arena.call(name);
@@ -62,26 +60,24 @@ onEveryDriver(
       });
     });
 
-    it.each(
-      arena.few([
-        ['a body before the head', 'send(frame(BODY, me, b"x"))', 502],
-        ['an end before the head', 'send(frame(END, me))', 502],
-        ['two heads', 'send(head(me) + head(me))', 502],
-        ['a status that HTTP has not', 'send(head(me, status=1000) + frame(END, me))', 502],
-        ['a header with a line break', 'send(head(me, headers=["a", "b\\r\\nSet-Cookie: c=d"]) + frame(END, me))', 502],
-        [
-          'a failure of 1 MB',
-          'send(frame(FAILED, me, json.dumps({"type": "T" * 300000, "message": "m" * 300000, "trace": "t" * 300000}).encode()))',
-          502,
-        ],
-        ['two answers: the first counts', 'send((head(me) + frame(BODY, me, b"first") + frame(END, me)) * 2)', 200],
-        [
-          'a failure after the answer',
-          'send(head(me) + frame(BODY, me, b"first") + frame(END, me) + frame(FAILED, me, b\'{"type": "A", "message": "b"}\'))',
-          200,
-        ],
-      ]),
-    )('that gets %s answers once, and the next call gets its own answer', async (_, line, status) => {
+    it.each([
+      ['a body before the head', 'send(frame(BODY, me, b"x"))', 502],
+      ['an end before the head', 'send(frame(END, me))', 502],
+      ['two heads', 'send(head(me) + head(me))', 502],
+      ['a status that HTTP has not', 'send(head(me, status=1000) + frame(END, me))', 502],
+      ['a header with a line break', 'send(head(me, headers=["a", "b\\r\\nSet-Cookie: c=d"]) + frame(END, me))', 502],
+      [
+        'a failure of 1 MB',
+        'send(frame(FAILED, me, json.dumps({"type": "T" * 300000, "message": "m" * 300000, "trace": "t" * 300000}).encode()))',
+        502,
+      ],
+      ['two answers: the first counts', 'send((head(me) + frame(BODY, me, b"first") + frame(END, me)) * 2)', 200],
+      [
+        'a failure after the answer',
+        'send(head(me) + frame(BODY, me, b"first") + frame(END, me) + frame(FAILED, me, b\'{"type": "A", "message": "b"}\'))',
+        200,
+      ],
+    ])('that gets %s answers once, and the next call gets its own answer', async (_, line, status) => {
       const name = await arena.define(withChannel(`${line}\nreturn "late"`));
       await arena.withNeighbour(async () => {
         const answer = await arena.call(name);
@@ -107,16 +103,14 @@ return "mine"`;
       });
     });
 
-    it.each(
-      arena.few([
-        ['a second head', 'send(head(me))'],
-        ['a header that is not allowed, in a second head', 'send(head(me, headers=["a", "\\r"]))'],
-        ['a failure', 'send(frame(FAILED, me, b\'{"type": "A", "message": "b"}\'))'],
-        ['the end of a process', 'send(frame(EXITED, me, b\'{"code": 0}\'))'],
-        ['its own descriptor closed', 'os.close(3)'],
-        ['nothing more', 'time.sleep(1000)'],
-      ]),
-    )('on which a stream is followed by %s breaks the answer off', async (_, line) => {
+    it.each([
+      ['a second head', 'send(head(me))'],
+      ['a header that is not allowed, in a second head', 'send(head(me, headers=["a", "\\r"]))'],
+      ['a failure', 'send(frame(FAILED, me, b\'{"type": "A", "message": "b"}\'))'],
+      ['the end of a process', 'send(frame(EXITED, me, b\'{"code": 0}\'))'],
+      ['its own descriptor closed', 'os.close(3)'],
+      ['nothing more', 'time.sleep(1000)'],
+    ])('on which a stream is followed by %s breaks the answer off', async (_, line) => {
       const name = await arena.define(withChannel(`send(head(me, True) + frame(BODY, me, b"begun"))\ntime.sleep(0.1)\n${line}\ntime.sleep(1000)`), {
         timeout_ms: 3000,
       });
@@ -125,14 +119,12 @@ return "mine"`;
       expect(answer.text).toMatch(/^broken off/);
     });
 
-    it.each(
-      arena.few([
-        ['closed', 'os.close(3)'],
-        ['put aside', 'os.dup2(os.open("/dev/null", os.O_RDWR), 3)'],
-        ['half closed for writing', 'socket.socket(fileno=3).shutdown(socket.SHUT_WR)'],
-        ['half closed for reading', 'socket.socket(fileno=3).shutdown(socket.SHUT_RD)'],
-      ]),
-    )('that is %s by its function serves the next call anew', async (_, line) => {
+    it.each([
+      ['closed', 'os.close(3)'],
+      ['put aside', 'os.dup2(os.open("/dev/null", os.O_RDWR), 3)'],
+      ['half closed for writing', 'socket.socket(fileno=3).shutdown(socket.SHUT_WR)'],
+      ['half closed for reading', 'socket.socket(fileno=3).shutdown(socket.SHUT_RD)'],
+    ])('that is %s by its function serves the next call anew', async (_, line) => {
       const name = await arena.define(withChannel(`${line}\ntime.sleep(1000)`), { timeout_ms: 10_000 });
       await arena.withNeighbour(async () => {
         const answer = await arena.call(name);
@@ -154,24 +146,18 @@ return "mine"`;
       });
     });
 
-    it.each(
-      arena.few([
-        ['empty pieces of a reply', 'send(head(me))\nwhile True: send(frame(BODY, me) * 10000)', 504],
-        ['empty lines of its log', 'while True: send(frame(LOG_OUT, me) * 10000)', 504],
-        ['bytes of its log, one by one', 'while True: send(frame(LOG_ERR, me, b"x") * 10000)', 504],
-        ['bytes of a reply, one by one', 'send(head(me))\nwhile True: send(frame(BODY, me, b"x") * 10000)', 502],
-        [
-          'a frame of 1 MB, byte by byte',
-          'send(frame(HEAD, me, b"x" * 1048576)[:9])\nfor n in range(1000000): os.write(3, b"x")\ntime.sleep(1000)',
-          504,
-        ],
-        [
-          'heads of 1 MB for what is over',
-          'huge = head(me, headers=["a", "b"] * 50000)\nsend(head(me) + frame(END, me))\nwhile True: send(huge)',
-          200,
-        ],
-      ]),
-    )('that is flooded with %s holds no more memory for it', async (_, lines, status) => {
+    it.each([
+      ['empty pieces of a reply', 'send(head(me))\nwhile True: send(frame(BODY, me) * 10000)', 504],
+      ['empty lines of its log', 'while True: send(frame(LOG_OUT, me) * 10000)', 504],
+      ['bytes of its log, one by one', 'while True: send(frame(LOG_ERR, me, b"x") * 10000)', 504],
+      ['bytes of a reply, one by one', 'send(head(me))\nwhile True: send(frame(BODY, me, b"x") * 10000)', 502],
+      [
+        'a frame of 1 MB, byte by byte',
+        'send(frame(HEAD, me, b"x" * 1048576)[:9])\nfor n in range(1000000): os.write(3, b"x")\ntime.sleep(1000)',
+        504,
+      ],
+      ['heads of 1 MB for what is over', 'huge = head(me, headers=["a", "b"] * 50000)\nsend(head(me) + frame(END, me))\nwhile True: send(huge)', 200],
+    ])('that is flooded with %s holds no more memory for it', async (_, lines, status) => {
       const name = await arena.define(withChannel(lines), { timeout_ms: status === 504 ? 2000 : 15_000 });
       await arena.call('neighbour', { query: '?n=0' });
       arena.footprint.resetPeak();

@@ -9,7 +9,7 @@ export interface Holdings {
   /** What its descriptors refer to, without TCP connections, which are its clients' affair. */
   descriptors: string[];
   mounts: string[];
-  /** Paths in its folder of temporary files and its data folder; those of the database left out. */
+  /** Paths in its folder of temporary files and its data folder; left out are those of the database and of what functions have printed, which is kept. */
   files: string[];
   cgroups: string[];
   /** Ids of its containers, and what the engine still has mounted of those that are gone. */
@@ -22,6 +22,8 @@ export interface Holdings {
  */
 export const KEPT_NOTHING_BYTES = 256 * 1024 * 1024;
 
+/** In the data folder. */
+const LOGS = 'logs';
 const KNOWS_CHILDREN = existsSync(`/proc/${process.pid}/task/${process.pid}/children`);
 
 /** Watches what a platform holds: whatever it has been seen to start must be gone at the end, wherever it has moved in the tree of processes. */
@@ -58,10 +60,12 @@ export class Footprint {
     for (const process of this.#seen) if (!isAlive(process)) this.#seen.delete(process);
     return {
       processes: [...this.#seen].sort(),
-      descriptors: descriptorsOf(this.#pid).sort(),
+      descriptors: descriptorsOf(this.#pid)
+        .filter((target) => !target.startsWith(join(this.#dataFolder, LOGS)))
+        .sort(),
       mounts: readFileSync(`/proc/${this.#pid}/mountinfo`, 'utf8').split('\n'),
       files: filesUnder(this.#dataFolder)
-        .filter((path) => !path.startsWith('hearth.db'))
+        .filter((path) => !path.startsWith('hearth.db') && !path.startsWith(LOGS))
         .sort(),
       cgroups: this.cgroups(),
       containers: [...(this.#containers?.ids ?? []), ...(this.#containers?.forgottenMounts() ?? [])],
