@@ -30,7 +30,7 @@ export function Objectives({ name }: { name: string }) {
               {!slo.counted && ' More functions are called than are counted one by one; this one is not.'}
             </p>
             <Table
-              label="Objectives"
+              label="Objectives and their burn rates"
               head={['Objective', 'Promised', 'Held', 'Error budget left', ...WINDOWS.map((window) => `Burn rate, ${window}`)]}
             >
               {slo.availability && <Row title="Availability" objective={slo.availability} />}
