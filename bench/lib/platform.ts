@@ -113,8 +113,10 @@ export class BenchPlatform implements AsyncDisposable {
     try {
       await BenchPlatform.runIn(folder, data, { libraries: true }, async () => undefined);
       if ((await readdir(join(data, 'layers'))).length === 0) throw new Error('the platform came up without the default libraries');
-      await runCommand('cp', ['-a', data, `${destination}.part`]);
-      await rename(`${destination}.part`, destination);
+      const partial = `${destination}.part-${process.pid}`;
+      await runCommand('cp', ['-a', data, partial]);
+      // Somebody else may have been first.
+      await rename(partial, destination).catch(() => rm(partial, { recursive: true, force: true }));
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -181,7 +183,6 @@ export async function dataFolderWithLibraries(): Promise<string> {
   const folder = join(CACHE, `data-${createHash('sha256').update(requirements).digest('hex').slice(0, 12)}`);
   if (!existsSync(folder)) {
     await mkdir(CACHE, { recursive: true });
-    await rm(`${folder}.part`, { recursive: true, force: true });
     await BenchPlatform.buildLibraries(folder);
   }
   return folder;

@@ -1,14 +1,18 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { FunctionDefinition } from '../../src/schemas/function.ts';
 import { sameImports } from './bundled-typebox.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/hearth.js', import.meta.url));
+/** What a platform has made of the agents, in folders named by their content: those that come after find it made. */
+const COMPILED_AGENTS = fileURLToPath(new URL('../../node_modules/.cache/hearth-test-agents', import.meta.url));
 
 export interface HearthOptions {
   /** HEARTH_… settings. */
@@ -51,6 +55,8 @@ export class Hearth {
     const dataFolder = options.dataFolder ?? (await mkdtemp(join(tmpdir(), 'hearth-data-')));
     const requirements = join(dataFolder, 'requirements.txt');
     await writeFile(requirements, options.requirements ?? '');
+    const hasAgents = existsSync(COMPILED_AGENTS);
+    if (options.dataFolder === undefined && hasAgents) await linkTree(COMPILED_AGENTS, join(dataFolder, 'runtime'));
     const child = spawn(process.execPath, [...sameImports(), BIN, 'up'], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
@@ -70,6 +76,7 @@ export class Hearth {
       const urls = /Gateway {8}(\S+)\n {2}Control plane {2}(\S+)/.exec(hearth.output);
       if (urls) {
         [, hearth.gateway, hearth.api] = urls as unknown as [string, string, string];
+        if (!hasAgents) await keepAgents(join(dataFolder, 'runtime'));
         return hearth;
       }
       if (child.exitCode !== null || Date.now() > deadline) {
@@ -175,4 +182,16 @@ export async function until<T>(probe: () => T | undefined | false | null | Promi
 /** The JSON object of a response. */
 export async function json(response: Response): Promise<Record<string, unknown>> {
   return (await response.json()) as Record<string, unknown>;
+}
+
+/** As hard links, where both are on one file system: nobody writes to these files. */
+async function linkTree(from: string, to: string): Promise<void> {
+  await promisify(execFile)('cp', ['-al', from, to]).catch(() => rm(to, { recursive: true, force: true }));
+}
+
+async function keepAgents(folder: string): Promise<void> {
+  const partial = `${COMPILED_AGENTS}.${process.pid}`;
+  await promisify(execFile)('cp', ['-a', folder, partial]);
+  // Somebody else may have been first.
+  await rename(partial, COMPILED_AGENTS).catch(() => rm(partial, { recursive: true, force: true }));
 }

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { dataFolderWithLibraries } from '../../../bench/lib/platform.ts';
 import { createBubblewrapDriver } from '../../../src/sandbox/bubblewrap/bubblewrap-driver.ts';
 import type { NetworkMode, SandboxDriver } from '../../../src/sandbox/driver.ts';
 import { harness, importFrom, python } from './layers-harness.ts';
@@ -17,20 +18,25 @@ beforeAll(async () => {
 });
 afterAll(() => driver.close());
 
-test('the default libraries are installed in a build sandbox and all import', { timeout: 300_000 }, async () => {
+test('libraries are installed in a build sandbox', { timeout: 300_000 }, async () => {
   const { layers: open, folder } = harness();
-  const defaultRequirements = readFileSync(new URL('../../../requirements.functions.txt', import.meta.url), 'utf8');
-  const layers = open({ builder: driver, defaultRequirements }, { network });
+  const layers = open({ builder: driver, defaultRequirements: 'pika\n' }, { network });
   await layers.start();
   const layer = await layers.default();
   expect(layer.name).toBe('default');
-  const modules = ['aiohttp', 'boto3', 'pika', 'psycopg2', 'pymongo', 'pymysql', 'redis', 'requests'];
-  expect(importFrom(layer.path, modules)).toEqual(modules.map((name) => join(layer.path, name, '__init__.py')));
-  for (const name of modules) expect(existsSync(join(layer.path, name, '__pycache__')), name).toBe(true);
   expect(readdirSync(join(layer.path, 'pika/__pycache__')).length).toBeGreaterThan(10);
   // Sandboxes run under other users than builds.
   expect(statSync(layer.path).mode & 0o005).toBe(0o005);
   expect(readdirSync(join(folder, 'layers'))).toEqual([layer.id]);
+});
+
+test('the default libraries all import', { timeout: 300_000 }, async () => {
+  const layers = join(await dataFolderWithLibraries(), 'layers');
+  const [id] = readdirSync(layers);
+  const path = join(layers, id as string);
+  const modules = ['aiohttp', 'boto3', 'pika', 'psycopg2', 'pymongo', 'pymysql', 'redis', 'requests'];
+  expect(importFrom(path, modules)).toEqual(modules.map((name) => join(path, name, '__init__.py')));
+  for (const name of modules) expect(existsSync(join(path, name, '__pycache__')), name).toBe(true);
 });
 
 test('a package that does not exist fails with the output of pip', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Hearth } from '../../support/hearth.ts';
+import { makeVenv } from '../../support/python-clients.ts';
 
 const run = promisify(execFile);
 const HANDLER = new URL('typed_handler.py', import.meta.url).pathname;
@@ -16,8 +17,7 @@ describe('the Python SDK on a developer’s machine', () => {
     folder = await mkdtemp(join(tmpdir(), 'hearth-python-sdk-'));
     // pip builds beside the sources.
     await cp(new URL('../../../runtimes/python', import.meta.url).pathname, join(folder, 'sources'), { recursive: true });
-    await run('python3', ['-m', 'venv', join(folder, 'venv')]);
-    await run(join(folder, 'venv/bin/pip'), ['install', '--quiet', '--disable-pip-version-check', join(folder, 'sources'), 'mypy==1.18.2']);
+    await makeVenv(join(folder, 'venv'), [join(folder, 'sources'), 'mypy==1.18.2']);
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
