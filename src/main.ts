@@ -24,6 +24,7 @@ import { layerMakers } from './composition/layer-makers.ts';
 import { openLimits } from './composition/limits.ts';
 import { buildNetwork, defaultNetwork } from './composition/machine.ts';
 import { openDriver } from './composition/open-driver.ts';
+import { openMetrics } from './composition/open-metrics.ts';
 import { readServices } from './composition/services.ts';
 import { openTraces } from './composition/traces.ts';
 import type { Config } from './config.ts';
@@ -66,12 +67,9 @@ import { readVersions } from './store/read-versions.ts';
 import { createRecordWriter } from './store/record-writer.ts';
 import { openSqliteStore } from './store/sqlite/open-sqlite-store.ts';
 import { createLog } from './telemetry/log.ts';
-import { createMetrics } from './telemetry/metrics/create-metrics.ts';
 import { InvocationMetrics } from './telemetry/metrics/invocation-metrics.ts';
-import { platformMetrics, StopCounts } from './telemetry/metrics/platform-metrics.ts';
-import { queueMetrics } from './telemetry/metrics/queue-metrics.ts';
-import { sloMetrics } from './telemetry/metrics/slo-metrics.ts';
-import { FiringCounts, triggerMetrics } from './telemetry/metrics/trigger-metrics.ts';
+import { StopCounts } from './telemetry/metrics/platform-metrics.ts';
+import { FiringCounts } from './telemetry/metrics/trigger-metrics.ts';
 import { CallSeries } from './telemetry/series/call-series.ts';
 import { MachineSampler } from './telemetry/series/machine-sampler.ts';
 import { createSeries } from './telemetry/series/series.ts';
@@ -431,49 +429,12 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   const gatewayUrl = urlOf(config.gateway.host, gatewayAddress.port);
 
   const series = createSeries(callSeries, config.limits.memory_bytes, Date.now);
-  const metrics = createMetrics([
-    ...invocationMetrics.metrics(),
-    stopCounts.metric(),
-    ...firingCounts.metrics(),
-    ...queueMetrics({ backlog: () => queue.backlog(), attempts: () => durable.attempts, now: () => queue.now() }),
-    ...triggerMetrics({
-      *brokerConnections() {
-        const { publishing = null, consuming = null } = broker?.counts ?? {};
-        const known = Object.entries({ publishing, consuming, replies: replyQueues?.counts ?? null });
-        for (const [purpose, counts] of known) if (counts) yield { purpose, ...counts };
-      },
-      published: () => Object.entries(broker?.counts.published ?? {}),
-      queueStates: () => queueTriggers.list().map(({ state }) => state),
-      unacked: () => queueTriggers.list().reduce((sum, { unacked }) => sum + unacked, 0),
-      *queueMessages() {
-        const { deadLettered, ...others } = queueTriggers.messages;
-        yield* Object.entries({ ...others, dead_lettered: deadLettered });
-      },
-    }),
-    ...sloMetrics(
-      function* () {
-        for (const { functionName, slo } of registry.list())
-          if (slo && callSeries.of(functionName)) yield { functionName, status: series.slo(functionName, slo) };
-      },
-      () => performance.now(),
-    ),
-    ...platformMetrics({
-      instanceStates: () => scheduler.instances().map(({ state }) => state),
-      invocations: () => scheduler,
-      pool: () => ({
-        ...pool.counts,
-        kinds: pool.stockedByKind.map(({ kind, stocked }) => ({ runtime: kind.runtime, network: kind.network, layers: kind.layers.length, stocked })),
-      }),
-      nursery: () => nursery?.counts ?? null,
-      memory: () => ({ heldBytes: memory.totalBytes, budgetBytes: config.limits.memory_bytes }),
-      replyEndpoint: () => replyEndpoint.counts,
-      gateway: () => gateway.counts,
-      layerStates: () => layers.list().map(({ state }) => state),
-      records: () => recorder,
-      spans: () => traces?.queue.counts ?? null,
-      output: () => output.counts,
-    }),
-  ]);
+  const metrics = openMetrics({
+    ...{ invocationMetrics, stopCounts, firingCounts, callSeries, series },
+    ...{ queue, durable, broker, replyQueues, queueTriggers, registry, layers, recorder, output, traces },
+    ...{ scheduler, pool, nursery, memory, replyEndpoint, gateway },
+    memoryBudgetBytes: config.limits.memory_bytes,
+  });
 
   const sampler = new MachineSampler(
     callSeries.machine,
