@@ -6,6 +6,7 @@ import { guard } from './access/guard.ts';
 import type { Api } from './api.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { describeApi } from './describe-api.ts';
+import { readLateBodies } from './late-bodies.ts';
 import { answerClientError, sendProblem } from './problems.ts';
 import { RouteTable } from './route-table.ts';
 import { auditRoutes } from './routes/audit.ts';
@@ -59,6 +60,7 @@ export function createApi(deps: ApiDependencies, { closeGraceMs = 5_000 }: ApiOp
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   acceptJsonOnly(app);
+  readLateBodies(app);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));

@@ -75,7 +75,12 @@ export async function createBundles(folder: string, limits: BundleLimits): Promi
     async receive(archive) {
       const upload = temporary();
       try {
-        await pipeline(archive, boundedUpload(limits.maxUploadBytes), createWriteStream(upload, { flags: 'wx', mode: 0o600 }));
+        // What is left of a request that is refused is its owner's: to destroy it would cost the sender the answer.
+        await pipeline(
+          archive.iterator({ destroyOnReturn: false }),
+          boundedUpload(limits.maxUploadBytes),
+          createWriteStream(upload, { flags: 'wx', mode: 0o600 }),
+        );
         return await collect((builder) => readArchive(upload, builder, limits));
       } catch (error) {
         throw asFull(error);

@@ -1,8 +1,11 @@
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
 import { type AddressInfo, connect } from 'node:net';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createBundles } from '../../../src/bundles/bundles.ts';
 import { definition } from '../registry/make-registry.ts';
+import { temporaryFolder } from '../store/temporary-store.ts';
 import { makeApi, type TestApi } from './make-api.ts';
 
 describe('the control plane as an HTTP server', () => {
@@ -114,10 +117,15 @@ describe('the control plane as an HTTP server', () => {
 
   describe('listening', () => {
     let origin: string;
+    let folder: string;
 
     beforeEach(async () => {
+      await api.close();
+      folder = await temporaryFolder();
+      api = await makeApi({ bundles: await createBundles(folder, { maxUploadBytes: 1024 * 1024, maxBytes: 1024 * 1024, maxFiles: 10 }) });
       origin = await api.app.listen({ host: '127.0.0.1', port: 0 });
     });
+    afterEach(() => rm(folder, { recursive: true, force: true }));
 
     it("takes the seed's own requests over a real connection", async () => {
       const headers = { accept: 'application/json', 'Content-Type': 'application/json' };
@@ -149,6 +157,54 @@ describe('the control plane as an HTTP server', () => {
       const large = await raw(`GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(20_000)}\r\n\r\n`);
       expect(large).toMatch(/^HTTP\/1\.1 431 /);
       expect(large).toContain('headers_too_large');
+    });
+
+    /** Sends all before it reads anything, as simple clients do. @returns the answer; null when the connection was reset first */
+    async function sendAll(head: string, body: string): Promise<string | null> {
+      const { port, address } = api.app.server.address() as AddressInfo;
+      const socket = connect(port, address);
+      // An error ends it, and what was written last is told so too.
+      const closed = once(socket, 'close').catch(() => undefined);
+      try {
+        await new Promise<void>((resolve, reject) => {
+          socket.once('error', reject);
+          socket.write(`POST ${head}\r\nHost: ${address}:${port}\r\n\r\n`);
+          socket.write(body, () => resolve());
+        });
+        const [answer] = (await once(socket.setEncoding('utf8'), 'data')) as [string];
+        return answer;
+      } catch {
+        return null;
+      } finally {
+        socket.destroy();
+        await closed;
+      }
+    }
+
+    const size = 12 * 1024 * 1024;
+    const spaces = ' '.repeat(size);
+    it.for([
+      ['413', '/functions', 'application/json'],
+      ['415', '/functions', 'text/plain'],
+      ['413', '/bundles', 'application/gzip'],
+    ] as const)('lets who sends what it does not take have the answer: %s to %s of %s', async ([status, path, type]) => {
+      const answer = await sendAll(`${path} HTTP/1.1\r\nContent-Type: ${type}\r\nContent-Length: ${size}`, spaces);
+      expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    });
+
+    it('lets who sends too much in chunks have the answer', async () => {
+      const head = '/functions HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked';
+      expect(await sendAll(head, `${size.toString(16)}\r\n${spaces}\r\n0\r\n\r\n`)).toMatch(/^HTTP\/1\.1 413 /);
+    });
+
+    it('reads a body that nobody wants for a moment only', async () => {
+      const socket = connect((api.app.server.address() as AddressInfo).port, '127.0.0.1');
+      const ended = new Promise((resolve) => socket.once('close', resolve));
+      socket.on('error', () => {});
+      socket.resume().write(`POST /nowhere HTTP/1.1\r\nHost: ${new URL(origin).host}\r\nContent-Length: 1000000000000\r\n\r\n`);
+      const pour = setInterval(() => socket.write('x'), 10);
+      await ended;
+      clearInterval(pour);
     });
   });
 });

@@ -32,7 +32,7 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-type Parts = Partial<Pick<ApiDependencies, 'access' | 'trigger' | 'liveInstances' | 'instanceLogs'>>;
+type Parts = Partial<Pick<ApiDependencies, 'access' | 'bundles' | 'trigger' | 'liveInstances' | 'instanceLogs'>>;
 
 /** The control plane over a real store and registry; what runs functions is given by the test. */
 export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, registryOptions: Partial<RegistryOptions> = {}): Promise<TestApi> {
