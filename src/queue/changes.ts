@@ -1,4 +1,4 @@
-/** Who wants to know when an invocation has changed. Tells in this process only; whoever is told reads the record. */
+/** Who wants to know, in this process, when an invocation has changed. Whoever is told reads the record. */
 export class Changes {
   readonly #listeners = new Map<string, Set<() => void>>();
 
@@ -15,5 +15,10 @@ export class Changes {
 
   tell(id: string): void {
     for (const listener of [...(this.#listeners.get(id) ?? [])]) listener();
+  }
+
+  /** Any may have changed. */
+  tellAll(): void {
+    for (const id of [...this.#listeners.keys()]) this.tell(id);
   }
 }

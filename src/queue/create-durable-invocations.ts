@@ -88,6 +88,10 @@ export function createDurableInvocations(options: DurableOptions): Durable {
     versions,
     attempts: dispatcher.attempts,
     async start() {
+      queue.onChanged((ids) => {
+        if (ids === null) changes.tellAll();
+        else for (const id of ids) changes.tell(id);
+      });
       await dispatcher.start();
       deliveries.poke();
     },

@@ -74,10 +74,11 @@ export class Dispatcher {
   async start(): Promise<void> {
     const { queue, settings, log } = this.#parts;
     queue.onVoided((leases, lanes) => {
-      log.warn({ leases }, 'leases ran out: their invocations are run again');
+      if (lanes.length > 0) log.warn({ leases }, 'leases ran out: their invocations are run again');
       for (const lease of leases) this.cancel(lease);
       for (const lane of lanes) this.offer(lane, queue.now());
     });
+    queue.onWork((lane, dueAt) => this.offer(lane, dueAt));
     this.#heartbeat = setInterval(
       () => {
         const leases = [...this.#held.values()].map(({ lease }) => lease);
@@ -158,18 +159,28 @@ export class Dispatcher {
       return;
     }
     const room = lane.version ? runner.room(lane.version) : 1;
-    const wanted = Math.min(lane.wanted(room), this.#parts.settings.maxRunning - this.#held.size);
+    const wanted = Math.min(lane.wanted(room, queue.shared), this.#parts.settings.maxRunning - this.#held.size);
     if (wanted > 0) void this.#take(lane, wanted);
     else this.#wake(queue.now() + this.#pollMs());
   }
 
   async #take(lane: Lane, limit: number): Promise<void> {
-    const { queue, versions, settings, log } = this.#parts;
+    const { queue, runner, versions, settings, log } = this.#parts;
     lane.taking = true;
     try {
       const version = await versions.find(lane.key);
       const leaseMs = (version?.timeoutMs ?? 0) + settings.leaseMarginMs;
-      const { taken, nextDueAt } = await queue.take(lane.key, limit, leaseMs);
+      let most = limit;
+      if (queue.shared) {
+        // What another node has deployed may not be in service here yet; that node runs it, or this one in a second.
+        if (!version && (await versions.isStored(lane.key))) {
+          lane.took([], queue.now() + 1000);
+          this.#pump(lane);
+          return;
+        }
+        if (version) most = Math.min(limit, runner.room(version));
+      }
+      const { taken, nextDueAt } = most > 0 ? await queue.take(lane.key, most, leaseMs) : { taken: [], nextDueAt: queue.now() };
       for (const one of taken) this.#held.set(one.lease.id, one);
       lane.version = version ?? null;
       lane.took(taken, nextDueAt);

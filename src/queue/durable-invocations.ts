@@ -116,6 +116,7 @@ export class DurableInvocations {
       callbackUrl,
       destinations: version.destinations,
       replayOf: null,
+      maxAgeMs: version.retry.maxAgeMs,
       idempotency: idempotencyKey === null ? null : { key: idempotencyKey, fingerprint: fingerprint(payload), keepMs: this.#parts.keepKeysMs },
     };
   }

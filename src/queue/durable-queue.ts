@@ -44,8 +44,17 @@ export interface DurableQueue {
   heartbeat(leases: readonly Lease[]): Promise<void>;
   /** @returns false, and nothing changes, when the lease is void */
   settle(lease: Lease, verdict: Verdict): Promise<boolean>;
-  /** Leases that ran out: their invocations are queued again. The one listener is told which those were, and what lanes have work. */
+  /**
+   * Leases that are void: they ran out, or (no lanes then) their invocations were cancelled by another node. The one listener is told which those were, and what
+   * lanes have work since their invocations are queued again.
+   */
   onVoided(listener: (leases: readonly Lease[], lanes: readonly LaneKey[]) => void): void;
+  /** Invocations that other nodes have changed; null: any may have been. There is one listener. A queue that isn't shared never calls it. */
+  onChanged(listener: (ids: readonly string[] | null) => void): void;
+  /** A lane has work that is due then, by the queue's clock, and that another node may have accepted. There is one listener. A queue that isn't shared never calls it. */
+  onWork(listener: (lane: LaneKey, dueAt: number) => void): void;
+  /** Other nodes take from it too: nothing is to be taken before there is room for it. */
+  readonly shared: boolean;
 
   /** Ends it without running it again. @returns undefined when there is none of that id */
   cancel(id: string): Promise<CancelOutcome | undefined>;
@@ -123,6 +132,8 @@ export interface NewInvocation extends LaneKey {
   /** Where else its outcome is sent; of `sync` ones none is. */
   destinations?: Destinations | null;
   replayOf: string | null;
+  /** After so many milliseconds from when it is due it is not run any more; null: whoever takes it knows. */
+  maxAgeMs?: number | null;
   idempotency: Idempotency | null;
 }
 

@@ -38,9 +38,9 @@ export class Lane {
     if (offered !== null) this.offer(offered);
   }
 
-  /** How many are to be taken now, when the scheduler has room for so many. */
-  wanted(room: number): number {
-    const ahead = Math.min(MAX_AHEAD, 2 * this.running);
+  /** How many are to be taken now, when the scheduler has room for so many. `shared`: somebody else may have room for what would be taken ahead. */
+  wanted(room: number, shared: boolean): number {
+    const ahead = shared ? 0 : Math.min(MAX_AHEAD, 2 * this.running);
     return Math.max(0, room + ahead - this.ahead.length);
   }
 

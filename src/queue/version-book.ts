@@ -23,6 +23,11 @@ export class VersionBook {
     return this.#inService.get(functionName)?.find((version) => version.number === versionNumber);
   }
 
+  /** Whether the store has it, in service here or not (yet). @throws HearthError store_unavailable */
+  async isStored({ functionName, versionNumber }: LaneKey): Promise<boolean> {
+    return (await this.#load(functionName, versionNumber)) !== undefined;
+  }
+
   /** Undefined when the function was deleted, or never had such a version. @throws HearthError store_unavailable */
   async find(lane: LaneKey): Promise<FunctionVersion | undefined> {
     if (!this.#inService.has(lane.functionName)) return undefined;

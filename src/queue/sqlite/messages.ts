@@ -4,7 +4,7 @@ import type { DurableQueue, LaneKey, Lease } from '../durable-queue.ts';
 /** What passes between the queue's client on the main thread and its worker. */
 
 export type BlockingQueue = {
-  [M in Exclude<keyof DurableQueue, 'onVoided' | 'now' | 'close' | 'prune' | 'snapshot'>]: (
+  [M in Exclude<keyof DurableQueue, 'onVoided' | 'onChanged' | 'onWork' | 'shared' | 'now' | 'close' | 'prune' | 'snapshot'>]: (
     ...args: Parameters<DurableQueue[M]>
   ) => Awaited<ReturnType<DurableQueue[M]>>;
 } & {

@@ -142,6 +142,9 @@ export async function createQueueClient(worker: Worker, file: string, log: Queue
     onVoided: (listener) => {
       onVoided = listener;
     },
+    onChanged: () => undefined,
+    onWork: () => undefined,
+    shared: false,
     cancel: (id) => call('cancel', id),
     replay: (id, newId) => call('replay', id, newId),
     get: (id) => call('get', id),
