@@ -14,6 +14,8 @@ import type { TrafficSplit } from '../schemas/traffic.ts';
 export interface Store {
   /** The current version of every function, by name; or of so many functions whose names come after that one: how many are read without holding up others. */
   currentVersions(page?: VersionPage): Promise<FunctionVersion[]>;
+  /** What is in service of one function, as of one instant; undefined when there is no such function. */
+  functionState(functionName: string): Promise<StoredFunction | undefined>;
   /**
    * Makes a version and makes it current, in one transaction. When the current version has the same hash, nothing changes and that one comes back.
    * A hash that an older version of the function has makes a new number all the same.
@@ -39,8 +41,8 @@ export interface Store {
   /** Whether there was one. */
   deleteTrafficSplit(functionName: string): Promise<boolean>;
 
-  /** By function name and name. */
-  apiKeys(): Promise<ApiKey[]>;
+  /** By function name and name; of that function, if one is named. */
+  apiKeys(functionName?: string): Promise<ApiKey[]>;
   /** False, and nothing changes, when there is no such function; the key goes when the function is deleted. */
   putApiKey(key: ApiKey): Promise<boolean>;
   /** Whether there was one. */
@@ -63,6 +65,7 @@ export interface Store {
 
   /** By name, encrypted; the store never sees a value. */
   secrets(): Promise<StoredSecret[]>;
+  secret(name: string): Promise<StoredSecret | undefined>;
   /** Inserts or replaces the one of that name. */
   putSecret(secret: StoredSecret): Promise<void>;
   /** Whether there was one. */
@@ -123,6 +126,11 @@ export interface Store {
   snapshot(file: string): Promise<void>;
 
   close(): Promise<void>;
+}
+
+export interface StoredFunction {
+  current: FunctionVersion;
+  split: TrafficSplit | null;
 }
 
 export interface VersionPage {

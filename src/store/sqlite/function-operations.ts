@@ -3,10 +3,11 @@ import type { FunctionVersion } from '../../schemas/function.ts';
 import type { Database } from './database.ts';
 import type { BlockingStore } from './requests.ts';
 import { CommonTexts, type Row, VERSION_INSERT, VERSION_SELECT, versionFromRow, versionValues } from './rows.ts';
+import { splitFromRow } from './traffic-operations.ts';
 
 export type FunctionOperations = Pick<
   BlockingStore,
-  'currentVersions' | 'putVersion' | 'versions' | 'version' | 'makeCurrent' | 'namedBundles' | 'deleteFunction'
+  'currentVersions' | 'functionState' | 'putVersion' | 'versions' | 'version' | 'makeCurrent' | 'namedBundles' | 'deleteFunction'
 >;
 
 const CURRENT = `${VERSION_SELECT} JOIN functions f ON f.name = v.function_name AND f.current_number = v.number`;
@@ -21,6 +22,14 @@ export function functionOperations(db: Database): FunctionOperations {
         .statement(`${CURRENT} WHERE f.name > ? ORDER BY f.name LIMIT ?`)
         .all(page?.after ?? '', page?.limit ?? -1)
         .map(read),
+
+    functionState: (functionName) => {
+      // Nobody else writes while this thread reads.
+      const current = db.statement(`${CURRENT} WHERE f.name = ?`).get(functionName);
+      if (current === undefined) return undefined;
+      const split = db.statement('SELECT * FROM traffic_splits WHERE function_name = ?').get(functionName);
+      return { current: read(current), split: split === undefined ? null : splitFromRow(split) };
+    },
 
     putVersion: (draft) =>
       db.transaction('full', () => {

@@ -7,7 +7,11 @@ export type KeyOperations = Pick<BlockingStore, 'apiKeys' | 'putApiKey' | 'delet
 
 export function keyOperations(db: Database): KeyOperations {
   return {
-    apiKeys: () => db.statement('SELECT * FROM api_keys ORDER BY function_name, name').all().map(keyFromRow),
+    apiKeys: (functionName) =>
+      (functionName === undefined
+        ? db.statement('SELECT * FROM api_keys ORDER BY function_name, name').all()
+        : db.statement('SELECT * FROM api_keys WHERE function_name = ? ORDER BY name').all(functionName)
+      ).map(keyFromRow),
 
     putApiKey: (key) =>
       db.transaction('full', () => {

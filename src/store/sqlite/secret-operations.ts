@@ -3,7 +3,7 @@ import type { Database } from './database.ts';
 import type { BlockingStore } from './requests.ts';
 import type { Row } from './rows.ts';
 
-export type SecretOperations = Pick<BlockingStore, 'secrets' | 'putSecret' | 'deleteSecret' | 'replaceSecrets'>;
+export type SecretOperations = Pick<BlockingStore, 'secrets' | 'secret' | 'putSecret' | 'deleteSecret' | 'replaceSecrets'>;
 
 /** Ciphertexts only. What is overwritten or deleted is overwritten with zeros: it may have been encrypted with a key that was lost to somebody. */
 export function secretOperations(db: Database): SecretOperations {
@@ -26,6 +26,10 @@ export function secretOperations(db: Database): SecretOperations {
 
   return {
     secrets: () => db.statement('SELECT * FROM secrets ORDER BY name').all().map(secretFromRow),
+    secret: (name) => {
+      const row = db.statement('SELECT * FROM secrets WHERE name = ?').get(name);
+      return row === undefined ? undefined : secretFromRow(row);
+    },
     putSecret: (secret) => forGood(() => put(secret)),
     deleteSecret: (name) => forGood(() => db.statement('DELETE FROM secrets WHERE name = ?').run(name).changes === 1),
     replaceSecrets(secrets) {

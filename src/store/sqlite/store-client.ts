@@ -90,6 +90,7 @@ export async function createStoreClient(worker: Worker, file: string, log: Store
 
   return {
     currentVersions: (page) => call('currentVersions', page),
+    functionState: (functionName) => call('functionState', functionName),
     putVersion: (version) => call('putVersion', version),
     versions: (functionName) => call('versions', functionName),
     version: (functionName, number) => call('version', functionName, number),
@@ -99,7 +100,7 @@ export async function createStoreClient(worker: Worker, file: string, log: Store
     trafficSplits: () => call('trafficSplits'),
     putTrafficSplit: (split) => call('putTrafficSplit', split),
     deleteTrafficSplit: (functionName) => call('deleteTrafficSplit', functionName),
-    apiKeys: () => call('apiKeys'),
+    apiKeys: (functionName) => call('apiKeys', functionName),
     putApiKey: (key) => call('putApiKey', key),
     deleteApiKey: (functionName, id) => call('deleteApiKey', functionName, id),
     writeInvocations: (records) => call('writeInvocations', records),
@@ -110,6 +111,7 @@ export async function createStoreClient(worker: Worker, file: string, log: Store
     instances: (filter) => call('instances', filter),
     closeOpenRecords: (reason, now) => call('closeOpenRecords', reason, now),
     secrets: () => call('secrets'),
+    secret: (name) => call('secret', name),
     putSecret: (secret) => call('putSecret', secret),
     deleteSecret: (name) => call('deleteSecret', name),
     replaceSecrets: (secrets) => call('replaceSecrets', secrets),

@@ -32,7 +32,7 @@ export function trafficOperations(db: Database): TrafficOperations {
 }
 
 /** Strict tables and our own INSERT vouch for the types. */
-function splitFromRow(row: Row): TrafficSplit {
+export function splitFromRow(row: Row): TrafficSplit {
   return {
     functionName: row.function_name as string,
     weights: JSON.parse(row.weights as string) as TrafficSplit['weights'],

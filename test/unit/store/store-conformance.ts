@@ -35,6 +35,8 @@ export function storeConformance(open: () => Promise<OpenedStore>): void {
       for (const key of [web, app, other]) expect(await store.putApiKey(key)).toBe(true);
       store = await opened.reopen();
       expect(await store.apiKeys()).toEqual([other, app, web]);
+      expect(await store.apiKeys('echo')).toEqual([app, web]);
+      expect(await store.apiKeys('none')).toEqual([]);
       expect(await store.deleteApiKey('a', web.id)).toBe(false);
       expect(await store.deleteApiKey('echo', web.id)).toBe(true);
       expect(await store.deleteApiKey('echo', web.id)).toBe(false);
@@ -254,6 +256,17 @@ export function storeConformance(open: () => Promise<OpenedStore>): void {
       expect(await (await opened.reopen()).trafficSplits()).toEqual([rolledBack]);
     });
 
+    it('is told with the current version of its function', async () => {
+      expect(await store.functionState('echo')).toBeUndefined();
+      const { version: first } = await store.putVersion(versionDraft());
+      expect(await store.functionState('echo')).toEqual({ current: first, split: null });
+      const { version: second } = await store.putVersion(versionDraft({ hash: 'hash 2' }));
+      await store.putTrafficSplit(trafficSplit());
+      expect(await store.functionState('echo')).toEqual({ current: second, split: trafficSplit() });
+      await store.deleteFunction('echo');
+      expect(await store.functionState('echo')).toBeUndefined();
+    });
+
     it('lists by function name, and deletes one alone', async () => {
       for (const functionName of ['b', 'a']) {
         await store.putVersion(versionDraft({ functionName }));
@@ -382,6 +395,21 @@ export function storeConformance(open: () => Promise<OpenedStore>): void {
   it('lists at most 1000 records', async () => {
     await store.writeInvocations(Array.from({ length: 1_001 }, (_, index) => invocationRecord({ id: `r${index}` })));
     expect(await store.invocations({ limit: 5_000 })).toHaveLength(1_000);
+  });
+
+  it('keeps secrets as they are given, by name', async () => {
+    const secret = { name: 'B', version: 1, keyId: 'k1', nonce: new Uint8Array([1, 2]), sealed: new Uint8Array([3, 4]), updatedAt: 7 };
+    await store.putSecret(secret);
+    await store.putSecret({ ...secret, name: 'A' });
+    await store.putSecret({ ...secret, version: 2, sealed: new Uint8Array([5]) });
+    expect(await store.secrets()).toEqual([
+      { ...secret, name: 'A' },
+      { ...secret, version: 2, sealed: new Uint8Array([5]) },
+    ]);
+    expect([await store.secret('A'), await store.secret('C')]).toEqual([{ ...secret, name: 'A' }, undefined]);
+    await store.replaceSecrets([{ ...secret, name: 'A', keyId: 'k2' }]);
+    expect((await store.secret('A'))?.keyId).toBe('k2');
+    expect([await store.deleteSecret('A'), await store.deleteSecret('A'), await store.secret('A')]).toEqual([true, false, undefined]);
   });
 
   it('puts, replaces, lists and deletes layers', async () => {
