@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { FrontProxy } from '../support/front-proxy.ts';
 import { Hearth } from '../support/hearth.ts';
 import { readCorpus } from './support/corpus.ts';
 import { defineMirror, reachedMirror, type Seen } from './support/mirror.ts';
-import { FrontProxy } from './support/proxy.ts';
 import { RawConnection, whole } from './support/raw-connection.ts';
 
 const CASES = [...readCorpus('framing.txt'), ...readCorpus('targets.txt')];
@@ -58,7 +58,7 @@ async function reach(url: string, bytes: string, answers: number): Promise<{ see
 describe.each(['nginx', 'haproxy'] as const)('%s in front', (kind) => {
   let proxy: FrontProxy;
   beforeAll(async () => {
-    proxy = await FrontProxy.start(kind, hearth.gateway);
+    proxy = await FrontProxy.start(kind === 'nginx' ? 'nginx.conf' : 'haproxy.cfg', [hearth.gateway]);
   });
   afterAll(async () => proxy[Symbol.asyncDispose]());
 

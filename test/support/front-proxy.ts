@@ -4,9 +4,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { until } from '../../support/hearth.ts';
+import { until } from './hearth.ts';
 
-/** A proxy of deploy/ in front of a gateway, on a port of its own. Dispose of it with `await using`. */
+/** A proxy of deploy/ in front of gateways, on a port of its own. Dispose of it with `await using`. */
 export class FrontProxy {
   readonly url: string;
   readonly #child: ChildProcess;
@@ -18,13 +18,17 @@ export class FrontProxy {
     this.#folder = folder;
   }
 
-  static async start(kind: 'nginx' | 'haproxy', gateway: string): Promise<FrontProxy> {
+  /** @param sample its file in deploy/ @param gateways in place of the sample's own addresses, in their order */
+  static async start(sample: string, gateways: readonly string[]): Promise<FrontProxy> {
+    const kind = sample.endsWith('.cfg') ? 'haproxy' : 'nginx';
     const folder = await mkdtemp(join(tmpdir(), `hearth-${kind}-`));
     const port = await freePort();
     const file = join(folder, 'config');
-    const sample = await readFile(new URL(`../../../deploy/${kind === 'nginx' ? 'nginx.conf' : 'haproxy.cfg'}`, import.meta.url), 'utf8');
-    const text = sample
-      .replaceAll('127.0.0.1:5000', new URL(gateway).host)
+    const original = await readFile(new URL(`../../deploy/${sample}`, import.meta.url), 'utf8');
+    const addresses = original.match(/\b(?:\d+\.){3}\d+:5000\b/g) ?? [];
+    if (addresses.length !== gateways.length) throw new Error(`${sample} names ${addresses.length} gateways`);
+    const text = addresses
+      .reduce((written, address, index) => written.replace(address, new URL(gateways[index] as string).host), original)
       .replace('listen 80;', `listen 127.0.0.1:${port};`)
       .replace('bind 127.0.0.1:80', `bind 127.0.0.1:${port}`);
     const own = `pid ${folder}/pid;\ndaemon off;\nerror_log ${folder}/error.log;\n`;
