@@ -20,7 +20,7 @@ export function moveTo(record: ScheduleRecord, nextAt: number | null, times: Cro
 }
 
 export function newSchedule(functionName: string, eventKey: string): ScheduleRecord {
-  return { functionName, eventKey, nextAt: null, dueAt: null, lastAt: null, round: 0, paused: false, failures: 0, failing: false };
+  return { functionName, eventKey, nextAt: null, dueAt: null, lastAt: null, round: 0, paused: false, failures: 0, failing: false, revision: 0 };
 }
 
 /**

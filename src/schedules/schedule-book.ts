@@ -161,7 +161,7 @@ export class ScheduleBook {
 
   async #commit(decided: readonly { request: Request; change: ScheduleChange }[]): Promise<void> {
     try {
-      const refused = new Set(await this.#store.changeSchedules(decided.map(({ change }) => change)));
+      const refused = new Set((await this.#store.changeSchedules(decided.map(({ change }) => change))).refused);
       for (const { request, change } of decided) {
         if (!this.#forgotten.has(request.name)) this.#apply(change, refused);
         request.resolve({ change, refused });
@@ -172,7 +172,7 @@ export class ScheduleBook {
   }
 
   #apply({ schedule, firings }: ScheduleChange, refused: ReadonlySet<string>): void {
-    this.#records.set(schedule.functionName, schedule);
+    this.#records.set(schedule.functionName, { ...schedule, revision: schedule.revision + 1 });
     for (const firing of firings) {
       if (firing.state === 'open' && !refused.has(firing.id)) this.#keep(firing);
       else this.#drop(firing);

@@ -86,6 +86,8 @@ export interface ScheduleRecord {
   readonly failures: number;
   /** on_failure was invoked, and no success has come since. */
   readonly failing: boolean;
+  /** Counts the writes of it: a change is decided on one revision, and written only while that one stands. 0: the store has none yet. */
+  readonly revision: number;
 }
 
 /** `open`: its invocation is queued or running, or about to be queued. */

@@ -75,11 +75,14 @@ export interface Store {
 
   /** By function name, all or a page. */
   schedules(page?: VersionPage): Promise<ScheduleRecord[]>;
+  /** One of them and what is open of it, as they were at one moment. */
+  schedule(functionName: string): Promise<{ record: ScheduleRecord | undefined; open: FiringRecord[] }>;
   /**
-   * All in one transaction. A firing of an instant that has one already is left out, as is all that belongs to a function which isn't there.
-   * @returns ids of the firings that were left out
+   * All in one transaction, each change counting up the revision of its schedule. A firing of an instant that has one already is left out, as is all that
+   * belongs to a function which isn't there, and all of a change that was decided on another revision than the one that stands.
+   * @returns ids of the firings that were left out; names of the functions whose schedules somebody else has changed
    */
-  changeSchedules(changes: readonly ScheduleChange[]): Promise<string[]>;
+  changeSchedules(changes: readonly ScheduleChange[]): Promise<{ refused: string[]; stale: string[] }>;
   /** Forgets its open firings too. Whether there was one. */
   deleteSchedule(functionName: string): Promise<boolean>;
   /** Of one function, newest first. */

@@ -265,6 +265,8 @@ const objectives = `
   CREATE INDEX series_by_function ON series (function_name);
 `;
 
+const scheduleRevisions = 'ALTER TABLE schedules ADD COLUMN revision INTEGER NOT NULL DEFAULT 1';
+
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'initial', sql: initial },
   { number: 2, name: 'traffic splits', sql: trafficSplits },
@@ -282,6 +284,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 14, name: 'streamed bodies and WebSockets', sql: streams },
   { number: 15, name: 'lines in errors', sql: errorLogs },
   { number: 16, name: 'objectives and what was counted over time', sql: objectives },
+  { number: 17, name: 'revisions of schedules', sql: scheduleRevisions },
 ];
 
 export function checksum(migration: Migration): string {

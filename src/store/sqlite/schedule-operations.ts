@@ -5,7 +5,15 @@ import type { Row } from './rows.ts';
 
 export type ScheduleOperations = Pick<
   BlockingStore,
-  'schedules' | 'changeSchedules' | 'deleteSchedule' | 'firings' | 'openFirings' | 'pruneFirings' | 'scheduleNotices' | 'deleteScheduleNotices'
+  | 'schedules'
+  | 'schedule'
+  | 'changeSchedules'
+  | 'deleteSchedule'
+  | 'firings'
+  | 'openFirings'
+  | 'pruneFirings'
+  | 'scheduleNotices'
+  | 'deleteScheduleNotices'
 >;
 
 const MAX_ROWS = 1000;
@@ -14,14 +22,15 @@ const PRUNE_CHUNK = 500;
 
 /** Every write is on the disk before it is acknowledged. */
 export function scheduleOperations(db: Database): ScheduleOperations {
-  /** @returns whether there is such a function */
+  /** @returns false when there is no such function, or when its schedule isn't what it was */
   function putSchedule(schedule: ScheduleRecord): boolean {
     const { changes } = db
       .statement(
-        'INSERT INTO schedules (function_name, event_key, next_at, due_at, last_at, round, paused, failures, failing) ' +
-          'SELECT name, ?, ?, ?, ?, ?, ?, ?, ? FROM functions WHERE name = ? ' +
+        'INSERT INTO schedules (function_name, event_key, next_at, due_at, last_at, round, paused, failures, failing, revision) ' +
+          'SELECT name, ?, ?, ?, ?, ?, ?, ?, ?, ? + 1 FROM functions WHERE name = ? AND (?9 = 0 OR name IN (SELECT function_name FROM schedules)) ' +
           'ON CONFLICT (function_name) DO UPDATE SET event_key = excluded.event_key, next_at = excluded.next_at, due_at = excluded.due_at, ' +
-          'last_at = excluded.last_at, round = excluded.round, paused = excluded.paused, failures = excluded.failures, failing = excluded.failing',
+          'last_at = excluded.last_at, round = excluded.round, paused = excluded.paused, failures = excluded.failures, failing = excluded.failing, ' +
+          'revision = excluded.revision WHERE schedules.revision = excluded.revision - 1',
       )
       .run(
         schedule.eventKey,
@@ -32,6 +41,7 @@ export function scheduleOperations(db: Database): ScheduleOperations {
         Number(schedule.paused),
         schedule.failures,
         Number(schedule.failing),
+        schedule.revision,
         schedule.functionName,
       );
     return changes === 1;
@@ -65,12 +75,21 @@ export function scheduleOperations(db: Database): ScheduleOperations {
         .all(page?.after ?? '', page?.limit ?? -1)
         .map(scheduleFromRow),
 
+    schedule: (functionName) =>
+      db.transaction('normal', () => {
+        const row = db.statement('SELECT * FROM schedules WHERE function_name = ?').get(functionName);
+        const open = db.statement("SELECT * FROM schedule_firings WHERE function_name = ? AND state = 'open' ORDER BY id").all(functionName);
+        return { record: row && scheduleFromRow(row), open: open.map(firingFromRow) };
+      }),
+
     changeSchedules: (changes) =>
       db.transaction('full', () => {
         const refused: string[] = [];
+        const stale: string[] = [];
         for (const { schedule, firings, notices } of changes) {
           if (!putSchedule(schedule)) {
-            refused.push(...firings.map(({ id }) => id));
+            if (db.statement('SELECT 1 FROM functions WHERE name = ?').get(schedule.functionName)) stale.push(schedule.functionName);
+            else refused.push(...firings.map(({ id }) => id));
             continue;
           }
           for (const firing of firings) if (!putFiring(firing)) refused.push(firing.id);
@@ -84,7 +103,7 @@ export function scheduleOperations(db: Database): ScheduleOperations {
             );
           }
         }
-        return refused;
+        return { refused, stale };
       }),
 
     deleteSchedule: (functionName) =>
@@ -136,6 +155,7 @@ function scheduleFromRow(row: Row): ScheduleRecord {
     paused: row.paused === 1,
     failures: row.failures as number,
     failing: row.failing === 1,
+    revision: row.revision as number,
   };
 }
 

@@ -116,6 +116,7 @@ export async function createStoreClient(worker: Worker, file: string, log: Store
     deleteSecret: (name) => call('deleteSecret', name),
     replaceSecrets: (secrets) => call('replaceSecrets', secrets),
     schedules: (page) => call('schedules', page),
+    schedule: (functionName) => call('schedule', functionName),
     changeSchedules: (changes) => call('changeSchedules', changes),
     deleteSchedule: (functionName) => call('deleteSchedule', functionName),
     firings: (filter) => call('firings', filter),

@@ -222,7 +222,7 @@ export class Clockwork {
     one.sink.over?.({ ...record, ...members } as InvocationRecord);
   }
 
-  async #changeSchedules(changes: Parameters<Store['changeSchedules']>[0]): Promise<string[]> {
+  async #changeSchedules(changes: Parameters<Store['changeSchedules']>[0]): ReturnType<Store['changeSchedules']> {
     if (this.failures === 0) return this.store.changeSchedules(changes);
     this.failures -= 1;
     throw new Error('the disk is gone');

@@ -14,6 +14,7 @@ const schedule = (members: Partial<ScheduleRecord> = {}): ScheduleRecord => ({
   paused: false,
   failures: 2,
   failing: true,
+  revision: 0,
   ...members,
 });
 
@@ -60,10 +61,12 @@ export function scheduleConformance(open: () => Promise<OpenedStore>): void {
           { schedule: schedule(), firings: [firing()], notices: [notice()] },
           { schedule: other, firings: [], notices: [] },
         ]),
-      ).toEqual([]);
+      ).toEqual({ refused: [], stale: [] });
       store = await opened.reopen();
-      expect(await store.schedules()).toEqual([other, schedule()]);
-      expect(await store.schedules({ after: 'a', limit: 1 })).toEqual([schedule()]);
+      expect(await store.schedules()).toEqual([{ ...other, revision: 1 }, schedule({ revision: 1 })]);
+      expect(await store.schedules({ after: 'a', limit: 1 })).toEqual([schedule({ revision: 1 })]);
+      expect(await store.schedule('echo')).toEqual({ record: schedule({ revision: 1 }), open: [firing()] });
+      expect(await store.schedule('nobody')).toEqual({ record: undefined, open: [] });
       expect(await store.openFirings({ after: '', limit: 10 })).toEqual([firing()]);
       expect(await store.openFirings({ after: 'firing-1', limit: 10 })).toEqual([]);
       expect(await store.scheduleNotices()).toEqual([notice()]);
@@ -72,7 +75,9 @@ export function scheduleConformance(open: () => Promise<OpenedStore>): void {
     });
 
     it('makes one firing of an instant, once in each round, and says which it left out', async () => {
-      const put = (one: FiringRecord) => store.changeSchedules([{ schedule: schedule(), firings: [one], notices: [] }]);
+      let revision = 0;
+      const put = async (one: FiringRecord) =>
+        (await store.changeSchedules([{ schedule: schedule({ revision: revision++ }), firings: [one], notices: [] }])).refused;
       await put(firing());
       expect(await put(firing({ id: 'firing-2' }))).toEqual(['firing-2']);
       expect(await put(firing({ id: 'firing-3', round: 1 }))).toEqual([]);
@@ -86,6 +91,29 @@ export function scheduleConformance(open: () => Promise<OpenedStore>): void {
         ['firing-1', 'succeeded'],
       ]);
       expect((await store.firings({ functionName: 'echo', ended: true, limit: 10 })).map(({ id }) => id)).toEqual(['firing-1']);
+    });
+
+    it('writes nothing that was decided on what is not so any more', async () => {
+      await store.putVersion(versionDraft({ functionName: 'a' }));
+      const change = (revision: number, members: Partial<ScheduleRecord> = {}) => ({
+        schedule: schedule({ revision, ...members }),
+        firings: [firing({ id: `by ${revision} ${members.failures}`, kind: 'manual' })],
+        notices: [notice({ id: `by ${revision} ${members.failures}` })],
+      });
+      await store.changeSchedules([change(0, { failures: 0 })]);
+      // Another one, who knows of none yet, or of one that there was, or will be.
+      for (const revision of [0, 2]) {
+        expect(await store.changeSchedules([change(revision, { failures: 1 })])).toEqual({ refused: [], stale: ['echo'] });
+      }
+      const other = { schedule: schedule({ functionName: 'a' }), firings: [], notices: [] };
+      expect(await store.changeSchedules([change(0, { failures: 2 }), other])).toEqual({ refused: [], stale: ['echo'] });
+      expect(await store.schedules()).toMatchObject([{ functionName: 'a' }, { failures: 0, revision: 1 }]);
+      expect((await store.openFirings({ after: '', limit: 10 })).map(({ id }) => id)).toEqual(['by 0 0']);
+      expect((await store.scheduleNotices()).map(({ id }) => id)).toEqual(['by 0 0']);
+      expect(await store.changeSchedules([change(1, { failures: 3 })])).toEqual({ refused: [], stale: [] });
+      await store.deleteSchedule('echo');
+      expect(await store.changeSchedules([change(2)])).toEqual({ refused: [], stale: ['echo'] });
+      expect(await store.schedules()).toHaveLength(1);
     });
 
     it('lists firings newest first, and deletes those that ended long ago', async () => {
@@ -111,7 +139,7 @@ export function scheduleConformance(open: () => Promise<OpenedStore>): void {
 
     it('takes nothing of a function that is not there, and drops all with the function', async () => {
       const change = { schedule: schedule({ functionName: 'gone' }), firings: [firing({ functionName: 'gone' })], notices: [] };
-      expect(await store.changeSchedules([change])).toEqual(['firing-1']);
+      expect(await store.changeSchedules([change])).toEqual({ refused: ['firing-1'], stale: [] });
       await store.changeSchedules([{ schedule: schedule(), firings: [firing()], notices: [notice()] }]);
       await store.deleteFunction('echo');
       expect(await store.schedules()).toEqual([]);
