@@ -105,6 +105,8 @@ export interface Store {
   putLayer(layer: LayerRecord): Promise<void>;
   layers(): Promise<LayerRecord[]>;
   deleteLayer(id: string): Promise<boolean>;
+  /** The one of that id that any node has made, a ready one rather than another: what this node needs to make it, too. */
+  layerRecipe(id: string): Promise<LayerRecord | undefined>;
 
   /** Oldest first. */
   tokens(): Promise<TokenRecord[]>;

@@ -104,6 +104,7 @@ export function recordOperations(db: Database): RecordOperations {
       db.transaction('full', () => db.statement(layerTable.upsertSql).run(...layerTable.toValues(layer)));
     },
     layers: () => db.statement(`${layerTable.selectSql} ORDER BY created_at, id`).all().map(layerTable.fromRow),
+    layerRecipe: (id) => one(layerTable, id),
     deleteLayer: (id) => db.transaction('full', () => db.statement('DELETE FROM layers WHERE id = ?').run(id).changes === 1),
   };
 }

@@ -131,6 +131,7 @@ export async function createStoreClient(worker: Worker, file: string, log: Store
     putLayer: (layer) => call('putLayer', layer),
     layers: () => call('layers'),
     deleteLayer: (id) => call('deleteLayer', id),
+    layerRecipe: (id) => call('layerRecipe', id),
     tokens: () => call('tokens'),
     token: (id) => call('token', id),
     putToken: (token) => call('putToken', token),

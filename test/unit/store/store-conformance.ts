@@ -421,6 +421,8 @@ export function storeConformance(open: () => Promise<OpenedStore>): void {
     await store.putLayer(layerRecord({ id: 'l2', name: null }));
     expect((await store.layers()).find(({ id }) => id === 'l1')).toEqual(ready);
     expect(await store.layers()).toHaveLength(2);
+    expect(await store.layerRecipe('l1')).toEqual(ready);
+    expect(await store.layerRecipe('l3')).toBeUndefined();
     expect(await store.deleteLayer('l1')).toBe(true);
     expect(await store.deleteLayer('l1')).toBe(false);
     expect((await store.layers()).map(({ id }) => id)).toEqual(['l2']);
