@@ -89,6 +89,22 @@ export const ConfigSchema = Type.Object(
       strict,
     ),
     data_dir: Type.String({ minLength: 1, default: 'data', description: 'Everything that survives a restart.' }),
+    database: Type.Object(
+      {
+        url: Type.String({
+          default: '',
+          description:
+            'The PostgreSQL that many platforms keep their state in together: `postgres://user:password@host:5432/database?sslmode=verify-full`; empty: none, the state is in `data_dir`.',
+        }),
+        max_connections: Type.Integer({
+          minimum: 2,
+          maximum: 1000,
+          default: 10,
+          description: 'Connections to it at a time; some more stay open beside them, for what other platforms tell.',
+        }),
+      },
+      strict,
+    ),
     sandbox: Type.Object(
       {
         driver: Type.Union([Type.Literal('auto'), Type.Literal('bubblewrap'), Type.Literal('docker'), Type.Literal('process')], {

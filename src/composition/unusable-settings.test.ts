@@ -19,6 +19,11 @@ it.each([
     ['limits memory', 'limits cpu', 'limits files'],
     ['sandbox.limits is require, and memory, cpu can not be bounded.'],
   ],
+  [
+    { HEARTH_DATABASE_URL: 'postgres://me:secret@db:port/x' },
+    [],
+    [expect.stringMatching(/^Configuration: database\.url is to be of the form(?!.*:secret)/)],
+  ],
 ])('%j with failed %j is %j', (environment, probes, sentences) => {
   expect(found(environment as Record<string, string>, probes)).toEqual(sentences);
 });
