@@ -58,6 +58,7 @@ export const CATALOGUE = {
   unknown_secret: { status: 422, title: 'The function names a secret that does not exist', fault: 'function' },
   sandbox_unavailable: { status: 503, title: 'No sandbox can be had', fault: 'operator' },
   network_unavailable: { status: 503, title: 'The network mode that the function asks for can not be had here', fault: 'operator' },
+  layer_unavailable: { status: 503, title: 'The libraries of the function are not on this machine', fault: 'operator' },
   broker_unavailable: { status: 503, title: 'The broker by which scripts answer can not be reached', fault: 'operator' },
   broker_lost: { status: 502, title: 'The connection to the broker was lost while the function ran', fault: 'operator' },
   gateway_full: { status: 503, title: 'The gateway has as many connections or request bodies as it may hold', fault: 'operator' },

@@ -7,7 +7,7 @@ import type { RuntimeName } from '../schemas/runtime-name.ts';
 import { layerFolders } from './folders.ts';
 import { type FolderLimits, inspectFolder } from './inspect-folder.ts';
 import { type LayerStore, layerBook } from './layer-book.ts';
-import { buildFailure, explain, forgottenRuntime, noSuchRuntime, stopped } from './layer-errors.ts';
+import { beingBuilt, buildFailure, explain, forgottenRuntime, noSuchRuntime, notBuilt, ofAnotherMachine, stopped } from './layer-errors.ts';
 import { layerId } from './layer-id.ts';
 import { type LayerMaker, SITE } from './layer-maker.ts';
 import type { BuiltLayer, Layers } from './layers.ts';
@@ -68,6 +68,8 @@ export function createLayers(deps: LayersDependencies): Layers {
   const removals = new Map<string, Promise<void>>();
   const background = new Set<Promise<unknown>>();
   const closing = new AbortController();
+  /** Of ids that can't be built here. */
+  const foreign = new Map<string, HearthError>();
   let queue: Promise<unknown> = Promise.resolve();
   let defaultFailure: { error: unknown; at: number } | undefined;
 
@@ -213,6 +215,17 @@ export function createLayers(deps: LayersDependencies): Layers {
     if (wanted.id === record.id) await obtain(wanted, null);
   }
 
+  async function restore(id: string): Promise<BuiltLayer | undefined> {
+    const recipe = book.get(id) ?? (await deps.store.layerRecipe(id));
+    if (recipe === undefined) return undefined;
+    const maker = makerFor(recipe.runtime);
+    const wanted = maker && want(recipe.requirements, recipe.runtime);
+    if (wanted?.id === id) return obtain(wanted, null);
+    const failure = ofAnotherMachine(id, recipe.runtime, maker?.target);
+    foreign.set(id, failure);
+    throw failure;
+  }
+
   async function takeAway(id: string): Promise<void> {
     const running = builds.get(id);
     running?.abort.abort();
@@ -266,6 +279,12 @@ export function createLayers(deps: LayersDependencies): Layers {
     },
 
     byId,
+    restore: async (id) => byId(id) ?? restore(id),
+    whyMissing(id) {
+      const record = book.get(id);
+      if (record === undefined) return foreign.get(id);
+      return record.state === 'building' ? beingBuilt(id) : notBuilt(id, record.output);
+    },
     list: () => book.list().map((record) => (record.state === 'building' ? { ...record, output: builds.get(record.id)?.tail.text() ?? '' } : record)),
 
     async remove(id) {

@@ -2,7 +2,7 @@ import { HearthError } from '../errors.ts';
 import type { LayerRecord } from '../schemas/records.ts';
 import type { Store } from '../store/store.ts';
 
-export type LayerStore = Pick<Store, 'putLayer' | 'layers' | 'deleteLayer'>;
+export type LayerStore = Pick<Store, 'putLayer' | 'layers' | 'deleteLayer' | 'layerRecipe'>;
 
 /**
  * The records of all layers, in memory and in the store. Of the records with one name at most one is ready: that one is what the name stands for.

@@ -1,5 +1,6 @@
 import { HearthError } from '../errors.ts';
 import type { RuntimeName } from '../schemas/runtime-name.ts';
+import type { LayerTarget } from './layer-id.ts';
 import type { LayerMaker } from './layer-maker.ts';
 
 /** The error that users see when their libraries can't be had. `problem` says in one line what went wrong. */
@@ -40,4 +41,32 @@ export function forgottenRuntime(name: string, runtime: RuntimeName): HearthErro
     `The layer \`${name}\` is for ${runtime}, which the platform does not have any more. Build it again for one that it has.`,
     { extra: { layer: name } },
   );
+}
+
+export function beingBuilt(id: string): HearthError {
+  return unavailable(id, `The libraries of the function are being installed on this machine (layer ${id}). Try again in a few seconds.`, 5);
+}
+
+/** @param output what its record has, whose last line says why */
+export function notBuilt(id: string, output: string): HearthError {
+  const why = output.trimEnd().split('\n').at(-1) ?? '';
+  return unavailable(
+    id,
+    `The libraries of the function could not be installed on this machine (layer ${id}); GET /layers has the output. ${why}`,
+    30,
+  );
+}
+
+/** @param target what this machine builds for; undefined when it hasn't the runtime at all */
+export function ofAnotherMachine(id: string, runtime: RuntimeName, target: LayerTarget | undefined): HearthError {
+  const here = target === undefined ? `has no ${runtime}` : `builds for ${target.runtime} ${target.version} (${target.abi}, ${target.platform})`;
+  return unavailable(
+    id,
+    `The libraries of the function (layer ${id}) were made on another kind of machine, and can't be made on this one, which ${here}. Nodes of one cluster need the same versions and the same kind of machine.`,
+    30,
+  );
+}
+
+function unavailable(id: string, message: string, retryAfter: number): HearthError {
+  return new HearthError('layer_unavailable', message, { extra: { layer: id }, retryAfter });
 }

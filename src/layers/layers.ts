@@ -1,3 +1,4 @@
+import type { HearthError } from '../errors.ts';
 import type { LayerRecord } from '../schemas/records.ts';
 import type { RuntimeName } from '../schemas/runtime-name.ts';
 
@@ -26,6 +27,13 @@ export interface Layers {
   named(name: string): Promise<BuiltLayer>;
   /** A built layer by id; undefined when its folder is gone. */
   byId(id: string): BuiltLayer | undefined;
+  /**
+   * The layer of that id, which is built from what is written down of it when it isn't here: of several nodes, one may know it from another. Undefined when nobody does.
+   * @throws HearthError layer_build_failed; layer_unavailable when nothing that is built on this machine has that id; draining, store_unavailable
+   */
+  restore(id: string): Promise<BuiltLayer | undefined>;
+  /** Why `byId` has none: it is being built, or could not be. Undefined when it is not known here. */
+  whyMissing(id: string): HearthError | undefined;
   /** Newest first; of one that is being built with what its installer has said so far. */
   list(): LayerRecord[];
   /** Forgets a layer and deletes its folder. The caller sees to it that no function uses it. */

@@ -4,7 +4,7 @@ import type { InvocationRecord } from '../schemas/records.ts';
 import type { AttemptOutcome, DeadReason, StoredReply, Taken, Verdict } from './durable-queue.ts';
 
 /** The platform had no room or was about to end: nothing was run, and nothing is held against the invocation. */
-const NOT_RUN: ReadonlySet<string> = new Set<ErrorCode>(['queue_full', 'draining']);
+const NOT_RUN: ReadonlySet<string> = new Set<ErrorCode>(['queue_full', 'draining', 'layer_unavailable']);
 /** They would end the same way again. */
 const FATAL: ReadonlySet<string> = new Set<ErrorCode>([
   'invalid_code',
@@ -16,8 +16,8 @@ const FATAL: ReadonlySet<string> = new Set<ErrorCode>([
 ]);
 /** Between two tries to find room, at least. Milliseconds. */
 const NO_ROOM_DELAY_MS = 200;
-/** Between two tries while the broker by which scripts answer is away, at least. Milliseconds. */
-const NO_BROKER_DELAY_MS = 2000;
+/** Between two tries while what it needs is away, the broker by which scripts answer or its libraries, at least. Milliseconds. */
+const AWAY_DELAY_MS = 2000;
 
 export interface Attempted {
   taken: Pick<Taken, 'mode' | 'failures' | 'ageFrom'>;
@@ -62,7 +62,7 @@ export function judge({ taken, record, reply, policy, now, random, clock }: Atte
   if (taken.mode === 'sync') return over('attempts_exhausted');
   if (code !== null && FATAL.has(code)) return over('not_retriable');
   if (notRun) {
-    const delayMs = (noBroker ? NO_BROKER_DELAY_MS : NO_ROOM_DELAY_MS) * (1 + random());
+    const delayMs = (noBroker || code === 'layer_unavailable' ? AWAY_DELAY_MS : NO_ROOM_DELAY_MS) * (1 + random());
     if (code !== 'draining' && isTooOld(taken, policy, now + delayMs)) return over('too_old');
     return { kind: 'retry', delayMs: code === 'draining' ? 0 : delayMs, attempt: { ...attempt, outcome: 'released' }, counts: false };
   }

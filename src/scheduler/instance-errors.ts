@@ -1,6 +1,8 @@
 import { HearthError } from '../errors.ts';
+import type { Layers } from '../layers/layers.ts';
 import type { ExitedMessage, RuntimeErrorMessage } from '../protocol/messages.ts';
 import type { SandboxExit } from '../sandbox/driver.ts';
+import type { FunctionVersion } from '../schemas/function.ts';
 
 /** What can go wrong with an instance, in words for the function's author and its callers. `name` is the function's. */
 
@@ -17,8 +19,13 @@ export function loadFailed(name: string, error: RuntimeErrorMessage): HearthErro
   });
 }
 
-export function layerGone(name: string): HearthError {
-  return new HearthError('function_load_failed', `A layer of the function ${name} is gone. Register the function again to have it rebuilt.`);
+/** One that is known is on its way, or will be tried again. */
+export function layerMissing({ functionName, layers }: FunctionVersion, known: Pick<Layers, 'byId' | 'whyMissing'>): HearthError {
+  const missing = layers.find((id) => known.byId(id) === undefined) as string;
+  return (
+    known.whyMissing(missing) ??
+    new HearthError('function_load_failed', `A layer of the function ${functionName} is gone. Register the function again to have it rebuilt.`)
+  );
 }
 
 export function secretGone(name: string, secret: string): HearthError {

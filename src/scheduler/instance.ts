@@ -65,7 +65,7 @@ export interface InstanceParts {
   driver: Pick<SandboxDriver, 'name' | 'create'>;
   pool: Pick<SandboxPool, 'take' | 'stock'>;
   replyEndpoint: ReplyEndpoint;
-  layers: Pick<Layers, 'byId'>;
+  layers: Pick<Layers, 'byId' | 'whyMissing'>;
   bundles: Pick<Bundles, 'open'>;
   secrets: Pick<Secrets, 'reveal'>;
   chains: Chains;
@@ -498,7 +498,7 @@ export class Instance implements RuntimeListener, ReplyInbox {
 
   async #boot(): Promise<void> {
     const kind = kindOf(this.#parts, this.version);
-    if (!kind) throw errors.layerGone(this.version.functionName);
+    if (!kind) throw errors.layerMissing(this.version, this.#parts.layers);
     this.#sandbox = await this.#parts.driver.create({ ...kind, id: this.id });
     this.#attach(this.#sandbox);
   }

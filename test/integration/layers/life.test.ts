@@ -231,6 +231,48 @@ test('the default name moves when the operator changes the requirements', async 
   expect(after.byId(old.id)).toEqual({ ...old, name: null });
 });
 
+test('a layer that another node has made is made here from what that one wrote down, if the machines are alike', async () => {
+  const there = harness();
+  const first = there.layers({ builder: shellBuilder(library) });
+  await first.start();
+  const { id } = await first.ensure('pika', 'messaging');
+  const here = harness();
+  const store = { ...here.store, layerRecipe: async (wanted: string) => there.store.records.get(wanted) };
+  const layers = here.layers({ builder: shellBuilder(library), store });
+  await layers.start();
+  await layers.default();
+  expect(layers.whyMissing(id)).toBeUndefined();
+  expect(await layers.restore('0'.repeat(32))).toBeUndefined();
+  const [one, two] = await Promise.all([layers.restore(id), layers.restore(id)]);
+  expect(one).toEqual({ id, path: join(here.folder, 'layers', id), name: null, runtimes: ['python'] });
+  expect(two).toEqual(one);
+
+  const unlike = harness();
+  const others = unlike.layers(
+    { store: { ...unlike.store, layerRecipe: store.layerRecipe } },
+    { interpreter: { version: '3.99.0', abi: 'cpython-399' } },
+  );
+  await others.start();
+  await expect(others.restore(id)).rejects.toMatchObject({ code: 'layer_unavailable', message: expect.stringContaining('another kind of machine') });
+  expect(others.whyMissing(id)).toMatchObject({ code: 'layer_unavailable', retryAfter: 30 });
+});
+
+test('why a layer is missing is known while it is built, and when it could not be', async () => {
+  const { layers: open, folder } = harness();
+  const layers = open({ builder: shellBuilder(`while [ ! -e ${folder}/go ]; do sleep 0.01; done; echo 'no such index' >&2; exit 1`) });
+  await layers.start();
+  const failing = layers.ensure('pika', null).catch(() => undefined);
+  const id = layers.list().find(({ requirements }) => requirements === 'pika')?.id as string;
+  expect(layers.whyMissing(id)).toMatchObject({ code: 'layer_unavailable', retryAfter: 5, message: expect.stringContaining('being installed') });
+  writeFileSync(join(folder, 'go'), '');
+  await failing;
+  expect(layers.whyMissing(id)).toMatchObject({
+    code: 'layer_unavailable',
+    retryAfter: 30,
+    message: expect.stringContaining('could not be installed'),
+  });
+});
+
 test('a layer that is removed while it is built ends its build', async () => {
   const { layers: open, folder } = harness();
   const layers = open({ builder: shellBuilder('touch started; sleep 1000') });

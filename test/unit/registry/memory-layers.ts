@@ -56,6 +56,16 @@ export class MemoryLayers implements Layers {
     return record === undefined ? undefined : { id, path: `/layers/${id}`, name: record.name, runtimes: ['python'] };
   }
 
+  /** What other nodes have made, by id; here it is made by `restore`. */
+  readonly recipes = new Map<string, string>();
+
+  async restore(id: string): Promise<BuiltLayer | undefined> {
+    const requirements = this.recipes.get(id);
+    return requirements === undefined ? this.byId(id) : this.ensure(requirements, null);
+  }
+
+  whyMissing(): undefined {}
+
   list(): LayerRecord[] {
     return [...this.#records.values()].reverse();
   }

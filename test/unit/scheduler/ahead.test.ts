@@ -108,7 +108,7 @@ beforeEach(() => {
     replyQueues: null,
     bundles: undefined as never,
     replyEndpoint: { accept() {}, close() {} },
-    layers: { byId: (id) => ({ id, path: '/', name: null, runtimes: ['python'] }) },
+    layers: { whyMissing: () => undefined, byId: (id) => ({ id, path: '/', name: null, runtimes: ['python'] }) },
     chains: undefined as never,
     secrets: { reveal: () => new Map() } as never,
     log: pino({ level: 'silent' }),
