@@ -8,6 +8,7 @@ import { createGzip } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { HearthError } from '../errors.ts';
 import { BundleBuilder, type BundleLimits, invalidBundle } from './bundle-builder.ts';
+import { BundleFetches } from './bundle-fetches.ts';
 import { describe, readManifest, readRange, type StoredBundle, writeBundleFile } from './bundle-file.ts';
 import { readArchive } from './read-archive.ts';
 
@@ -25,6 +26,14 @@ export interface OpenBundle {
   chunks: AsyncGenerator<Buffer>;
 }
 
+/** Where bundle files lie that several nodes share, by their hashes. */
+export interface BundleBlobs {
+  /** Does nothing when there is one of that hash, save that it counts as asked for. @throws HearthError store_unavailable */
+  put(hash: string, file: string): Promise<void>;
+  /** Writes it to a file that isn't there yet. @returns whether there is one of that hash @throws HearthError store_unavailable */
+  fetch(hash: string, file: string): Promise<boolean>;
+}
+
 /** The bundles in the data folder, one file each, named by their content. Methods reject with HearthError storage_full when the disk is. */
 export interface Bundles {
   /** Takes in a zip, tar or tar.gz. @throws HearthError invalid_bundle or bundle_too_large */
@@ -33,6 +42,8 @@ export interface Bundles {
   fromFiles(files: Readonly<Record<string, FileContent>>): Promise<StoredBundle>;
   /** Keeps it from being swept for the next hour. Undefined when there is none of that hash. */
   get(hash: string): Promise<StoredBundle | undefined>;
+  /** Whether it lies in this data folder. */
+  isHere(hash: string): Promise<boolean>;
   /** One file of it as text. @throws HearthError invalid_bundle when there is no such file, or it is no text of at most `maxBytes` */
   text(hash: string, path: string, maxBytes: number): Promise<string>;
   open(hash: string): Promise<OpenBundle>;
@@ -42,14 +53,25 @@ export interface Bundles {
   sweep(named: () => Promise<readonly string[]>, unusedMs: number): Promise<number>;
 }
 
-/** @param folder is made; nobody else writes there */
-export async function createBundles(folder: string, limits: BundleLimits): Promise<Bundles> {
+/**
+ * @param folder is made; nobody else writes there
+ * @param shared has what other nodes took in, and is given what this one does before anybody is told its hash; null: there are none
+ */
+export async function createBundles(folder: string, limits: BundleLimits, shared: BundleBlobs | null = null): Promise<Bundles> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   // What a killed platform was about to make.
   for (const name of await readdir(folder)) if (name.startsWith(UNDER_WAY)) await rm(join(folder, name), { force: true });
 
   const fileOf = (hash: string) => join(folder, `${hash}${SUFFIX}`);
   const temporary = () => join(folder, `${UNDER_WAY}${randomUUID()}`);
+
+  const fetches = shared && new BundleFetches(shared, fileOf, temporary);
+  /** One that isn't here comes from where the nodes share them. @throws Error with the code ENOENT when there is none */
+  const openFile = (hash: string): Promise<FileHandle> =>
+    open(fileOf(hash)).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT' || !(await fetches?.bring(hash))) throw error;
+      return open(fileOf(hash));
+    });
 
   async function collect(fill: (builder: BundleBuilder) => Promise<void>): Promise<StoredBundle> {
     const spoolFile = temporary();
@@ -64,6 +86,7 @@ export async function createBundles(folder: string, limits: BundleLimits): Promi
         await writeBundleFile(spool, builder.files, line, newFile, fileOf(stored.hash));
         await syncFolder(folder);
       }
+      await shared?.put(stored.hash, fileOf(stored.hash));
       return stored;
     } finally {
       await rm(spoolFile, { force: true });
@@ -101,14 +124,20 @@ export async function createBundles(folder: string, limits: BundleLimits): Promi
     },
 
     async get(hash) {
-      if (!(await touch(fileOf(hash)))) return undefined;
+      if (!(await touch(fileOf(hash))) && !(await fetches?.bring(hash))) return undefined;
       await using file = await open(fileOf(hash));
       const { line: _, ...stored } = describe((await readManifest(file)).manifest.files);
       return stored;
     },
 
+    isHere: (hash) =>
+      stat(fileOf(hash)).then(
+        () => true,
+        () => false,
+      ),
+
     async text(hash, path, maxBytes) {
-      await using file = await open(fileOf(hash));
+      await using file = await openFile(hash);
       const { manifest, contents } = await readManifest(file);
       let offset = contents;
       for (const entry of manifest.files) {
@@ -122,13 +151,13 @@ export async function createBundles(folder: string, limits: BundleLimits): Promi
     },
 
     async open(hash) {
-      const file = await open(fileOf(hash));
+      const file = await openFile(hash);
       const length = (await file.stat()).size;
       return { length, chunks: readAndClose(file, length) };
     },
 
     async archive(hash) {
-      const file = await open(fileOf(hash)).catch((error: NodeJS.ErrnoException) => {
+      const file = await openFile(hash).catch((error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT') return undefined;
         throw error;
       });
