@@ -10,6 +10,8 @@ export interface Secrets {
   put(name: string, value: string): Promise<{ secret: SecretInfo; changed: boolean }>;
   /** Whether there was one. @throws HearthError store_unavailable */
   remove(name: string): Promise<boolean>;
+  /** Another node has set, replaced or deleted it: from now on it is what the store has. @throws HearthError store_unavailable */
+  refresh(name: string): Promise<void>;
   /** By name, without values. */
   list(): readonly SecretInfo[];
   has(name: string): boolean;

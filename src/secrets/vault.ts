@@ -9,8 +9,10 @@ import type { SecretInfo, Secrets } from './secrets.ts';
 const MAX_VALUE_BYTES = 64 * 1024;
 
 export interface VaultParts {
-  store: Pick<Store, 'secrets' | 'putSecret' | 'deleteSecret' | 'replaceSecrets'>;
+  store: Pick<Store, 'secrets' | 'secret' | 'putSecret' | 'deleteSecret' | 'replaceSecrets'>;
   keys: KeySettings;
+  /** Of nodes that share the store; when left out, nobody else has it. */
+  sharing?: KeySharing | undefined;
   /** A value was set, replaced or deleted. Must not throw. */
   onChanged(name: string): void;
   /** Milliseconds since the epoch. */
@@ -18,13 +20,24 @@ export interface VaultParts {
   log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
 }
 
+/** How nodes see to it that they have the same key. */
+export interface KeySharing {
+  /**
+   * Notes with which key the nodes' secrets are encrypted, or compares. Called before any secret is encrypted.
+   * @param previousId of the key that the operator says was the one before @throws HearthError invalid_config when it is another; store_unavailable
+   */
+  agree(keyId: string, previousId: string | undefined, source: string): Promise<void>;
+}
+
 /**
  * Opens what the store has. In memory as on disk, secrets are ciphertexts; each value is decrypted when a function is loaded with it.
  * @throws HearthError invalid_config when the key is missing, open to others, or not the one that the secrets are encrypted with; store_unavailable
  */
-export async function openVault({ store, keys, onChanged, clock, log }: VaultParts): Promise<Secrets> {
+export async function openVault({ store, keys, sharing, onChanged, clock, log }: VaultParts): Promise<Secrets> {
   const stored = await store.secrets();
-  const ring = await openKeyRing(keys, stored.length === 0);
+  // A key that this node made by itself would be nobody else's.
+  const ring = await openKeyRing(keys, stored.length === 0 && sharing === undefined);
+  await sharing?.agree(ring.current.id, ring.previous?.id, ring.source);
   const secrets = new Map((await settle(ring, stored, store, log)).map((secret) => [secret.name, secret]));
   /** Changes of all secrets one after another: a value that is set while the key changes would be left with the old one. */
   const sequence = new Sequence();
@@ -43,7 +56,24 @@ export async function openVault({ store, keys, onChanged, clock, log }: VaultPar
     return secret && unseal(ring.current, secret);
   }
 
+  async function refresh(name: string): Promise<void> {
+    const stored = await store.secret(name);
+    const before = secrets.get(name);
+    if (stored === undefined) {
+      if (secrets.delete(name)) onChanged(name);
+      return;
+    }
+    const isSame = before !== undefined && before.version === stored.version && before.updatedAt === stored.updatedAt;
+    const { current, previous } = ring;
+    if (stored.keyId === current.id) secrets.set(name, stored);
+    else if (stored.keyId === previous?.id) secrets.set(name, seal(current, stored, unseal(previous, stored)));
+    else if (!isSame) throw ofAnotherKey(stored, ring);
+    // A node that was started with the next key has encrypted it anew; the value that is here is the same.
+    if (!isSame) onChanged(name);
+  }
+
   async function put(name: string, value: string): Promise<{ secret: SecretInfo; changed: boolean }> {
+    if (sharing !== undefined) await refresh(name);
     const before = secrets.get(name);
     if (before && readable(ring.current, before) === value) return { secret: infoOf(before), changed: false };
     const secret = seal(ring.current, { name, version: (before?.version ?? 0) + 1, updatedAt: clock() }, value);
@@ -54,6 +84,7 @@ export async function openVault({ store, keys, onChanged, clock, log }: VaultPar
   }
 
   async function rotateKey(): Promise<{ keyId: string; secrets: number }> {
+    if (sharing !== undefined) throw notByOneNode();
     // Before a new key is there: one that can't be read would be lost with the old one.
     const values = [...secrets.values()].map((secret) => [secret, unseal(ring.current, secret)] as const);
     const key = await ring.prepare();
@@ -76,6 +107,7 @@ export async function openVault({ store, keys, onChanged, clock, log }: VaultPar
         if (secrets.delete(name)) onChanged(name);
         return existed;
       }),
+    refresh: (name) => inTurn(() => refresh(name)),
     list: () => [...secrets.values()].map(infoOf).sort((a, b) => (a.name < b.name ? -1 : 1)),
     has: (name) => secrets.has(name),
     reveal,
@@ -112,6 +144,20 @@ async function settle(
   }
   await ring.discard();
   return [...stored.filter(({ keyId }) => keyId === current.id), ...renewed];
+}
+
+function ofAnotherKey({ name, keyId }: StoredSecret, { current, source }: KeyRing): HearthError {
+  return new HearthError(
+    'secret_unreadable',
+    `The secret ${name} was set by a node that has another key (id ${keyId}) than this one (id ${current.id}, from ${source}). Restart this node with that key; docs/cluster.md says how keys of a cluster are changed.`,
+  );
+}
+
+function notByOneNode(): HearthError {
+  return new HearthError(
+    'conflict',
+    'One node of a cluster can not change the key of the secrets for the others. Restart the nodes, one after another, with the new key in HEARTH_SECRETS_KEY and the old one in HEARTH_SECRETS_PREVIOUS_KEY: the first of them encrypts all secrets anew.',
+  );
 }
 
 /** @throws HearthError secret_unreadable */

@@ -79,6 +79,58 @@ describe('the vault of secrets', { timeout: 60_000 }, () => {
     expect((await openWith()).reveal('A')).toBe('last');
   });
 
+  describe('of several nodes', () => {
+    const [key, next] = [generateKey(), generateKey()];
+
+    /** On the store as it is open. */
+    const openNode = (store: VaultParts['store'], keys: Partial<VaultParts['keys']> = { key }, agree = async () => {}) =>
+      openVault({
+        store,
+        keys: { file: keyFile, key: '', previousKey: '', ...keys },
+        sharing: { agree },
+        onChanged: (name) => changed.push(name),
+        clock: () => 1234,
+        log: { info() {}, error() {} },
+      });
+
+    it('has what another has set, replaced and deleted, and tells of it once', async () => {
+      const [one, other] = [await openNode(opened.store), await openNode(opened.store)];
+      await one.put('A', 'one');
+      changed = [];
+      await other.refresh('A');
+      await other.refresh('A');
+      expect([other.reveal('A'), changed]).toEqual(['one', ['A']]);
+      await one.put('A', 'two');
+      // Not what it was told last: what the store has by then.
+      expect(await other.put('A', 'one')).toMatchObject({ changed: true, secret: { version: 3 } });
+      await one.remove('A');
+      await other.refresh('A');
+      await other.refresh('B');
+      expect([other.has('A'), other.has('B')]).toEqual([false, false]);
+    });
+
+    it('goes over to another key node by node, and refuses to by itself', async () => {
+      const old = await openNode(opened.store);
+      await old.put('A', 'one');
+      await expect(old.rotateKey()).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('HEARTH_SECRETS_PREVIOUS_KEY') });
+      const renewed = await openNode(opened.store, { key: next, previousKey: key });
+      changed = [];
+      await old.refresh('A');
+      expect([old.reveal('A'), renewed.reveal('A'), changed]).toEqual(['one', 'one', []]);
+      await old.put('B', 'by the old key');
+      await renewed.refresh('B');
+      expect(renewed.reveal('B')).toBe('by the old key');
+      await renewed.put('A', 'two');
+      await expect(old.refresh('A')).rejects.toMatchObject({ code: 'secret_unreadable', message: expect.stringContaining('Restart this node') });
+    });
+
+    it('makes no key by itself, and asks for agreement before it encrypts anything', async () => {
+      await expect(openNode(opened.store, {})).rejects.toMatchObject({ code: 'invalid_config' });
+      const refused = openNode(opened.store, { key }, async () => Promise.reject(new Error('another key')));
+      await expect(refused).rejects.toThrow('another key');
+    });
+  });
+
   it.for([
     ['a'.repeat(65_537), /65536 bytes/],
     ['€'.repeat(21_846), /65536 bytes/],
