@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { HearthError } from '../errors.ts';
 import { type ApiKey, type ApiKeyDefinition, apiKeyToken, hashSecret, KEY_ID_BYTES, KEY_SECRET_BYTES } from '../schemas/api-key.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
@@ -31,6 +32,8 @@ export interface ApiKeys {
   create(functionName: string, definition: ApiKeyDefinition): Promise<{ key: ApiKey; token: string; warnings: string[] }>;
   /** Nobody gets in with it once this resolves. @param key id or name @throws HearthError not_found, store_unavailable */
   revoke(functionName: string, key: string): Promise<ApiKey>;
+  /** Another node has changed the function's keys. @throws HearthError store_unavailable */
+  refresh(functionName: string): Promise<void>;
   /** The function is gone, and with it its keys in the store. */
   forget(functionName: string): void;
 }
@@ -52,8 +55,14 @@ export function createApiKeys({ store, get, clock, onChanged }: ApiKeysOptions):
 
   const of = (functionName: string): readonly ApiKey[] => keys.get(functionName) ?? [];
 
+  async function refresh(functionName: string): Promise<void> {
+    const stored = (await store.apiKeys(functionName)).sort(byName);
+    if (!isDeepStrictEqual(stored, of(functionName))) set(functionName, stored);
+  }
+
   async function create(functionName: string, definition: ApiKeyDefinition) {
     const version = existing(functionName);
+    await refresh(functionName);
     const { name, expires_at: expiresAt = null } = definition;
     const now = clock();
     if (expiresAt !== null && expiresAt <= now) {
@@ -88,6 +97,7 @@ export function createApiKeys({ store, get, clock, onChanged }: ApiKeysOptions):
 
   async function revoke(functionName: string, idOrName: string): Promise<ApiKey> {
     existing(functionName);
+    await refresh(functionName);
     const key = of(functionName).find(({ id }) => id === idOrName) ?? of(functionName).find(({ name }) => name === idOrName);
     if (!key) throw new HearthError('not_found', `"${functionName}" has no key "${idOrName}"; GET /functions/${functionName}/keys lists them.`);
     await store.deleteApiKey(functionName, key.id);
@@ -109,6 +119,7 @@ export function createApiKeys({ store, get, clock, onChanged }: ApiKeysOptions):
     },
     create: (functionName, definition) => sequence.run(functionName, () => create(functionName, definition)),
     revoke: (functionName, key) => sequence.run(functionName, () => revoke(functionName, key)),
+    refresh: (functionName) => sequence.run(functionName, () => refresh(functionName)),
     forget(functionName) {
       if (keys.delete(functionName)) onChanged(functionName, []);
     },

@@ -26,13 +26,19 @@ export interface InService {
   chooser: VersionChooser | null;
 }
 
-export function inService({ current, traffic }: FunctionState, random: () => number): InService {
-  if (!traffic) return { current, versions: [current], chooser: null };
+/** All that calls may come for. */
+export function versionsIn({ current, traffic }: FunctionState): readonly FunctionVersion[] {
+  return traffic ? [...new Set([current, ...traffic.versions])] : [current];
+}
+
+export function inService(state: FunctionState, random: () => number): InService {
+  const { current, traffic } = state;
+  if (!traffic) return { current, versions: versionsIn(state), chooser: null };
   const { split } = traffic;
   const weighted = traffic.versions.map((version) => ({ version, weight: split.weights[version.number] ?? 0 }));
   return {
     current,
-    versions: [...new Set([current, ...traffic.versions])],
+    versions: versionsIn(state),
     chooser: new VersionChooser(weighted, current, split.stickyHeader, random),
   };
 }

@@ -16,11 +16,12 @@ import { sloOf } from './check-slo.ts';
 import { checkStreaming } from './check-streaming.ts';
 import { sameEventKey } from './check-traffic.ts';
 import type { FunctionDefaults } from './defaults.ts';
-import { type FunctionState, type InService, inService } from './in-service.ts';
+import { type FunctionState, type InService, inService, versionsIn } from './in-service.ts';
 import type { CodeInspection } from './inspect-code.ts';
 import type { ModuleFile } from './module-file.ts';
 import { type ResolvedCode, resolveCode } from './resolve-code.ts';
 import { Sequence } from './sequence.ts';
+import { Supplies, type SuppliesParts } from './supplies.ts';
 import { createTrafficControl, type TrafficControl, type TrafficControlParts } from './traffic-control.ts';
 import type { TrafficMonitor } from './traffic-monitor.ts';
 import { versionHash } from './version-hash.ts';
@@ -28,13 +29,17 @@ import { type Warmer, warmUp } from './warm-up.ts';
 
 /** Milliseconds that a switch waits for a new version's first instance. */
 const WARM_TIMEOUT_MS = 10_000;
+/** The same, when another node has made it and it is to be known everywhere soon. */
+const REFRESH_WARM_MS = 400;
 
 export interface RegistryOptions {
-  store: Pick<Store, 'putVersion' | 'deleteFunction'> & TrafficControlParts['store'];
+  store: Pick<Store, 'functionState' | 'putVersion' | 'deleteFunction'> & TrafficControlParts['store'];
+  /** Whether other nodes write to the store too: then each change starts from what it has by then. When left out, none does. */
+  shared?: boolean;
   /** The current version of every function that the store has. */
   stored: AsyncIterable<readonly FunctionVersion[]>;
-  layers: Pick<Layers, 'ensure' | 'default' | 'named' | 'byId'>;
-  bundles: Pick<Bundles, 'fromFiles' | 'get' | 'text'>;
+  layers: Pick<Layers, 'ensure' | 'default' | 'named' | 'byId' | 'restore'>;
+  bundles: Pick<Bundles, 'fromFiles' | 'get' | 'text' | 'isHere'>;
   /** @throws HearthError invalid_code, with the line */
   inspectCode(code: string, runtime: RuntimeName, file: ModuleFile | null): Promise<CodeInspection>;
   defaults: FunctionDefaults;
@@ -53,8 +58,8 @@ export interface RegistryOptions {
   clock: () => number;
   /** 0 to below 1, for the choice between versions. */
   random: () => number;
-  log: TrafficControlParts['log'];
-  secrets: Pick<Secrets, 'has'>;
+  log: TrafficControlParts['log'] & SuppliesParts['log'];
+  secrets: Pick<Secrets, 'has' | 'refresh'>;
   /** What is in service of a function has changed, or is known now, at the start. Must not throw. */
   onInService(service: InService): void;
   /** A function is gone. Must not throw. */
@@ -74,6 +79,14 @@ export interface Registry extends TrafficControl {
   register(definition: FunctionDefinition): Promise<Registration>;
   /** Whether there was one. @throws HearthError store_unavailable */
   remove(functionName: string): Promise<boolean>;
+  /**
+   * Another node has changed the function: what the store has of it is put in service, or it is taken out. Does nothing when it is that already. What it needs is brought to
+   * this machine first, in the background: until then what was in service stays, and where nothing was, calls are answered layer_unavailable.
+   * @throws HearthError store_unavailable
+   */
+  refresh(functionName: string): Promise<void>;
+  /** Brings nothing more to this machine. */
+  close(): void;
   /** By name. */
   list(): readonly FunctionVersion[];
   get(functionName: string): FunctionVersion | undefined;
@@ -104,6 +117,12 @@ export function createRegistry(options: RegistryOptions): Registry {
   const underWay = new Set<Hold>();
 
   const warm = (versions: readonly FunctionVersion[]) => warmUp(options.warmer, versions, WARM_TIMEOUT_MS);
+  const supplies = new Supplies({
+    layers,
+    bundles: options.bundles,
+    onSupplied: (functionName) => sequence.run(functionName, () => refresh(functionName, true)),
+    log: options.log,
+  });
 
   function apply(functionName: string, state: FunctionState): void {
     states.set(functionName, state);
@@ -111,9 +130,9 @@ export function createRegistry(options: RegistryOptions): Registry {
   }
 
   /** One that an older release let in and that we wouldn't must not keep the others from being served. */
-  function applyStored(version: FunctionVersion): void {
+  function applyStored(version: FunctionVersion, putInForce = () => apply(version.functionName, { current: version, traffic: null })): void {
     try {
-      apply(version.functionName, { current: version, traffic: null });
+      putInForce();
     } catch (error) {
       if (!(error instanceof HearthError)) throw error;
       options.log.error(
@@ -123,10 +142,18 @@ export function createRegistry(options: RegistryOptions): Registry {
     }
   }
 
+  function change<T>(functionName: string, task: () => Promise<T>): Promise<T> {
+    return sequence.run(functionName, async () => {
+      if (options.shared) await refresh(functionName);
+      return task();
+    });
+  }
+
   const traffic = createTrafficControl({
     store,
     monitor,
     sequence,
+    change,
     states,
     clock: options.clock,
     log: options.log,
@@ -137,6 +164,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       for (const hold of holds) underWay.add(hold);
       try {
         for (const version of versions) {
+          for (const id of version.layers) if (layers.byId(id) === undefined) await layers.restore(id);
           checkLayers(version, layers);
           checkSecrets(version, options.secrets);
         }
@@ -146,6 +174,37 @@ export function createRegistry(options: RegistryOptions): Registry {
       }
     },
   });
+
+  function takeOut(functionName: string): void {
+    supplies.forget(functionName);
+    monitor.unwatch(functionName);
+    if (states.delete(functionName)) onRemoved(functionName);
+  }
+
+  /** @param supplied what it needs has just come, so that whoever prepares for it is to be told, even if nothing else is new */
+  async function refresh(functionName: string, supplied = false): Promise<void> {
+    const stored = await store.functionState(functionName);
+    const before = states.get(functionName);
+    if (stored === undefined) {
+      takeOut(functionName);
+      return;
+    }
+    const state = await traffic.loading.merge(stored, before);
+    const versions = versionsIn(state);
+    const needs = await supplies.missing(versions);
+    if (needs.length > 0) {
+      supplies.bring(functionName, needs);
+      if (before) return;
+    } else {
+      supplies.forget(functionName);
+      if (state === before && !supplied) return;
+      const known = before ? versionsIn(before) : [];
+      const fresh = versions.filter((version) => !known.includes(version));
+      // Whoever waits for it doesn't learn of what goes wrong with it: the first call does.
+      await warmUp(options.warmer, fresh, REFRESH_WARM_MS);
+    }
+    applyStored(state.current, () => traffic.loading.enforce(functionName, state));
+  }
 
   function list(): FunctionVersion[] {
     return [...states.values()].map(({ current }) => current).sort((a, b) => (a.functionName < b.functionName ? -1 : 1));
@@ -186,11 +245,11 @@ export function createRegistry(options: RegistryOptions): Registry {
     };
     underWay.add(registration);
     try {
-      checkNamedSecrets(registration.secrets, options.secrets);
+      await checkNamedSecrets(registration.secrets, options.secrets);
       const draft = draftOf(definition, source, await resolveLayers(definition, registration.layerIds), inspection, defaults);
       const { version, created } = await store.putVersion({ ...draft, hash: versionHash(draft) });
       const { functionName } = version;
-      if (!created && states.has(functionName)) return { version, created, warnings: [] };
+      if (!created && states.get(functionName)?.current.number === version.number) return { version, created, warnings: [] };
       const warnings = states.get(functionName)?.traffic ? [] : await warm([version]);
       const before = states.get(functionName);
       if (before?.traffic) {
@@ -213,7 +272,12 @@ export function createRegistry(options: RegistryOptions): Registry {
       for await (const versions of options.stored) {
         for (const version of versions) applyStored(version);
       }
-      await traffic.load();
+      await traffic.loading.load();
+      if (!options.shared) return;
+      for (const [functionName, state] of states) {
+        const needs = await supplies.missing(versionsIn(state));
+        if (needs.length > 0) supplies.bring(functionName, needs);
+      }
     },
     async register(definition) {
       checkDefinition(definition);
@@ -226,15 +290,16 @@ export function createRegistry(options: RegistryOptions): Registry {
         const offered = networks.map((network) => `"${network}"`).join(', ');
         throw new HearthError('network_unavailable', `network: "${definition.network}" can not be had on this machine, which offers ${offered}.`);
       }
-      return sequence.run(definition.function_name, () => register(definition));
+      return change(definition.function_name, () => register(definition));
     },
     remove: (functionName) =>
       sequence.run(functionName, async () => {
         const existed = await store.deleteFunction(functionName);
-        monitor.unwatch(functionName);
-        if (states.delete(functionName)) onRemoved(functionName);
+        takeOut(functionName);
         return existed;
       }),
+    refresh: (functionName) => sequence.run(functionName, () => refresh(functionName)),
+    close: () => supplies.close(),
     list,
     get: (functionName) => states.get(functionName)?.current,
     ...traffic.control,
@@ -278,7 +343,9 @@ function checkLayers(version: FunctionVersion, layers: Pick<Layers, 'byId'>): vo
 }
 
 /** @throws HearthError unknown_secret */
-function checkNamedSecrets(names: readonly string[], secrets: Pick<Secrets, 'has'>): void {
+async function checkNamedSecrets(names: readonly string[], secrets: Pick<Secrets, 'has' | 'refresh'>): Promise<void> {
+  // Another node may have set it a moment ago.
+  for (const name of names) if (!secrets.has(name)) await secrets.refresh(name);
   const missing = names.filter((name) => !secrets.has(name));
   if (missing.length === 0) return;
   throw new HearthError('unknown_secret', `secrets: there is no secret ${missing.join(', ')}. Set it first: \`hearth secrets set ${missing[0]}\`.`, {

@@ -1,7 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { HearthError } from '../errors.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { TrafficDefinition, TrafficSplit } from '../schemas/traffic.ts';
-import type { Store } from '../store/store.ts';
+import type { Store, StoredFunction } from '../store/store.ts';
 import { sayIfOpened } from './check-policy.ts';
 import { checkSplitVersion, checkTraffic } from './check-traffic.ts';
 import { type FunctionState, versionInService } from './in-service.ts';
@@ -13,6 +14,8 @@ export interface TrafficControlParts {
   store: Pick<Store, 'version' | 'makeCurrent' | 'trafficSplits' | 'putTrafficSplit' | 'deleteTrafficSplit'>;
   monitor: TrafficMonitor;
   sequence: Sequence;
+  /** Runs a change that somebody asks for in the function's turn, from what is in force by then. */
+  change<T>(functionName: string, task: () => Promise<T>): Promise<T>;
   /** The registry's. */
   states: Map<string, FunctionState>;
   /** Milliseconds since the epoch. */
@@ -50,8 +53,17 @@ export interface TrafficControl {
   endTraffic(functionName: string): Promise<{ ended: boolean; current: FunctionVersion; warnings: string[] }>;
 }
 
-/** @returns the control, and how to load what the store has once the states are there */
-export function createTrafficControl(parts: TrafficControlParts): { control: TrafficControl; load(): Promise<void> } {
+/** How the registry takes over what the store has. */
+export interface TrafficLoading {
+  /** All splits, once the states are there. */
+  load(): Promise<void>;
+  /** One function's, with the objects that are in service already; `before` itself when it is no other. */
+  merge(stored: StoredFunction, before: FunctionState | undefined): Promise<FunctionState>;
+  /** Puts it in force; counting begins anew where the split is another. */
+  enforce(functionName: string, state: FunctionState): void;
+}
+
+export function createTrafficControl(parts: TrafficControlParts): { control: TrafficControl; loading: TrafficLoading } {
   const { store, monitor, sequence, states, clock, log } = parts;
 
   function stateOf(functionName: string): FunctionState {
@@ -64,14 +76,35 @@ export function createTrafficControl(parts: TrafficControlParts): { control: Tra
     return versionInService(state, number) ?? (await store.version(state.current.functionName, number));
   }
 
-  function put(functionName: string, split: TrafficSplit, versions: readonly FunctionVersion[]): void {
+  function watch(functionName: string, split: TrafficSplit): void {
     const version = split.state === 'active' ? candidateOf(split.weights) : undefined;
     const judged = version !== undefined && split.rollbackOn !== null;
     monitor.watch(
       functionName,
       judged ? { version, bound: split.rollbackOn, onExceeded: (reason) => takeShare(functionName, split, version, reason) } : null,
     );
+  }
+
+  function put(functionName: string, split: TrafficSplit, versions: readonly FunctionVersion[]): void {
+    watch(functionName, split);
     parts.apply(functionName, { ...stateOf(functionName), traffic: { split, versions, countedSince: clock() } });
+  }
+
+  async function merge(stored: StoredFunction, before: FunctionState | undefined): Promise<FunctionState> {
+    const current = (before && versionInService(before, stored.current.number)) ?? stored.current;
+    const { split } = stored;
+    if (before?.current === current && isDeepStrictEqual(before.traffic?.split ?? null, split)) return before;
+    if (split === null) return { current, traffic: null };
+    if (before?.traffic && isDeepStrictEqual(before.traffic.split, split)) return { current, traffic: before.traffic };
+    const known = before ?? { current, traffic: null };
+    const versions = await Promise.all(numbersOf(split.weights).map((number) => (current.number === number ? current : find(known, number))));
+    return { current, traffic: { split, versions: versions.filter((version) => version !== undefined), countedSince: clock() } };
+  }
+
+  function enforce(functionName: string, state: FunctionState): void {
+    if (!state.traffic) monitor.unwatch(functionName);
+    else if (states.get(functionName)?.traffic !== state.traffic) watch(functionName, state.traffic.split);
+    parts.apply(functionName, state);
   }
 
   /** At once in memory, where it ends the harm; written down when the function's turn comes. */
@@ -158,24 +191,28 @@ export function createTrafficControl(parts: TrafficControlParts): { control: Tra
 
   return {
     control: {
-      rollback: (functionName, number) => sequence.run(functionName, () => rollback(functionName, number)),
+      rollback: (functionName, number) => parts.change(functionName, () => rollback(functionName, number)),
       traffic: (functionName) => statusOf(stateOf(functionName)),
       async setTraffic(functionName, definition) {
         checkTraffic(definition);
-        return sequence.run(functionName, () => setTraffic(functionName, definition));
+        return parts.change(functionName, () => setTraffic(functionName, definition));
       },
-      endTraffic: (functionName) => sequence.run(functionName, () => endTraffic(functionName)),
+      endTraffic: (functionName) => parts.change(functionName, () => endTraffic(functionName)),
     },
-    async load() {
-      for (const split of await store.trafficSplits()) {
-        const state = stateOf(split.functionName);
-        const versions = await Promise.all(numbersOf(split.weights).map((number) => find(state, number)));
-        put(
-          split.functionName,
-          split,
-          versions.filter((version) => version !== undefined),
-        );
-      }
+    loading: {
+      async load() {
+        for (const split of await store.trafficSplits()) {
+          const state = stateOf(split.functionName);
+          const versions = await Promise.all(numbersOf(split.weights).map((number) => find(state, number)));
+          put(
+            split.functionName,
+            split,
+            versions.filter((version) => version !== undefined),
+          );
+        }
+      },
+      merge,
+      enforce,
     },
   };
 }

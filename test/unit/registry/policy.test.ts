@@ -151,6 +151,17 @@ describe('API keys', () => {
     expect(told.get('echo')).toEqual([app, web]);
   });
 
+  it('is in force on another node once that one is told, and gone there with its revocation', async () => {
+    const other = open();
+    const { key } = await keys.create('echo', { name: 'app' });
+    await other.refresh('echo');
+    expect([other.list('echo'), told.get('echo')]).toEqual([[key], [key]]);
+    await expect(other.create('echo', { name: 'app' })).rejects.toMatchObject({ code: 'conflict' });
+    await other.revoke('echo', 'app');
+    await keys.refresh('echo');
+    expect(keys.list('echo')).toEqual([]);
+  });
+
   it('is revoked by id or name, and its name is free then', async () => {
     const { key: app } = await keys.create('echo', { name: 'app' });
     await keys.create('echo', { name: 'web' });

@@ -30,7 +30,7 @@ describe('the registry', () => {
     await registry.register(definition({ function_name: 'odd', event_type: 'http|GET|/odd' }));
     const errors: unknown[] = [];
     const later = makeRegistry(opened.store, layers, {
-      log: { warn() {}, error: (fields) => errors.push(fields) },
+      log: { info() {}, warn() {}, error: (fields) => errors.push(fields) },
       onInService({ current }) {
         if (current.functionName === 'odd' && current.number === 1) throw new HearthError('invalid_request', 'not any more');
         told.push(`later ${current.functionName}@${current.number}`);

@@ -27,7 +27,7 @@ describe('versions in the registry', () => {
       monitor,
       clock: () => 1234,
       random: () => 0,
-      log: { warn: (fields) => logged.push(fields), error: (fields) => logged.push(fields) },
+      log: { info() {}, warn: (fields) => logged.push(fields), error: (fields) => logged.push(fields) },
       onInService: (service) => {
         services.set(service.current.functionName, service);
         told.push(`switch to ${service.current.number}`);
