@@ -8,8 +8,8 @@ const PACKAGES = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const ENTRIES = { typebox: 'typebox', compile: 'typebox/compile', value: 'typebox/value' };
 
 /**
- * TypeBox is 683 files, and reading them is a third of what a start of the platform takes, of which the tests make hundreds: they have it bundled into a few, made
- * once for each version. What users install is tried as it is by the packaging and acceptance tests.
+ * TypeBox is 683 files, which every file of tests that needs it would read again: they have it bundled into a few, made once for each version. What users install
+ * is tried as it is by the packaging and acceptance tests.
  * @returns path of a module for Node.js' `--import`, which has imports of TypeBox lead to the bundle
  */
 export async function bundledTypebox(): Promise<string> {
@@ -46,10 +46,4 @@ registerHooks({
   },
 });
 `;
-}
-
-/** The arguments for another Node.js to have it as this one has. */
-export function sameImports(): string[] {
-  const hook = process.execArgv.find((argument) => argument.startsWith('--import=') && argument.endsWith('/import.mjs'));
-  return hook === undefined ? [] : [hook];
 }

@@ -1,21 +1,22 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { sameImports } from './bundled-typebox.ts';
+import { platformImports } from './bundled-platform.ts';
 import { sleep } from './hearth.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/hearth.js', import.meta.url));
 
 /** Runs `hearth` with these arguments and this environment (besides PATH) until it ends. @param input what it reads from standard input, which ends at once otherwise */
-export function hearthCommand(
+export async function hearthCommand(
   args: readonly string[],
   environment: Record<string, string> = {},
   { input = '' }: { input?: string } = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
+  const imports = await platformImports();
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
-      [...sameImports(), BIN, ...args],
+      [...imports, BIN, ...args],
       { env: { PATH: process.env.PATH, ...environment }, timeout: 30_000, killSignal: 'SIGKILL' },
       (_, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
     );
@@ -25,8 +26,13 @@ export function hearthCommand(
 }
 
 /** `hearth` with a command that goes on until it is stopped. Dispose of it with `await using`. */
-export function backgroundCommand(args: readonly string[]): AsyncDisposable & { readonly output: string; says(text: string): Promise<void> } {
-  const child = spawn(process.execPath, [...sameImports(), BIN, ...args], { env: { PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'pipe'] });
+export async function backgroundCommand(
+  args: readonly string[],
+): Promise<AsyncDisposable & { readonly output: string; says(text: string): Promise<void> }> {
+  const child = spawn(process.execPath, [...(await platformImports()), BIN, ...args], {
+    env: { PATH: process.env.PATH },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const exited = once(child, 'exit');
   let output = '';
   let heard = 0;

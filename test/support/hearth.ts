@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { FunctionDefinition } from '../../src/schemas/function.ts';
-import { sameImports } from './bundled-typebox.ts';
+import { platformImports } from './bundled-platform.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/hearth.js', import.meta.url));
 /** What a platform has made of the agents, in folders named by their content: those that come after find it made. */
@@ -57,7 +57,7 @@ export class Hearth {
     await writeFile(requirements, options.requirements ?? '');
     const hasAgents = existsSync(COMPILED_AGENTS);
     if (options.dataFolder === undefined && hasAgents) await linkTree(COMPILED_AGENTS, join(dataFolder, 'runtime'));
-    const child = spawn(process.execPath, [...sameImports(), BIN, 'up'], {
+    const child = spawn(process.execPath, [...(await platformImports()), BIN, 'up'], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: process.env.PATH,

@@ -154,7 +154,7 @@ describe('what is there', () => {
     await until(async () => (await printed(['logs', 'told'])).includes("told {'a': 1}"));
     expect(await printed(['logs', id])).toContain('told');
     expect(await parsed(['logs', id])).toMatchObject({ instance_id: id, message: expect.stringContaining('told') });
-    await using following = backgroundCommand(['logs', '--follow', '--last', '1', '--api', hearth.api]);
+    await using following = await backgroundCommand(['logs', '--follow', '--last', '1', '--api', hearth.api]);
     await following.says('told');
     await hearth.call('/told', { method: 'POST', body: '"again"' });
     await following.says('told again');
@@ -250,7 +250,7 @@ describe('hearth dev', () => {
   it('deploys at once and whenever a file is saved, tells mistakes and what is printed', async () => {
     const project = join(folder, 'live');
     await hearthCommand(['init', project]);
-    await using dev = backgroundCommand(['dev', project, '--api', hearth.api, '--gateway', hearth.gateway]);
+    await using dev = await backgroundCommand(['dev', project, '--api', hearth.api, '--gateway', hearth.gateway]);
     await dev.says('deployed in');
     await writeFile(join(project, 'main.py'), 'def handler(message, context):\n    print("printed", "by it")\n    return "second"\n');
     await until(async () => (await run(['invoke', 'live', '--data', '{}'])).stdout === 'second');
