@@ -4,6 +4,7 @@ import { Instance, type InstanceOwner, type InstanceParts } from './instance.ts'
 import { InstanceGrowth, type Line } from './instance-growth.ts';
 import type { Invocation } from './invocation.ts';
 import { InvocationQueue } from './invocation-queue.ts';
+import { type Outlook, outlookOf } from './outlook.ts';
 import { OverloadDetector } from './overload.ts';
 import { ShortRuns } from './short-runs.ts';
 import { StartBackoff } from './start-backoff.ts';
@@ -92,16 +93,51 @@ export class FunctionInstances implements InstanceOwner {
     return this.#ready > 0;
   }
 
+  /** Whether an invocation that comes now is taken by a ready instance at once. */
+  get isFree(): boolean {
+    if (this.#queue.length > 0) return false;
+    for (let instance = this.#withRoom.at(-1); instance; instance = this.#withRoom.at(-1)) {
+      if (instance.hasRoom) return true;
+      instance.listed = false;
+      this.#withRoom.pop();
+    }
+    return false;
+  }
+
+  /** Calls that ready instances would take at once. */
+  get freeSlots(): number {
+    if (this.#queue.length > 0) return 0;
+    let free = 0;
+    for (const instance of this.#instances) free += instance.freeSlots;
+    return free;
+  }
+
+  /** Mean time of a start; undefined before the first. Milliseconds. */
+  get startMs(): number | undefined {
+    return this.#growth.measuredStartMs;
+  }
+
+  /** @param roomForOne whether the machine bears an instance more @param guessedStartMs where none has been measured */
+  outlook(roomForOne: boolean, guessedStartMs: number): Outlook {
+    return outlookOf({
+      free: this.isFree,
+      ready: this.#ready,
+      starting: this.#starting,
+      waiting: this.#queue.length,
+      concurrency: this.version.concurrency,
+      startMs: this.startMs ?? guessedStartMs,
+      runMs: this.#growth.runMs,
+      mayGrow: roomForOne && this.#instances.size < this.version.maxInstances && this.#backoff.reason(performance.now()) === null,
+    });
+  }
+
   get isStarting(): boolean {
     return this.#starting > 0;
   }
 
   /** Free slots of ready instances, at least one while nobody waits; see `Scheduler.room`. */
   get room(): number {
-    if (this.#queue.length > 0) return 0;
-    let free = 0;
-    for (const instance of this.#instances) free += instance.freeSlots;
-    return Math.max(1, free);
+    return this.#queue.length > 0 ? 0 : Math.max(1, this.freeSlots);
   }
 
   /** Runs it now, or puts it in the line. @throws HearthError queue_full */

@@ -30,6 +30,7 @@ export class InstanceGrowth {
   readonly #cores: number;
   readonly #hasIdleCpu: () => boolean;
   #startMs: number;
+  #measured: boolean;
   #runMs: number;
   /** When it last grew to the number of cores, or beyond it. */
   #grownTick = 0;
@@ -39,12 +40,18 @@ export class InstanceGrowth {
     this.#cores = cores;
     this.#hasIdleCpu = hasIdleCpu;
     this.#startMs = predecessor?.startMs ?? GUESSED_START_MS;
+    this.#measured = predecessor?.measuredStartMs !== undefined;
     this.#runMs = predecessor?.runMs ?? Number.NaN;
   }
 
   /** Mean time of a start. Milliseconds. */
   get startMs(): number {
     return this.#startMs;
+  }
+
+  /** The same, without a guess: undefined before the first start. */
+  get measuredStartMs(): number | undefined {
+    return this.#measured ? this.#startMs : undefined;
   }
 
   /** Mean time of a run, in milliseconds; NaN before the first one ended. */
@@ -58,6 +65,7 @@ export class InstanceGrowth {
   }
 
   started(ms: number): void {
+    this.#measured = true;
     this.#startMs = mean(this.#startMs, ms);
   }
 

@@ -45,6 +45,11 @@ export class InstanceRoom {
     return this.#taken;
   }
 
+  /** Instances more that could be had without another's going; none while memory is short. */
+  get free(): number {
+    return this.#memory.pressure() > 0 ? 0 : Math.max(0, this.#settings.maxInstances - this.#taken);
+  }
+
   byId(id: string): Instance | undefined {
     return this.#instances.get(id);
   }

@@ -8,6 +8,7 @@ import { type Instance, type InstanceParts, kindOf } from './instance.ts';
 import type { InstanceRoom } from './instance-room.ts';
 import { Invocation, type InvocationInput, type ReplySink } from './invocation.ts';
 import { recordOf } from './invocation-record.ts';
+import { type Outlook, outlookOfUnknown } from './outlook.ts';
 import { failInvocation } from './reply-assembly.ts';
 
 const SWEEP_INTERVAL_MS = 1000;
@@ -148,6 +149,25 @@ export class Scheduler implements Machine {
   room(version: FunctionVersion): number {
     if (this.#draining) return 0;
     return this.#functions.get(version)?.room ?? 1;
+  }
+
+  /** Whether an invocation of it that comes now is taken by a ready instance at once. */
+  isFree(version: FunctionVersion): boolean {
+    return this.#functions.get(version)?.isFree === true;
+  }
+
+  /** What an invocation that comes now would meet. @param guessedStartMs of a start, where none has been measured */
+  outlook(version: FunctionVersion, guessedStartMs: number): Outlook {
+    const roomForOne = !this.#draining && this.#parts.room.free > 0;
+    const known = this.#functions.get(version);
+    return known?.outlook(roomForOne, guessedStartMs) ?? outlookOfUnknown(guessedStartMs, roomForOne);
+  }
+
+  /** Of versions that have instances: calls that ready ones would take at once, and what a start takes. */
+  *warmth(): Generator<{ version: FunctionVersion; freeSlots: number; startMs: number | undefined }> {
+    for (const { version, instances, freeSlots, startMs } of this.#functions.values()) {
+      if (instances.size > 0 && this.#isInService(version)) yield { version, freeSlots, startMs };
+    }
   }
 
   /** A function version is registered: its kind of sandbox is kept in stock from now on. */
