@@ -423,7 +423,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     waitFor: (id, waitMs, signal) => invocations.waitFor(id, waitMs, signal),
     statusUrl: (id) => `${controlPlaneUrl}/invocations/${id}`,
   };
-  const gateway = new Gateway(gatewaySettings(config), router, scheduler, keeper, policies, log, traces?.requests ?? null);
+  const gateway = new Gateway(gatewaySettings(config, null), router, scheduler, keeper, policies, log, traces?.requests ?? null);
   const gatewayAddress = await gateway.listen();
   undo.defer(() => gateway.close());
   const gatewayUrl = urlOf(config.gateway.host, gatewayAddress.port);
@@ -434,6 +434,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     ...{ queue, durable, broker, replyQueues, queueTriggers, registry, layers, recorder, output, traces },
     ...{ scheduler, pool, nursery, memory, replyEndpoint, gateway },
     memoryBudgetBytes: config.limits.memory_bytes,
+    handOvers: null,
   });
 
   const sampler = new MachineSampler(

@@ -1,7 +1,8 @@
 import type { Config } from '../config.ts';
 import type { GatewaySettings } from '../gateway/gateway.ts';
 
-export function gatewaySettings({ gateway }: Config): GatewaySettings {
+/** @param node this node's name, where there are others; else null */
+export function gatewaySettings({ gateway }: Config, node: string | null): GatewaySettings {
   return {
     host: gateway.host,
     port: gateway.port,
@@ -17,5 +18,6 @@ export function gatewaySettings({ gateway }: Config): GatewaySettings {
     maxConnections: gateway.max_connections,
     bodyMemoryBytes: gateway.body_memory_bytes,
     trustedProxies: gateway.trusted_proxies,
+    node,
   };
 }

@@ -45,6 +45,8 @@ export interface GatewaySettings {
   bodyMemoryBytes: number;
   /** Addresses and CIDR ranges of proxies whose X-Forwarded-* is believed. */
   trustedProxies: readonly string[];
+  /** This node's name, which callers are told; null: there is no other. */
+  node: string | null;
 }
 
 /** The gateway's only view of what runs functions. */
@@ -304,7 +306,7 @@ export class Gateway {
     trace?.runs(invocations);
     const streamed =
       body === null && upgrade === null && hasBody(request) ? this.#streams.body(request, response, framing.expectsContinue, invocations) : null;
-    const reply = new HttpReply(response, requestId, chosen, () => framing.last || this.#draining, streamed);
+    const reply = new HttpReply(response, requestId, chosen, this.#settings.node, () => framing.last || this.#draining, streamed);
     const tunnel = upgrade === null ? null : this.#streams.tunnel(request, response, upgrade, reply, invocations);
     const fanOut = targets.length > 1 ? new FanOut(reply, targets.length) : null;
     response.on('close', () => {

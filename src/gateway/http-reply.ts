@@ -11,15 +11,25 @@ export class HttpReply implements ReplySink {
   readonly #response: ServerResponse;
   readonly #requestId: string | null;
   readonly #showVersion: boolean;
+  /** This node's name; null: there is no other. */
+  readonly #node: string | null;
   /** The connection is to be closed after this answer. */
   readonly #close: () => boolean;
   /** That this answers to, when it may come before its end. */
   readonly #body: StreamedBody | null;
 
-  constructor(response: ServerResponse, requestId: string | null, showVersion: boolean, close: () => boolean, body: StreamedBody | null) {
+  constructor(
+    response: ServerResponse,
+    requestId: string | null,
+    showVersion: boolean,
+    node: string | null,
+    close: () => boolean,
+    body: StreamedBody | null,
+  ) {
     this.#response = response;
     this.#requestId = requestId;
     this.#showVersion = showVersion;
+    this.#node = node;
     this.#close = close;
     this.#body = body;
   }
@@ -97,7 +107,10 @@ export class HttpReply implements ReplySink {
   #names(invocation: Invocation, headers: readonly string[]): string[] {
     const timings = invocation.timings();
     const head = [...headers, 'X-Correlation-Id', invocation.input.correlationId];
-    if (invocation.instanceId !== null) head.push('X-Serverless-Instance-Id', invocation.instanceId, 'X-Hearth-Start', invocation.start);
+    if (invocation.instanceId !== null) {
+      head.push('X-Serverless-Instance-Id', invocation.instanceId, 'X-Hearth-Start', invocation.start);
+      if (this.#node !== null) head.push('X-Hearth-Node', invocation.node ?? this.#node);
+    }
     head.push(
       'Server-Timing',
       `queue;dur=${timings.queue.toFixed(2)}, start;dur=${timings.start.toFixed(2)}, init;dur=${timings.init.toFixed(2)}, run;dur=${timings.run.toFixed(2)}`,

@@ -102,6 +102,8 @@ export class Invocation {
   clock: Clock;
   start: 'cold' | 'warm';
   instanceId: string | null = null;
+  /** Name of the node that runs it, when it is another one. */
+  node: string | null = null;
   /** Boot and load times of the instance, when this invocation waited for them. */
   bootMs = 0;
   initMs = 0;
