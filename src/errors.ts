@@ -61,6 +61,7 @@ export const CATALOGUE = {
   layer_unavailable: { status: 503, title: 'The libraries of the function are not on this machine', fault: 'operator' },
   broker_unavailable: { status: 503, title: 'The broker by which scripts answer can not be reached', fault: 'operator' },
   broker_lost: { status: 502, title: 'The connection to the broker was lost while the function ran', fault: 'operator' },
+  node_lost: { status: 502, title: 'The node that ran the function was lost', fault: 'operator' },
   gateway_full: { status: 503, title: 'The gateway has as many connections or request bodies as it may hold', fault: 'operator' },
   invalid_config: { status: 500, title: 'The configuration can not be used', fault: 'operator' },
   secret_unreadable: { status: 503, title: 'A secret can not be decrypted', fault: 'operator' },

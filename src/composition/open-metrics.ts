@@ -1,5 +1,6 @@
 import type { createBroker } from '../amqp/create-broker.ts';
 import type { ReplyQueues } from '../amqp/reply-queues.ts';
+import type { HandOvers } from '../cluster/hand-over/create-hand-over.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { Layers } from '../layers/layers.ts';
 import type { OutputLog } from '../logs/output-log.ts';
@@ -13,6 +14,7 @@ import type { MemoryGauge } from '../scheduler/memory-gauge.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { RecordWriter } from '../store/record-writer.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics/create-metrics.ts';
+import { handOverMetrics } from '../telemetry/metrics/hand-over-metrics.ts';
 import type { InvocationMetrics } from '../telemetry/metrics/invocation-metrics.ts';
 import { type PlatformReadings, platformMetrics, type StopCounts } from '../telemetry/metrics/platform-metrics.ts';
 import { queueMetrics } from '../telemetry/metrics/queue-metrics.ts';
@@ -46,12 +48,14 @@ export interface Measured {
   replyEndpoint: { readonly counts: ReturnType<PlatformReadings['replyEndpoint']> };
   gateway: Pick<Gateway, 'counts'>;
   memoryBudgetBytes: number;
+  /** Null: there are no other nodes. */
+  handOvers: Pick<HandOvers, 'readings'> | null;
 }
 
 /** What is told at /metrics: nothing is computed until somebody asks. */
 export function openMetrics(measured: Measured): Metrics {
   const { queue, durable, broker, replyQueues, queueTriggers, registry, layers, recorder, output, traces } = measured;
-  const { scheduler, pool, nursery, memory, replyEndpoint, gateway, callSeries, series } = measured;
+  const { scheduler, pool, nursery, memory, replyEndpoint, gateway, callSeries, series, handOvers } = measured;
   return createMetrics([
     ...measured.invocationMetrics.metrics(),
     measured.stopCounts.metric(),
@@ -71,6 +75,7 @@ export function openMetrics(measured: Measured): Metrics {
         yield* Object.entries({ ...others, dead_lettered: deadLettered });
       },
     }),
+    ...(handOvers ? handOverMetrics(() => handOvers.readings) : []),
     ...sloMetrics(
       function* () {
         for (const { functionName, slo } of registry.list())
