@@ -93,6 +93,9 @@ export interface DurableQueue {
   close(): Promise<void>;
 }
 
+/** So often may the platform end under an invocation before that is held to be the invocation's doing. */
+export const MAX_LOSSES = 20;
+
 export interface LaneKey {
   functionName: string;
   versionNumber: number;

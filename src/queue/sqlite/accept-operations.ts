@@ -2,9 +2,9 @@ import { HearthError } from '../../errors.ts';
 import type { Destinations } from '../../schemas/destination.ts';
 import type { InvocationState } from '../../schemas/records.ts';
 import type { Acceptance, NewInvocation } from '../durable-queue.ts';
+import { headOf, payloadFromRow } from '../job-rows.ts';
 import type { BlockingQueue } from './messages.ts';
 import type { Session } from './operations.ts';
-import { headOf, payloadFromRow } from './rows.ts';
 
 type AcceptOperations = Pick<BlockingQueue, 'accept' | 'acceptAll' | 'replay' | 'input'>;
 

@@ -1,10 +1,10 @@
 import type { Destination, Destinations } from '../../schemas/destination.ts';
 import type { InvocationState } from '../../schemas/records.ts';
 import type { DeadReason, DeliveryKind, DeliveryStatus } from '../durable-queue.ts';
+import type { Row } from '../job-rows.ts';
 import type { BlockingQueue } from './messages.ts';
 import type { QueueDatabase } from './open-database.ts';
 import type { Session } from './operations.ts';
-import type { Row } from './rows.ts';
 
 type DeliveryOperations = Pick<BlockingQueue, 'dueDeliveries' | 'settleDelivery'>;
 

@@ -1,9 +1,19 @@
 import type { InvocationState } from '../../schemas/records.ts';
-import type { AttemptOutcome, CancelOutcome, LaneKey, Lease, StoredReply, Taken, Verdict } from '../durable-queue.ts';
+import {
+  type AttemptOutcome,
+  type CancelOutcome,
+  type LaneKey,
+  type Lease,
+  MAX_LOSSES,
+  type StoredReply,
+  type Taken,
+  type Verdict,
+} from '../durable-queue.ts';
+import { payloadFromRow, type Row } from '../job-rows.ts';
+import { ATTEMPT_INSERT, attemptValues } from './attempt-row.ts';
 import { planDeliveries } from './delivery-operations.ts';
 import type { BlockingQueue } from './messages.ts';
 import type { Session } from './operations.ts';
-import { ATTEMPT_INSERT, attemptValues, payloadFromRow, type Row } from './rows.ts';
 
 type LeaseOperations = Pick<BlockingQueue, 'lanes' | 'take' | 'heartbeat' | 'settle' | 'cancel'> & {
   /** Voids leases; the invocations are queued again, or dead letters if that happened too often. @returns lanes that have work now */
@@ -12,8 +22,6 @@ type LeaseOperations = Pick<BlockingQueue, 'lanes' | 'take' | 'heartbeat' | 'set
   runningLeases(): Lease[];
 };
 
-/** So often may the platform end under an invocation before that is held to be the invocation's doing. */
-const MAX_LOSSES = 20;
 const RUNNING =
   "SELECT seq, function_name, version_number, mode, started_at, attempt, losses, idempotency_key, callback_url, destinations FROM jobs WHERE id = ? AND state = 'running' AND attempt = ?";
 

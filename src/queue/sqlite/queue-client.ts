@@ -2,13 +2,9 @@ import type { Worker } from 'node:worker_threads';
 import { HearthError } from '../../errors.ts';
 import { fromWire } from '../../store/sqlite/wire-error.ts';
 import type { DurableQueue, NewInvocation } from '../durable-queue.ts';
+import { bytesOf, WaitingBytes } from '../waiting-bytes.ts';
 import type { BlockingQueue, FromWorker, QueueMethod, QueueRequest } from './messages.ts';
 import { monotonicMs } from './monotonic.ts';
-
-/** Bodies that wait to be written, at most. Bytes. */
-const MAX_WAITING_BYTES = 64 * 1024 * 1024;
-/** What an invocation takes besides its body, roughly. */
-const OVERHEAD_BYTES = 1024;
 
 export interface QueueLog {
   warn(fields: object, message: string): void;
@@ -30,7 +26,7 @@ export async function createQueueClient(worker: Worker, file: string, log: Queue
   const calls = new Map<number, Call>();
   let outbox: QueueRequest[] = [];
   let lastId = 0;
-  let waitingBytes = 0;
+  const waiting = new WaitingBytes('the disk', 'disk_too_slow');
   let closed: HearthError | undefined;
   let closing: Promise<void> | undefined;
   let death: unknown;
@@ -102,22 +98,6 @@ export async function createQueueClient(worker: Worker, file: string, log: Queue
     });
   }
 
-  /** Counts what waits to be written. @throws HearthError queue_full */
-  async function bounded<T>(bytes: number, write: () => Promise<T>): Promise<T> {
-    if (waitingBytes > 0 && waitingBytes + bytes > MAX_WAITING_BYTES) {
-      throw new HearthError('queue_full', 'More asynchronous invocations come than the disk can write down. Try again in a second.', {
-        retryAfter: 1,
-        extra: { reason: 'disk_too_slow' },
-      });
-    }
-    waitingBytes += bytes;
-    try {
-      return await write();
-    } finally {
-      waitingBytes -= bytes;
-    }
-  }
-
   async function close(): Promise<void> {
     if (closed !== undefined) return exited;
     const done = call('close');
@@ -130,10 +110,10 @@ export async function createQueueClient(worker: Worker, file: string, log: Queue
   }
 
   return {
-    accept: (invocation) => bounded(bytesOf(invocation), () => call('accept', detached(invocation))),
+    accept: (invocation) => waiting.bounded(bytesOf(invocation), () => call('accept', detached(invocation))),
     acceptAll: (invocations) => {
       const bytes = invocations.reduce((sum, invocation) => sum + bytesOf(invocation), 0);
-      return bounded(bytes, () => call('acceptAll', invocations.map(detached)));
+      return waiting.bounded(bytes, () => call('acceptAll', invocations.map(detached)));
     },
     lanes: () => call('lanes'),
     take: (lane, limit, leaseMs) => call('take', lane, limit, leaseMs),
@@ -173,10 +153,6 @@ export async function createQueueClient(worker: Worker, file: string, log: Queue
       return closing;
     },
   };
-}
-
-function bytesOf({ payload }: NewInvocation): number {
-  return OVERHEAD_BYTES + (payload.body?.length ?? 0);
 }
 
 /** A view is sent with all of the memory that it is a view of. */

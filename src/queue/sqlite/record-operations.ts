@@ -1,13 +1,14 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { InvocationState } from '../../schemas/records.ts';
 import type { DeadLetterFilter, InvocationDetail, LaneKey, QueuedInvocation } from '../durable-queue.ts';
+import { attemptFromRow, JOB_COLUMNS, jobFromRow, type Row, replyFromRow } from '../job-rows.ts';
 import { deliveriesOf } from './delivery-operations.ts';
 import type { BlockingQueue } from './messages.ts';
 import type { Session } from './operations.ts';
-import { attemptFromRow, JOB_SELECT, jobFromRow, type Row, replyFromRow } from './rows.ts';
 
 type RecordOperations = Pick<BlockingQueue, 'get' | 'list' | 'deadLetters' | 'redrive' | 'redriveMany' | 'discard' | 'prune'>;
 
+const JOB_SELECT = `SELECT ${JOB_COLUMNS} FROM jobs`;
 const MAX_ROWS = 1000;
 /** Invocations that one `prune` deletes, so that no other request waits long behind it. */
 const PRUNE_CHUNK = 500;

@@ -1,15 +1,15 @@
-import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
-import type { InvocationState } from '../../schemas/records.ts';
-import type { AttemptOutcome, AttemptRecord, DeadReason, InvocationPayload, QueuedInvocation, StoredReply } from '../durable-queue.ts';
+import type { InvocationState } from '../schemas/records.ts';
+import type { AttemptRecord, DeadReason, InvocationPayload, QueuedInvocation, StoredReply } from './durable-queue.ts';
 
-export type Row = Record<string, SQLOutputValue>;
+/** What both databases have of an invocation, by the names of their columns. Typed tables and our own statements vouch for the types. */
+export type Row = Record<string, unknown>;
 
 /** Everything but what may be long. */
-export const JOB_SELECT =
-  'SELECT seq, id, function_name, version_number, mode, trigger_kind, state, verb, path, request_id, priority, accepted_at, due_at, started_at, ended_at, ' +
-  'attempt, status, error_code, error_message, dead_reason, replay_of, callback_url FROM jobs';
+export const JOB_COLUMNS =
+  'seq, id, function_name, version_number, mode, trigger_kind, state, verb, path, request_id, priority, accepted_at, due_at, started_at, ended_at, ' +
+  'attempt, status, error_code, error_message, dead_reason, replay_of, callback_url';
 
-/** From a row of JOB_SELECT. Strict tables and our own statements vouch for the types. */
+/** From the columns JOB_COLUMNS. */
 export function jobFromRow(row: Row): QueuedInvocation {
   return {
     id: row.id as string,
@@ -35,13 +35,13 @@ export function jobFromRow(row: Row): QueuedInvocation {
   };
 }
 
-/** What `jobs` doesn't have of a payload, as text. */
+/** What the invocation's own row doesn't have of a payload, as text. */
 export function headOf(payload: InvocationPayload): string {
   const head = [payload.rawPath, payload.query, payload.params, payload.headers];
   return JSON.stringify(payload.depth ? [...head, payload.depth] : head);
 }
 
-/** From the columns verb, path, trigger_kind and request_id of `jobs`, head and body of `inputs`. */
+/** From the columns verb, path, trigger_kind and request_id of the invocation, head and body of its input. */
 export function payloadFromRow(row: Row): InvocationPayload {
   const [rawPath, query, params, headers, depth] = JSON.parse(row.head as string) as [string, string, Record<string, string>, string[], number?];
   return {
@@ -56,30 +56,6 @@ export function payloadFromRow(row: Row): InvocationPayload {
     requestId: row.request_id as string | null,
     ...(depth === undefined ? {} : { depth }),
   };
-}
-
-export const ATTEMPT_INSERT =
-  'INSERT INTO attempts (seq, number, outcome, started_at, ended_at, status, error_code, error_message, instance_id, start_kind, queue_ms, start_ms, run_ms, ' +
-  'logs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
-
-/** In the order of ATTEMPT_INSERT. */
-export function attemptValues(seq: number, number: number, attempt: AttemptOutcome): SQLInputValue[] {
-  return [
-    seq,
-    number,
-    attempt.outcome,
-    attempt.startedAt,
-    attempt.endedAt,
-    attempt.status,
-    attempt.errorCode,
-    attempt.errorMessage,
-    attempt.instanceId,
-    attempt.start,
-    attempt.queueMs,
-    attempt.startMs,
-    attempt.runMs,
-    attempt.logs,
-  ];
 }
 
 export function attemptFromRow(row: Row): AttemptRecord {
