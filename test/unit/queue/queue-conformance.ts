@@ -99,7 +99,7 @@ export function queueConformance(makePlace: () => Promise<QueuePlace>): void {
     it('are given once, and no more than asked for', async () => {
       for (let index = 0; index < 5; index++) await queue.accept(newInvocation());
       const batches = await Promise.all([queue.take(LANE, 2, 60_000), queue.take(LANE, 2, 60_000), queue.take(LANE, 2, 60_000)]);
-      expect(batches.map(({ taken }) => taken.length)).toEqual([2, 2, 1]);
+      expect(batches.map(({ taken }) => taken.length).sort()).toEqual([1, 2, 2]);
       expect(new Set(batches.flatMap(({ taken }) => taken.map(({ lease }) => lease.id))).size).toBe(5);
     });
 

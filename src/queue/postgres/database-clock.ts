@@ -1,0 +1,44 @@
+import type { PostgresDatabase } from '../../postgres/postgres.ts';
+
+const RENEW_MS = 60_000;
+
+/**
+ * The database's clock, by which all nodes go, read here without asking it: what it is ahead of this process's monotonic clock is measured at the start and each
+ * minute. It is off by no more than half of the way to the database and back.
+ */
+export class DatabaseClock {
+  readonly #db: PostgresDatabase;
+  readonly #tick: () => number;
+  #ahead = 0;
+  #measuredAt = Number.NEGATIVE_INFINITY;
+
+  private constructor(db: PostgresDatabase, tick: () => number) {
+    this.#db = db;
+    this.#tick = tick;
+  }
+
+  /**
+   * @param tick monotonic, milliseconds
+   * @throws HearthError store_unavailable
+   */
+  static async open(db: PostgresDatabase, tick: () => number): Promise<DatabaseClock> {
+    const clock = new DatabaseClock(db, tick);
+    await clock.renew();
+    return clock;
+  }
+
+  /** Milliseconds since the epoch. */
+  now(): number {
+    return Math.floor(this.#ahead + this.#tick());
+  }
+
+  /** Measures when a minute has passed since the last time. @throws HearthError store_unavailable */
+  async renew(): Promise<void> {
+    if (this.#tick() - this.#measuredAt < RENEW_MS) return;
+    const asked = performance.now();
+    const { rows } = await this.#db.query<{ now: number }>('SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now', []);
+    const halfWayMs = (performance.now() - asked) / 2;
+    this.#measuredAt = this.#tick();
+    this.#ahead = (rows[0]?.now ?? 0) + halfWayMs - this.#measuredAt;
+  }
+}
