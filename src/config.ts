@@ -105,6 +105,17 @@ export const ConfigSchema = Type.Object(
       },
       strict,
     ),
+    node: Type.Object(
+      {
+        name: Type.String({
+          maxLength: 128,
+          pattern: '^[A-Za-z0-9._-]*$',
+          default: '',
+          description: "What this platform is called among others that share its database; empty: the host's name.",
+        }),
+      },
+      strict,
+    ),
     sandbox: Type.Object(
       {
         driver: Type.Union([Type.Literal('auto'), Type.Literal('bubblewrap'), Type.Literal('docker'), Type.Literal('process')], {

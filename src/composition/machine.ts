@@ -35,8 +35,20 @@ export interface Examination {
   unusable: readonly string[];
 }
 
-/** Checks what this machine can do for the platform, without starting it. */
+/** Checks what this machine can do for the platform, without starting it, and whether database and broker answer, where they are set. */
 export async function examineMachine(config: Config): Promise<Examination> {
+  const sandboxes = examineSandboxes(config);
+  if (config.database.url === '' && config.amqp.url === '') return sandboxes;
+  // The platform's own start has no need of it.
+  const { probeServices } = await import('./service-probes.ts');
+  const [machine, services] = await Promise.all([sandboxes, probeServices(config)]);
+  // Without its database the platform does not start; without its broker it does.
+  const away = services.some(({ name, ok }) => name === 'postgresql' && !ok) && machine.unusable.length === 0;
+  const unusable = away ? ['database.url is set, and the database can not be used, as said above.'] : machine.unusable;
+  return { ...machine, probes: [...machine.probes, ...services], unusable };
+}
+
+async function examineSandboxes(config: Config): Promise<Examination> {
   const { log } = createLog({ level: 'silent', format: 'json' }, false);
   if (config.sandbox.driver === 'docker') return examineDocker(config, log);
   const local = await examineBubblewrap(config, log);
