@@ -9,6 +9,7 @@ import { queuedInvocation } from './api/wire/invocations.ts';
 import { createBackups } from './backup/create-backups.ts';
 import { createBundles } from './bundles/bundles.ts';
 import { createChains } from './chains/create-chains.ts';
+import { LimitShare } from './cluster/limit-share.ts';
 import { answersByBroker, brokerCa } from './composition/broker.ts';
 import {
   DASHBOARD_FOLDER,
@@ -242,6 +243,8 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   const stopCounts = new StopCounts();
   const firingCounts = new FiringCounts();
 
+  // A platform that is alone has it all.
+  const share = new LimitShare();
   const scheduler = new Scheduler({
     driver,
     room,
@@ -287,6 +290,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       },
     },
     schedule: { maxQueue: config.limits.max_queue },
+    share,
     tracer: traces?.invocations ?? null,
   });
 
@@ -320,6 +324,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     accept: (request) => durable.invocations.accept(request),
     maxReplyBytes: config.gateway.max_reply_bytes,
     maxGatheredBytes: config.gateway.body_memory_bytes,
+    share,
   });
 
   const schedules = new Schedules({
@@ -338,6 +343,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     room: (version) => scheduler.room(version),
     submit: (input, version, sink) => scheduler.submit(input, version, sink),
     choose: (name) => directory.choose(name),
+    share,
     record: (record) => recorder.invocation(record),
     maxBodyBytes: config.gateway.max_body_bytes,
     maxReplyBytes: config.gateway.max_reply_bytes,
@@ -349,7 +355,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
 
   const router = new Router();
   const directory = new FunctionDirectory();
-  const policies = new GatewayPolicies({ monotonic: () => performance.now(), clock: Date.now });
+  const policies = new GatewayPolicies({ monotonic: () => performance.now(), clock: Date.now, share });
   const workFolder = join(config.data_dir, 'work');
   await mkdir(workFolder, { recursive: true, mode: 0o711 });
   const registry = createRegistry({

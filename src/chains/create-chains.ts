@@ -1,3 +1,4 @@
+import type { LimitShare } from '../cluster/limit-share.ts';
 import { HearthError, toHearthError } from '../errors.ts';
 import { type Accepted, type AcceptRequest, DEFAULT_PRIORITY } from '../queue/durable-invocations.ts';
 import { parseEventKey } from '../router/event-key.ts';
@@ -20,6 +21,7 @@ export interface ChainsParts {
   maxReplyBytes: number;
   /** Of streamed answers that are gathered at a time. Bytes. */
   maxGatheredBytes: number;
+  share: LimitShare;
 }
 
 /**
@@ -44,7 +46,7 @@ function wait(parts: ChainsParts, memory: ReplyMemory, request: ChainRequest, si
   const version = permitted(parts, request);
   const { caller } = request;
   const waiting = [...(caller.input.waiting ?? []), caller.version];
-  checkRoom(version, waiting);
+  checkRoom(version, waiting, parts.share);
   const restMs = caller.deadline - Date.now();
   if (restMs < 1) throw new HearthError('deadline_exceeded', `The function "${version.functionName}" is not invoked: its caller has no time left.`);
   const id = newInvocationId();
@@ -110,9 +112,9 @@ function depthOf({ caller }: ChainRequest): number {
 }
 
 /** Those who wait hold their slots: when they hold all that the function may have, it would never run. @throws HearthError queue_full */
-function checkRoom(version: FunctionVersion, waiting: readonly FunctionVersion[]): void {
+function checkRoom(version: FunctionVersion, waiting: readonly FunctionVersion[], share: LimitShare): void {
   const held = waiting.filter((one) => one === version).length;
-  const most = version.maxInstances * version.concurrency;
+  const most = share.of(version.maxInstances) * version.concurrency;
   if (held < most) return;
   throw new HearthError(
     'queue_full',

@@ -1,3 +1,4 @@
+import type { LimitShare } from '../cluster/limit-share.ts';
 import { parseEventKey } from '../router/event-key.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import { type ConsumerParts, QueueConsumer, type QueueStatus } from './queue-consumer.ts';
@@ -7,6 +8,8 @@ export interface QueueTriggerParts extends Omit<ConsumerParts, 'openChannel' | '
   broker: (Pick<ConsumerParts, 'send'> & { openConsumerChannel: ConsumerParts['openChannel'] }) | null;
   /** How many more invocations of the version the scheduler would run at once. */
   room(version: FunctionVersion): number;
+  /** Of the instances that all nodes may have together. */
+  share: LimitShare;
 }
 
 /** Room comes and goes without anybody telling. Milliseconds. */
@@ -130,7 +133,11 @@ export class QueueTriggers {
       const entry = this.#functions.get(name);
       if (!entry) continue;
       const { current, versions } = entry;
-      least = Math.min(least, current.maxInstances * current.concurrency - running, ...versions.map((version) => this.#parts.room(version)));
+      least = Math.min(
+        least,
+        this.#parts.share.of(current.maxInstances) * current.concurrency - running,
+        ...versions.map((version) => this.#parts.room(version)),
+      );
     }
     return least;
   }

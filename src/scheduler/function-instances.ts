@@ -1,3 +1,4 @@
+import type { LimitShare } from '../cluster/limit-share.ts';
 import { HearthError, toHearthError } from '../errors.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import { Instance, type InstanceOwner, type InstanceParts } from './instance.ts';
@@ -8,9 +9,12 @@ import { type Outlook, outlookOf } from './outlook.ts';
 import { OverloadDetector } from './overload.ts';
 import { ShortRuns } from './short-runs.ts';
 import { StartBackoff } from './start-backoff.ts';
+import { surplusOf } from './surplus.ts';
 
 /** What one function's instances need of the machine that they share with the others. */
 export interface Machine {
+  /** Its part of what holds for all nodes together. */
+  readonly share: LimitShare;
   /** Takes room for one more instance, evicting an idle one of another function if need be; false when there is none, then `onRoom` is called once there is. */
   takeRoom(asker: FunctionInstances): boolean;
   /** Everything about an instance that has stopped is cleared. */
@@ -156,7 +160,8 @@ export class FunctionInstances implements InstanceOwner {
 
   /** @throws HearthError queue_full */
   #refuseIfHopeless(): void {
-    const { functionName, maxQueue, timeoutMs } = this.version;
+    const { functionName, timeoutMs } = this.version;
+    const maxQueue = this.#machine.share.of(this.version.maxQueue);
     const expected = this.#expectedWaitMs();
     const refuse = (reason: string, why: string): never => {
       const retryAfter = Math.max(1, Math.ceil(expected / 1000));
@@ -190,7 +195,7 @@ export class FunctionInstances implements InstanceOwner {
   /** Whether an instance more would have something to do, or is to be kept. */
   get wantsRoom(): boolean {
     if (this.#queue.length > 0 || this.#warmers.length > 0) return true;
-    return !this.#retired && this.#instances.size < this.version.reserved;
+    return !this.#retired && this.#instances.size < this.reserved;
   }
 
   /** A new version has taken over, or the function was deleted: what has been accepted is served, then all instances stop. */
@@ -222,6 +227,23 @@ export class FunctionInstances implements InstanceOwner {
     this.#startForLine();
   }
 
+  /** Instances that are always to be here. */
+  get reserved(): number {
+    return this.#machine.share.of(this.version.reserved);
+  }
+
+  /** Instances that there may be here. */
+  get #most(): number {
+    return this.#machine.share.of(this.version.maxInstances);
+  }
+
+  /** More nodes share its limits, or fewer: instances that are too many go when what they run is over, reserved ones that are missing come. */
+  shareChanged(): void {
+    for (const instance of surplusOf(this.#instances, this.#most)) instance.retire('other nodes have their share of its instances');
+    this.keepReserved();
+    this.#startForLine();
+  }
+
   /** Instances that are there or come for new work. */
   get #serving(): number {
     return this.#instances.size - this.#leaving.size;
@@ -242,7 +264,7 @@ export class FunctionInstances implements InstanceOwner {
   /** Starts what is missing of the instances that are always to be there, and goes on seeing to it. */
   keepReserved(): void {
     if (this.#retired) return;
-    while (this.#reserveTimer === null && this.#instances.size < this.version.reserved) if (!this.#startOne()) this.#reserveLater();
+    while (this.#reserveTimer === null && this.#instances.size < this.reserved) if (!this.#startOne()) this.#reserveLater();
   }
 
   /** It is tried again by the clock, for no request will come to do so. */
@@ -383,7 +405,7 @@ export class FunctionInstances implements InstanceOwner {
    */
   #takeBusy(): Instance | undefined {
     const ahead = this.#shortRuns.ahead(this.#growth.runMs);
-    if (ahead === 0 || this.#ready < Math.min(this.#parts.settings.cores, this.version.maxInstances) || this.#ready > MAX_COMPARED) return undefined;
+    if (ahead === 0 || this.#ready < Math.min(this.#parts.settings.cores, this.#most) || this.#ready > MAX_COMPARED) return undefined;
     const { input } = this.#queue.peek() as Invocation;
     // The one ahead may be the very one that waits for it.
     if (input.waiting !== undefined || (input.body?.length ?? 0) > MAX_AHEAD_BODY) return undefined;
@@ -431,7 +453,7 @@ export class FunctionInstances implements InstanceOwner {
   }
 
   #startOne(): boolean {
-    if (this.#instances.size >= this.version.maxInstances || this.#backoff.reason(performance.now()) || !this.#machine.takeRoom(this)) return false;
+    if (this.#instances.size >= this.#most || this.#backoff.reason(performance.now()) || !this.#machine.takeRoom(this)) return false;
     const instance = new Instance(this.#parts, this.version, this);
     this.#instances.add(instance);
     this.#starting++;

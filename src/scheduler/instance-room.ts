@@ -86,10 +86,15 @@ export class InstanceRoom {
   }
 
   /** What the function's author wants of its instances. */
-  configure({ version }: FunctionInstances): void {
+  configure({ version }: FunctionInstances, reserved = version.reserved): void {
     this.#keys.set(version, `${version.functionName}@${version.number}/${++this.#lastKey}`);
+    this.reserve(version, reserved);
+  }
+
+  /** So many of its instances are left alone from now on. */
+  reserve(version: FunctionVersion, reserved: number): void {
     const maxIdleMs = Math.max(version.minIdleMs, version.maxIdleMs ?? this.#settings.idleMs);
-    this.#keepAlive.configure(this.#keyOf(version), { minIdleMs: version.minIdleMs, maxIdleMs, reserved: version.reserved });
+    this.#keepAlive.configure(this.#keyOf(version), { minIdleMs: version.minIdleMs, maxIdleMs, reserved });
   }
 
   started(instance: Instance): void {

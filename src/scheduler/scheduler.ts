@@ -1,3 +1,4 @@
+import type { LimitShare } from '../cluster/limit-share.ts';
 import { HearthError } from '../errors.ts';
 import type { FunctionVersion } from '../schemas/function.ts';
 import type { InstanceRecord, InvocationRecord } from '../schemas/records.ts';
@@ -33,6 +34,8 @@ export interface SchedulerParts extends InstanceParts {
   room: InstanceRoom;
   cpu: Pick<CpuGauge, 'idleShare'>;
   schedule: SchedulerSettings;
+  /** Of what holds for all nodes together: instances, reserved ones and waiting lines of functions. */
+  share: LimitShare;
   /** Null: there are no traces. */
   tracer: InvocationTracer | null;
 }
@@ -42,6 +45,7 @@ export interface SchedulerParts extends InstanceParts {
  * Nothing here is asynchronous but what instances do: a warm invocation goes out in the tick in which it came.
  */
 export class Scheduler implements Machine {
+  readonly share: LimitShare;
   readonly #parts: SchedulerParts;
   readonly #functions = new Map<FunctionVersion, FunctionInstances>();
   /** By function name, the oldest first. */
@@ -57,6 +61,7 @@ export class Scheduler implements Machine {
 
   constructor(parts: SchedulerParts) {
     this.#parts = parts;
+    this.share = parts.share;
     this.#sweeper = setInterval(() => parts.room.sweep(), SWEEP_INTERVAL_MS);
     this.#sweeper.unref();
   }
@@ -202,6 +207,16 @@ export class Scheduler implements Machine {
     }
   }
 
+  /** More nodes share the limits of functions, or fewer. */
+  shareChanged(): void {
+    if (this.#draining) return;
+    for (const functionInstances of [...this.#functions.values()]) {
+      const { version } = functionInstances;
+      if (version.reserved > 0) this.#parts.room.reserve(version, functionInstances.reserved);
+      functionInstances.shareChanged();
+    }
+  }
+
   /** Whether the function has instances, of any version in service. */
   isLive(functionName: string): boolean {
     for (const functionInstances of this.#byName.get(functionName) ?? []) {
@@ -320,7 +335,7 @@ export class Scheduler implements Machine {
     const functionInstances = new FunctionInstances(this.#parts, this, version, [...siblings].at(-1));
     this.#functions.set(version, functionInstances);
     siblings.add(functionInstances);
-    this.#parts.room.configure(functionInstances);
+    this.#parts.room.configure(functionInstances, functionInstances.reserved);
     return functionInstances;
   }
 

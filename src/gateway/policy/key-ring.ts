@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import type { LimitShare } from '../../cluster/limit-share.ts';
 import { type ApiKey, hashSecret } from '../../schemas/api-key.ts';
 import { RateLimiter } from './rate-limiter.ts';
 
@@ -13,9 +14,12 @@ export class KeyRing {
   readonly #keys: ReadonlyMap<string, RingKey>;
 
   /** @param before whose limiters go on for the keys that stay */
-  constructor(keys: readonly ApiKey[], before: KeyRing | null) {
+  constructor(keys: readonly ApiKey[], before: KeyRing | null, share: LimitShare) {
     this.#keys = new Map(
-      keys.map((key) => [key.id, { key, limiter: before?.find(key.id)?.limiter ?? (key.rateLimit ? new RateLimiter(key.rateLimit, 1) : null) }]),
+      keys.map((key) => [
+        key.id,
+        { key, limiter: before?.find(key.id)?.limiter ?? (key.rateLimit ? new RateLimiter(key.rateLimit, 1, share) : null) },
+      ]),
     );
   }
 

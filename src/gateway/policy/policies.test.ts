@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { LimitShare } from '../../cluster/limit-share.ts';
 import type { RouteTarget } from '../../router/router.ts';
 import { type ApiKey, apiKeyToken, hashSecret } from '../../schemas/api-key.ts';
 import type { GatewayPolicy } from '../../schemas/policy.ts';
@@ -24,12 +25,14 @@ describe('GatewayPolicies', () => {
   let now: number;
   let epoch: number;
   let policies: GatewayPolicies;
+  let share: LimitShare;
   let targets: RouteTarget[];
 
   beforeEach(() => {
     now = 0;
     epoch = 1_000_000;
-    policies = new GatewayPolicies({ monotonic: () => now, clock: () => epoch });
+    share = new LimitShare();
+    policies = new GatewayPolicies({ monotonic: () => now, clock: () => epoch, share });
     targets = [];
   });
 
@@ -140,6 +143,17 @@ describe('GatewayPolicies', () => {
     expect(call({}, '192.0.2.2').code).toBe('ok');
     now = 5_000;
     expect([call().code, call().code]).toEqual(['ok', 'rate_limited']);
+  });
+
+  it("tells the whole limit and what is left of this node's part of it", () => {
+    share.nodes = 3;
+    define('echo', policy({ rateLimit: { requests: 6, perS: 60, burst: 6, by: 'client' } }));
+    expect(call().head).toEqual({ 'RateLimit-Policy': '"client";q=6;w=60', RateLimit: '"client";r=1;t=30' });
+    expect(call().code).toBe('ok');
+    expect(call().error).toMatchObject({
+      message: expect.stringContaining('Each of the 3 nodes lets in its part'),
+      extra: { limit: { requests: 6, per_s: 60, burst: 6 } },
+    });
   });
 
   it('limits all callers together', () => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { LimitShare } from '../../cluster/limit-share.ts';
 import { HearthError } from '../../errors.ts';
 import type { RouteTarget } from '../../router/router.ts';
 import { type ApiKey, parseApiKeyToken } from '../../schemas/api-key.ts';
@@ -21,6 +22,7 @@ export interface PoliciesOptions {
   monotonic: () => number;
   /** Milliseconds since the epoch. */
   clock: () => number;
+  share: LimitShare;
 }
 
 /** What is remembered of a function between its calls. */
@@ -50,11 +52,14 @@ export class GatewayPolicies {
   readonly #monotonic: () => number;
   readonly #clock: () => number;
   readonly #functions = new Map<string, FunctionState>();
-  readonly #failures = new RateLimiter(FAILURES, MAX_BUCKETS);
+  readonly #share: LimitShare;
+  readonly #failures: RateLimiter;
 
-  constructor({ monotonic, clock }: PoliciesOptions) {
+  constructor({ monotonic, clock, share }: PoliciesOptions) {
     this.#monotonic = monotonic;
     this.#clock = clock;
+    this.#share = share;
+    this.#failures = new RateLimiter(FAILURES, MAX_BUCKETS, share);
   }
 
   /** A version is current from now on. What was counted goes on when its limit is the same. */
@@ -64,13 +69,15 @@ export class GatewayPolicies {
     const state = this.#stateOf(functionName);
     const limit = policy?.rateLimit ?? null;
     if (limit === null) state.limiter = null;
-    else if (!state.limiter || !sameLimit(state.limiter.limit as FunctionRateLimit, limit)) state.limiter = new RateLimiter(limit, MAX_BUCKETS);
+    else if (!state.limiter || !sameLimit(state.limiter.limit as FunctionRateLimit, limit)) {
+      state.limiter = new RateLimiter(limit, MAX_BUCKETS, this.#share);
+    }
   }
 
   /** All keys that the function has from now on. */
   setKeys(functionName: string, keys: readonly ApiKey[]): void {
     const state = this.#stateOf(functionName);
-    state.ring = new KeyRing(keys, state.ring);
+    state.ring = new KeyRing(keys, state.ring, this.#share);
   }
 
   remove(functionName: string): void {
@@ -106,7 +113,7 @@ export class GatewayPolicies {
       }
       const charged = charge(this.#charges(functionName, policy?.rateLimit ?? null, key, bucket), now);
       if (charged && (!tightest || charged.verdict.remaining < tightest.verdict.remaining)) tightest = charged;
-      if (charged && !charged.verdict.allowed) first ??= tooMany(functionName, charged);
+      if (charged && !charged.verdict.allowed) first ??= tooMany(functionName, charged, this.#share.nodes);
       else admitted.push(target);
     }
     if (tightest) extra.push(...limitHeaders(tightest));
@@ -154,7 +161,7 @@ export class GatewayPolicies {
   #stateOf(functionName: string): FunctionState {
     let state = this.#functions.get(functionName);
     if (!state) {
-      state = { ring: new KeyRing([], null), limiter: null };
+      state = { ring: new KeyRing([], null, this.#share), limiter: null };
       this.#functions.set(functionName, state);
     }
     return state;
@@ -188,12 +195,13 @@ function limitHeaders({ verdict, charge: { limiter, by } }: { verdict: Verdict; 
 
 const WHOM = { key: 'with this API key', client: 'from this address', all: 'by all callers together' };
 
-function tooMany(functionName: string, { verdict, charge: { limiter, by } }: { verdict: Verdict; charge: Charge }): HearthError {
+function tooMany(functionName: string, { verdict, charge: { limiter, by } }: { verdict: Verdict; charge: Charge }, nodes: number): HearthError {
   const { requests, perS, burst } = limiter.limit;
   const wait = seconds(verdict.retryMs);
+  const share = nodes === 1 ? '' : ` Each of the ${nodes} nodes lets in its part of that.`;
   return new HearthError(
     'rate_limited',
-    `"${functionName}" may be called ${requests} times in ${perS} s ${WHOM[by]}, ${burst} of them at once. Try again in ${wait} s.`,
+    `"${functionName}" may be called ${requests} times in ${perS} s ${WHOM[by]}, ${burst} of them at once.${share} Try again in ${wait} s.`,
     { retryAfter: wait, extra: { reason: `${by}_rate`, limit: { requests, per_s: perS, burst } } },
   );
 }

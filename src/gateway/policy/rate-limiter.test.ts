@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { LimitShare } from '../../cluster/limit-share.ts';
 import { RateLimiter } from './rate-limiter.ts';
 
-const limiterOf = (requests: number, perS: number, burst = requests, maxBuckets = 100) => new RateLimiter({ requests, perS, burst }, maxBuckets);
+const limiterOf = (requests: number, perS: number, burst = requests, maxBuckets = 100) =>
+  new RateLimiter({ requests, perS, burst }, maxBuckets, new LimitShare());
 
 describe('RateLimiter', () => {
   it('lets a burst in at once, then one for each share of the time', () => {
@@ -54,7 +56,7 @@ describe('RateLimiter', () => {
         fc.record({ requests: fc.integer({ min: 1, max: 50 }), perS: fc.integer({ min: 1, max: 100 }), burst: fc.integer({ min: 1, max: 60 }) }),
         fc.array(fc.double({ min: 0, max: 5_000, noNaN: true }), { minLength: 1, maxLength: 300 }),
         (limit, gaps) => {
-          const limiter = new RateLimiter(limit, 10);
+          const limiter = new RateLimiter(limit, 10, new LimitShare());
           const admitted: number[] = [];
           let now = 0;
           for (const gap of gaps) {
@@ -74,6 +76,33 @@ describe('RateLimiter', () => {
       ),
       { numRuns: 200 },
     );
+  });
+
+  it('of several nodes lets in its part of the rate and of the burst, and one at once at least', () => {
+    const share = new LimitShare();
+    share.nodes = 3;
+    const admitted = (requests: number, perS: number, burst: number, forMs: number) => {
+      const limiter = new RateLimiter({ requests, perS, burst }, 10, share);
+      let count = 0;
+      for (let now = 0; now < forMs; now += 100) for (let n = 0; n < 3; n++) if (limiter.take('a', now).allowed) count++;
+      return count;
+    };
+    // A third of 600, and a third of the burst of 100, rounded up.
+    expect(admitted(60, 60, 100, 600_000)).toBe(34 + 199);
+    // 1 in a minute: each node has its one at once, and one in three minutes after that.
+    expect(admitted(1, 60, 1, 1_000)).toBe(1);
+    expect(admitted(1, 60, 1, 600_000)).toBe(1 + 3);
+  });
+
+  it('goes on with the debts that there are when nodes come and go', () => {
+    const share = new LimitShare();
+    const limiter = new RateLimiter({ requests: 60, perS: 60, burst: 60 }, 10, share);
+    for (let n = 0; n < 30; n++) limiter.take('a', 0);
+    share.nodes = 3;
+    // Half of the burst is used, and all of it is there again when it was said to be.
+    expect(limiter.peek('a', 0)).toMatchObject({ allowed: true, remaining: 9, resetMs: 33_000 });
+    share.nodes = 1;
+    expect(limiter.take('a', 0)).toMatchObject({ allowed: true, remaining: 29, resetMs: 31_000 });
   });
 
   it('lets in everybody who keeps to the rate', () => {

@@ -1,3 +1,4 @@
+import type { LimitShare } from '../../cluster/limit-share.ts';
 import type { RateLimit } from '../../schemas/policy.ts';
 
 export interface Verdict {
@@ -21,21 +22,32 @@ const SLACK = 1e-9;
  * that fills by requests/perS). A bucket is one number: the theoretical arrival time, at which it is full again. Over any span of time, at most
  * burst + span × requests/perS are let in. Refused ones cost nothing.
  *
+ * Of several nodes each lets in its share: an equal part of the rate, and of the burst, rounded up. A bucket's debt is a time, and stays that when the share changes.
+ *
  * The number of buckets is bounded. The one that was used the longest ago is forgotten for a new one, and its holder's debt with it.
  */
 export class RateLimiter {
   readonly limit: RateLimit;
-  readonly #intervalMs: number;
-  readonly #toleranceMs: number;
+  readonly #wholeIntervalMs: number;
   readonly #maxBuckets: number;
+  readonly #share: LimitShare;
   /** Theoretical arrival times, those used the longest ago first. */
   readonly #buckets = new Map<string, number>();
 
-  constructor(limit: RateLimit, maxBuckets: number) {
+  /** @param limit what all nodes let in together */
+  constructor(limit: RateLimit, maxBuckets: number, share: LimitShare) {
     this.limit = limit;
-    this.#intervalMs = (limit.perS * 1000) / limit.requests;
-    this.#toleranceMs = this.#intervalMs * (limit.burst - 1);
+    this.#wholeIntervalMs = (limit.perS * 1000) / limit.requests;
     this.#maxBuckets = maxBuckets;
+    this.#share = share;
+  }
+
+  get #intervalMs(): number {
+    return this.#wholeIntervalMs * this.#share.nodes;
+  }
+
+  get #toleranceMs(): number {
+    return this.#intervalMs * (this.#share.of(this.limit.burst) - 1);
   }
 
   get size(): number {

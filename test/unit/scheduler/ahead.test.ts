@@ -1,6 +1,7 @@
 import { type Duplex, duplexPair } from 'node:stream';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { LimitShare } from '../../../src/cluster/limit-share.ts';
 import { HearthError } from '../../../src/errors.ts';
 import { NoOutputLog } from '../../../src/logs/no-output-log.ts';
 import { encodeFrame, FrameDecoder, FromRuntime, ToRuntime } from '../../../src/protocol/frame.ts';
@@ -92,6 +93,7 @@ beforeEach(() => {
     ...{ takeRoom: () => true, giveRoom() {}, onInstanceStarted() {}, onInstanceReady() {}, onInstanceUsed() {}, onInstanceIdle() {} },
     ...{ mustMakeRoom: () => false, renewDeadline() {}, hasIdleCpu: () => false, onGone() {} },
     onInvocationOver: (invocation) => mine.over.push(invocation),
+    share: new LimitShare(),
   };
   const parts: InstanceParts = {
     output: new NoOutputLog(),
