@@ -297,7 +297,7 @@ export const ConfigSchema = Type.Object(
         functions_url: Type.String({
           default: '',
           description:
-            'Where functions that connect to `message_queue` are led, when that is another address than that of `amqp.url`: `amqp://host:5672`, or `amqps`.',
+            'Where functions that connect to `message_queue` are led, when that is another address than that of `amqp.url`: `amqp://host:5672`, or `amqps`; of several nodes one, or one for each, in the same order.',
         }),
         ca_file: Type.String({
           default: '',
@@ -310,7 +310,7 @@ export const ConfigSchema = Type.Object(
         url: Type.String({
           default: '',
           description:
-            'The RabbitMQ by which scripts answer, whose queues may run functions and whose exchanges may be destinations: `amqp://user:password@host:5672/vhost`, or `amqps`; empty: none.',
+            'The RabbitMQ by which scripts answer, whose queues may run functions and whose exchanges may be destinations: `amqp://user:password@host:5672/vhost`, or `amqps`; several with commas between them, of the nodes of one cluster; empty: none.',
         }),
       },
       strict,

@@ -252,7 +252,10 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     pool,
     replyEndpoint,
     replyQueues,
-    services: new Services(readServices(config), log),
+    services: new Services(
+      readServices(config, () => replyQueues?.at ?? 0),
+      log,
+    ),
     layers,
     bundles,
     secrets,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { brokerAddress } from './broker-address.ts';
+import { brokerAddress, brokerAddresses } from './broker-address.ts';
 
 describe('the address of a broker', () => {
   it('has defaults for everything but the host', () => {
@@ -35,5 +35,29 @@ describe('the address of a broker', () => {
     'amqp://u:#hidden@broker',
   ])('that is none is refused without being repeated: %s', (text) => {
     expect(() => brokerAddress(text)).toThrow(expect.objectContaining({ code: 'invalid_config', message: expect.not.stringContaining('hidden') }));
+  });
+});
+
+describe('the addresses of the nodes of one broker', () => {
+  const shown = (text: string) => brokerAddresses(text).map((address) => address.shown);
+
+  it('stand in one list, with commas between them', () => {
+    expect(shown('amqp://u:p@a/v')).toEqual(['amqp://a:5672/v']);
+    expect(shown('amqp://u:p@a/v,amqps://u:p@b/v , AMQP://u:p@[::1]:99/v')).toEqual(['amqp://a:5672/v', 'amqps://b:5671/v', 'amqp://[::1]:99/v']);
+    expect(brokerAddresses('amqp://u:p,q@a,amqp://u:p,q@b')).toMatchObject([{ password: 'p,q' }, { password: 'p,q' }]);
+  });
+
+  it.each([
+    ['amqp://u:hidden@a,amqp://v:hidden@b', 'usernames that differ'],
+    ['amqp://u:hidden@a,amqp://u:hidden2@b', 'passwords that differ'],
+    ['amqp://u:hidden@a/v,amqp://u:hidden@b/w', 'vhosts that differ'],
+    ['amqp://u:hidden@a,amqp://u:hidden@a:5672', 'same node twice'],
+    ['amqp://u:hidden@a,b', 'whole URL'],
+    ['amqp://u:hidden@a,', 'whole URL'],
+    ['amqp://u:hidden@a:5672,b:5672', 'of the form'],
+    ['amqp://u:hidden@a,amqp://', 'of the form'],
+  ])('are refused without being repeated, when they make no sense together: %s', (text, reason) => {
+    expect(() => brokerAddresses(text)).toThrow(expect.objectContaining({ code: 'invalid_config', message: expect.stringContaining(reason) }));
+    expect(() => brokerAddresses(text)).toThrow(expect.objectContaining({ message: expect.not.stringContaining('hidden') }));
   });
 });

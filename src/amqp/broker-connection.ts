@@ -1,8 +1,10 @@
 import { type Channel, type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
-import type { BrokerAddress } from './broker-address.ts';
+import type { BrokerAddress, BrokerAddresses } from './broker-address.ts';
+import { within } from './within.ts';
 
 export interface BrokerConnectionParts {
-  address: BrokerAddress;
+  /** Each connection begins with one of them by chance, so that many spread over the nodes, and takes the next one when it can't be reached or was lost. */
+  addresses: BrokerAddresses;
   /** Of a broker with a certificate of its own: in PEM form. */
   ca?: Buffer | undefined;
   /** A peer that is silent for two of these is gone. Seconds; default 15. */
@@ -16,15 +18,20 @@ export interface BrokerConnectionParts {
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
-/** From the connection of the socket to the broker's greeting and open vhost. */
+/** A broker that says nothing for so long between the connection of the socket and its open vhost. */
 const CONNECT_TIMEOUT_MS = 10_000;
+/** The same, where there is another node to go to. */
+const NEXT_NODE_MS = 3000;
+/** A connection that was lost sooner is not made again at once. */
+const STABLE_MS = 1000;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 30_000;
 /** A peer that is silent for two of these is gone. Seconds. */
 const HEARTBEAT_S = 15;
 
 /**
- * One long-lived connection to a broker, made when it is first asked for and again whenever it was lost, with waits that grow. While the broker is away whoever
+ * One long-lived connection to a broker, made when it is first asked for and again whenever it was lost: at once with another node of its cluster, else, and when none of
+ * them can be reached, with waits that grow. While the broker is away whoever
  * wants a channel is told so at once: deliveries have their own waits, and must not queue up here.
  */
 export class BrokerConnection {
@@ -39,9 +46,13 @@ export class BrokerConnection {
   #blockedBy: string | null = null;
   #closed = false;
   #made = 0;
+  /** Of the node that it is connected to, or tries first when it connects again. */
+  #at: number;
+  #since = 0;
 
   constructor(parts: BrokerConnectionParts) {
     this.#parts = parts;
+    this.#at = Math.floor(parts.random() * parts.addresses.length);
   }
 
   /**
@@ -59,9 +70,18 @@ export class BrokerConnection {
     return (await this.#connected()).createChannel();
   }
 
-  /** Where it connects to, for logs and errors. */
+  /** Where it connects to, for logs and errors: the node that it is connected to, or else all of them. */
   get shown(): string {
-    return this.#parts.address.shown;
+    return this.#model === null ? this.#parts.addresses.map(({ shown }) => shown).join(', ') : this.#address.shown;
+  }
+
+  /** The place among the addresses of the node that it is connected to; without a connection, of the one that is tried next. */
+  get at(): number {
+    return this.#at;
+  }
+
+  get #address(): BrokerAddress {
+    return this.#parts.addresses[this.#at] as BrokerAddress;
   }
 
   /** Why there is no connection, while another attempt is waited for; null: there is one, or there may soon be. */
@@ -80,14 +100,13 @@ export class BrokerConnection {
     if (this.#model === null && this.#timer === null) this.#connect();
     // An attempt that is under way is worth waiting for: it ends soon.
     await this.#attempt;
-    const { shown } = this.#parts.address;
-    if (this.#model === null) throw new Error(`the broker ${shown} can't be reached: ${this.#reason}`);
+    if (this.#model === null) throw new Error(`the broker ${this.shown} can't be reached: ${this.#reason}`);
     return this.#model;
   }
 
   /** @throws Error while the broker takes no messages, which it says once it has been sent one */
   requireUnblocked(): void {
-    if (this.#blockedBy !== null) throw new Error(`the broker ${this.#parts.address.shown} takes no messages at present: ${this.#blockedBy}`);
+    if (this.#blockedBy !== null) throw new Error(`the broker ${this.shown} takes no messages at present: ${this.#blockedBy}`);
   }
 
   /** Ends the connection; there is no other after it. */
@@ -108,50 +127,69 @@ export class BrokerConnection {
     });
   }
 
-  /** Never rejects. */
+  /** Never rejects. Tries each node once. */
   async #try(): Promise<void> {
-    const { address, ca, heartbeatS = HEARTBEAT_S, log } = this.#parts;
-    try {
-      const model = await connect(
-        { ...address, heartbeat: heartbeatS },
-        { noDelay: true, ...(ca ? { ca: [ca] } : {}), timeout: CONNECT_TIMEOUT_MS, clientProperties: { connection_name: 'hearth' } },
-      );
-      model.on('error', (error) => {
-        this.#reason = error.message;
-      });
-      model.on('close', (error) => this.#lost(error));
-      model.on('blocked', (why) => {
-        this.#blockedBy = why;
-        log.warn({ broker: address.shown, reason: why }, 'the broker takes no messages at present');
-      });
-      model.on('unblocked', () => {
-        this.#blockedBy = null;
-        log.info({ broker: address.shown }, 'the broker takes messages again');
-      });
-      if (this.#closed) return destroySocket(model);
-      this.#model = model;
-      this.#failures = 0;
-      this.#made++;
-      this.#reason = null;
-      log.info({ broker: address.shown }, 'connected to the broker');
-      this.#parts.onConnected?.();
-    } catch (error) {
-      if (this.#closed) return;
-      this.#reason = reasonOf(error);
-      // Once: it may be away for a night.
-      if (this.#failures === 0)
-        log.warn({ broker: address.shown, reason: this.#reason }, "the broker can't be reached; it is tried again until it can");
-      this.#later();
+    const { addresses, log } = this.#parts;
+    const reasons: string[] = [];
+    for (const _ of addresses) {
+      const { shown } = this.#address;
+      try {
+        return await this.#open(this.#address);
+      } catch (error) {
+        if (this.#closed) return;
+        const reason = reasonOf(error);
+        reasons.push(addresses.length === 1 ? reason : `${shown}: ${reason}`);
+        this.#turn();
+      }
     }
+    this.#reason = reasons.join('; ');
+    // Once: it may be away for a night.
+    if (this.#failures === 0) log.warn({ broker: this.shown, reason: this.#reason }, "the broker can't be reached; it is tried again until it can");
+    this.#later();
+  }
+
+  async #open(address: BrokerAddress): Promise<void> {
+    const { addresses, ca, heartbeatS = HEARTBEAT_S, log } = this.#parts;
+    const timeout = addresses.length === 1 ? CONNECT_TIMEOUT_MS : NEXT_NODE_MS;
+    const model = await connect(
+      { ...address, heartbeat: heartbeatS },
+      { noDelay: true, ...(ca ? { ca: [ca] } : {}), timeout, clientProperties: { connection_name: 'hearth' } },
+    );
+    model.on('error', (error) => {
+      this.#reason = error.message;
+    });
+    model.on('close', (error) => this.#lost(error));
+    model.on('blocked', (why) => {
+      this.#blockedBy = why;
+      log.warn({ broker: address.shown, reason: why }, 'the broker takes no messages at present');
+    });
+    model.on('unblocked', () => {
+      this.#blockedBy = null;
+      log.info({ broker: address.shown }, 'the broker takes messages again');
+    });
+    if (this.#closed) return destroySocket(model);
+    this.#model = model;
+    this.#failures = 0;
+    this.#made++;
+    this.#reason = null;
+    this.#since = performance.now();
+    log.info({ broker: address.shown }, 'connected to the broker');
+    this.#parts.onConnected?.();
   }
 
   #lost(error: Error | undefined): void {
     if (this.#closed) return;
+    this.#reason ??= error?.message ?? 'it closed the connection';
+    this.#parts.log.warn({ broker: this.shown, reason: this.#reason }, 'the connection to the broker was lost; it is made again');
     this.#model = null;
     this.#blockedBy = null;
-    this.#reason ??= error?.message ?? 'it closed the connection';
-    this.#parts.log.warn({ broker: this.#parts.address.shown, reason: this.#reason }, 'the connection to the broker was lost; it is made again');
-    this.#later();
+    this.#turn();
+    if (this.#parts.addresses.length > 1 && performance.now() - this.#since >= STABLE_MS) this.#connect();
+    else this.#later();
+  }
+
+  #turn(): void {
+    this.#at = (this.#at + 1) % this.#parts.addresses.length;
   }
 
   /** Half of a wait that doubles is fixed and half is random, so that many platforms don't come back as one. */
@@ -170,18 +208,6 @@ export class BrokerConnection {
 }
 
 const CLOSE_TIMEOUT_MS = 2000;
-
-async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer')), timeoutMs);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 /** amqplib has no public way to end a connection without the broker's agreement. */
 function destroySocket(model: ChannelModel): void {

@@ -1,5 +1,5 @@
 import type { Channel } from 'amqplib';
-import { brokerAddress } from './broker-address.ts';
+import { brokerAddresses } from './broker-address.ts';
 import { BrokerConnection, type BrokerConnectionParts } from './broker-connection.ts';
 import { type ExchangeMessage, ExchangePublisher, type OutgoingMessage } from './exchange-publisher.ts';
 
@@ -31,10 +31,10 @@ export interface BrokerCounts {
  * @param url `amqp.url` of the configuration
  * @throws HearthError invalid_config when it can't be read
  */
-export function createBroker(url: string, parts: Omit<BrokerConnectionParts, 'address'>): Broker {
-  const address = brokerAddress(url);
-  const connection = new BrokerConnection({ ...parts, address });
-  const consuming = new BrokerConnection({ ...parts, address });
+export function createBroker(url: string, parts: Omit<BrokerConnectionParts, 'addresses'>): Broker {
+  const addresses = brokerAddresses(url);
+  const connection = new BrokerConnection({ ...parts, addresses });
+  const consuming = new BrokerConnection({ ...parts, addresses });
   const publisher = new ExchangePublisher(connection);
   return {
     publish: (message, ending) => publisher.publish(message, ending),

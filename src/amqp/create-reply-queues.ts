@@ -1,13 +1,13 @@
-import { brokerAddress } from './broker-address.ts';
+import { brokerAddresses } from './broker-address.ts';
 import { BrokerConnection, type BrokerConnectionParts } from './broker-connection.ts';
 import { Leftovers, type LeftoversParts } from './leftovers.ts';
 import { ReplyQueues } from './reply-queues.ts';
 
-/** A broker that hangs is noticed within two or three of these: callers wait. */
+/** A broker that hangs is noticed within two or three of these: callers wait. Seconds, at most. */
 const HEARTBEAT_S = 5;
 const LONGEST_WAIT_MS = 3000;
 
-type Parts = Pick<BrokerConnectionParts, 'ca' | 'random'> &
+type Parts = Pick<BrokerConnectionParts, 'ca' | 'random' | 'heartbeatS'> &
   Pick<LeftoversParts, 'file' | 'keepMs' | 'clock'> & { maxMessageBytes: number; log: BrokerConnectionParts['log'] & LeftoversParts['log'] };
 
 /**
@@ -18,8 +18,8 @@ type Parts = Pick<BrokerConnectionParts, 'ca' | 'random'> &
 export function createReplyQueues(url: string, parts: Parts): ReplyQueues {
   const connection = new BrokerConnection({
     ...parts,
-    address: brokerAddress(url),
-    heartbeatS: HEARTBEAT_S,
+    addresses: brokerAddresses(url),
+    heartbeatS: Math.min(HEARTBEAT_S, parts.heartbeatS ?? HEARTBEAT_S),
     longestWaitMs: LONGEST_WAIT_MS,
     onConnected: () => queues.connected(),
   });

@@ -8,7 +8,7 @@ import { ReplyRun, type RunReceiver } from './reply-run.ts';
 const MAX_IDLE = 64;
 
 export interface ReplyQueuesParts {
-  connection: Pick<BrokerConnection, 'openPlainChannel' | 'absence' | 'shown' | 'counts' | 'close'>;
+  connection: Pick<BrokerConnection, 'openPlainChannel' | 'absence' | 'shown' | 'at' | 'counts' | 'close'>;
   leftovers: Leftovers;
   /** A larger answer fails its run. Bytes. */
   maxMessageBytes: number;
@@ -37,6 +37,11 @@ export class ReplyQueues {
   refusal(): HearthError | null {
     const { absence, shown } = this.#parts.connection;
     return absence === null ? null : unavailable(shown, absence);
+  }
+
+  /** Which of the broker's nodes has the queues, by its place in the list of them. */
+  get at(): number {
+    return this.#parts.connection.at;
   }
 
   get counts(): BrokerConnection['counts'] {

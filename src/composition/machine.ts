@@ -125,7 +125,8 @@ export function driverOptions(
     path: config.toolPath,
     uidBase: config.sandbox.uid_base,
     extraBinds: config.sandbox.extra_binds,
-    services: readServices(config),
+    // Sandboxes know their names and ports only.
+    services: readServices(config, () => 0),
     log,
   };
 }

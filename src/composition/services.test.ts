@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../config.ts';
 import { readServices } from './services.ts';
 
-const read = (environment: Record<string, string>) => readServices(loadConfig(environment, '/'));
+const read = (environment: Record<string, string>, brokerAt = 0) =>
+  readServices(loadConfig(environment, '/'), () => brokerAt).map(({ name, port, target }) => ({ name, port, target: target() }));
 
 describe('services', () => {
   it('are names with where they lead, and the port that functions use', () => {
@@ -41,5 +42,14 @@ describe('services', () => {
     expect(read({ ...url, HEARTH_AMQP_MESSAGE_QUEUE: 'embedded' })).toEqual([]);
     expect(() => read({ ...url, HEARTH_AMQP_FUNCTIONS_URL: 'http://x' })).toThrow(/amqp\.functions_url .*HEARTH_AMQP_FUNCTIONS_URL/);
     expect(() => read({ ...url, HEARTH_AMQP_CA_FILE: '/no/such/file' })).toThrow(/amqp\.ca_file/);
+  });
+
+  it('lead to that node of the broker which is said', () => {
+    const nodes = { HEARTH_AMQP_URL: 'amqp://u:p@a,amqps://u:p@b' };
+    expect(read(nodes)).toMatchObject([{ target: { host: 'a', port: 5672 } }]);
+    expect(read(nodes, 1)).toMatchObject([{ target: { host: 'b', port: 5671, tls: { servername: 'b' } } }]);
+    expect(read({ ...nodes, HEARTH_AMQP_FUNCTIONS_URL: 'amqp://in-front' }, 1)).toMatchObject([{ target: { host: 'in-front' } }]);
+    expect(read({ ...nodes, HEARTH_AMQP_FUNCTIONS_URL: 'amqp://c,amqp://d' }, 1)).toMatchObject([{ target: { host: 'd' } }]);
+    expect(() => read({ ...nodes, HEARTH_AMQP_FUNCTIONS_URL: 'amqp://c,amqp://d,amqp://e' })).toThrow(/functions_url has 3 URLs and amqp\.url 2/);
   });
 });

@@ -8,12 +8,16 @@ const MAX_SERVICES = 64;
 /** Names that lead somewhere already. */
 const TAKEN = new Set(['localhost', 'fn', 'message_queue']);
 
-/** What functions reach by a name. @throws HearthError invalid_config */
-export function readServices(config: Pick<Config, 'services' | 'amqp'>): Service[] {
+/**
+ * What functions reach by a name.
+ * @param brokerAt the place in `amqp.url` of the broker's node that scripts are to be led to
+ * @throws HearthError invalid_config
+ */
+export function readServices(config: Pick<Config, 'services' | 'amqp'>, brokerAt: () => number): Service[] {
   const services = Object.entries(config.services).map(([name, target]) => readService(name, target));
   if (new Set(services.map(({ name }) => name)).size < services.length) throw invalid('has a name twice');
   if (services.length > MAX_SERVICES) throw invalid(`has ${services.length} names; there may be ${MAX_SERVICES}`);
-  return answersByBroker(config) ? [messageQueue(config), ...services] : services;
+  return answersByBroker(config) ? [messageQueue(config, brokerAt), ...services] : services;
 }
 
 function readService(key: string, target: string): Service {
@@ -28,7 +32,7 @@ function readService(key: string, target: string): Service {
   const innerPort = inner === '' ? port : Number(inner);
   if (!(innerPort >= 1 && innerPort <= 65_535)) throw invalid(`has the name '${key}', which ends in no port`);
   if (host === '' || port < 1 || port > 65_535) throw invalid(`leads the name '${name}' to '${target}', which is not of the form host:port`);
-  return { name, port: innerPort, target: { host, port } };
+  return { name, port: innerPort, target: () => ({ host, port }) };
 }
 
 function invalid(what: string): HearthError {

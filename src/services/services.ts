@@ -9,10 +9,16 @@ export interface Service {
   name: string;
   /** That functions connect to: the one that clients expect. */
   port: number;
-  /** Where the platform connects to. */
-  target: { host: string; port: number; tls?: Pick<ConnectionOptions, 'ca' | 'servername'> };
+  /** Where the platform connects to, now. */
+  target: () => ServiceTarget;
   /** Of each connection. */
   watch?: () => StreamWatch;
+}
+
+export interface ServiceTarget {
+  host: string;
+  port: number;
+  tls?: Pick<ConnectionOptions, 'ca' | 'servername'>;
 }
 
 export interface ServicesLog {
@@ -42,7 +48,9 @@ export class Services {
     return new ServiceStream(channel, stream, socket, service.watch?.() ?? null, onGone);
   }
 
-  #dial({ name, target }: Service): Socket {
+  #dial(service: Service): Socket {
+    const { name } = service;
+    const target = service.target();
     const where = { host: target.host, port: target.port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
     const options: TcpNetConnectOpts = { ...where, allowHalfOpen: true };
     const socket = target.tls ? connectTls({ ...options, ...target.tls }) : connectTcp(options);

@@ -70,6 +70,11 @@ export class RabbitMq {
     return `amqp://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${this.port}`;
   }
 
+  /** As of a cluster whose other nodes are away. */
+  get urlAmongDead(): string {
+    return [...[1, 2, 3].map((port) => this.url.replace(`:${this.port}`, `:${port}`)), this.url].join(',');
+  }
+
   /** What must be in no log, in both of its forms. */
   get passwords(): string[] {
     return [PASSWORD, encodeURIComponent(PASSWORD)];

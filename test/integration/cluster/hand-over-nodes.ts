@@ -1,4 +1,4 @@
-import { brokerAddress } from '../../../src/amqp/broker-address.ts';
+import { brokerAddresses } from '../../../src/amqp/broker-address.ts';
 import { BrokerConnection } from '../../../src/amqp/broker-connection.ts';
 import { createHandOver, type HandOvers } from '../../../src/cluster/hand-over/create-hand-over.ts';
 import type { HearthError } from '../../../src/errors.ts';
@@ -79,7 +79,7 @@ export class TestNode {
     const url = new URL(brokerUrl);
     url.port = String(network.port);
     const log = { info: () => undefined, warn: (_fields: object, message: string) => void this.warnings.push(message) };
-    this.#connection = new BrokerConnection({ address: brokerAddress(url.href), random: Math.random, log });
+    this.#connection = new BrokerConnection({ addresses: brokerAddresses(url.href), random: Math.random, log });
     this.handOvers = createHandOver({
       node: { id: name, name: `node ${name}` },
       cluster: 'test',

@@ -51,7 +51,7 @@ describe('functions that are run by the messages of a queue', () => {
     await rm(dataFolder, { recursive: true, force: true });
   });
 
-  function start(settings: Record<string, string> = { HEARTH_AMQP_URL: broker.url }): Promise<Hearth> {
+  function start(settings: Record<string, string> = { HEARTH_AMQP_URL: broker.urlAmongDead }): Promise<Hearth> {
     return Hearth.start({ dataFolder, settings });
   }
 
