@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { FunctionVersion } from '../../schemas/function.ts';
+import { splitFromRow } from '../rows/registry.ts';
+import { CommonTexts, VERSION_SELECT, versionFromRow, versionValues } from '../rows/versions.ts';
 import type { Database } from './database.ts';
 import type { BlockingStore } from './requests.ts';
-import { CommonTexts, type Row, VERSION_INSERT, VERSION_SELECT, versionFromRow, versionValues } from './rows.ts';
-import { splitFromRow } from './traffic-operations.ts';
+import { type Row, VERSION_INSERT } from './rows.ts';
 
 export type FunctionOperations = Pick<
   BlockingStore,

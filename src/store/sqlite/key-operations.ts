@@ -1,7 +1,6 @@
-import type { ApiKey } from '../../schemas/api-key.ts';
+import { keyFromRow } from '../rows/registry.ts';
 import type { Database } from './database.ts';
 import type { BlockingStore } from './requests.ts';
-import type { Row } from './rows.ts';
 
 export type KeyOperations = Pick<BlockingStore, 'apiKeys' | 'putApiKey' | 'deleteApiKey'>;
 
@@ -24,18 +23,5 @@ export function keyOperations(db: Database): KeyOperations {
 
     deleteApiKey: (functionName, id) =>
       db.transaction('full', () => db.statement('DELETE FROM api_keys WHERE function_name = ? AND id = ?').run(functionName, id).changes === 1),
-  };
-}
-
-/** Strict tables and our own INSERT vouch for the types. */
-function keyFromRow(row: Row): ApiKey {
-  return {
-    id: row.id as string,
-    functionName: row.function_name as string,
-    name: row.name as string,
-    secretHash: row.secret_hash as string,
-    rateLimit: JSON.parse((row.rate_limit as string | null) ?? 'null') as ApiKey['rateLimit'],
-    createdAt: row.created_at as number,
-    expiresAt: row.expires_at as number | null,
   };
 }

@@ -1,10 +1,11 @@
 import type { SQLInputValue } from 'node:sqlite';
+import { instanceTable, invocationTable, layerTable, type RecordTable } from '../rows/records.ts';
 import type { AccessOperations } from './access-operations.ts';
 import type { Database } from './database.ts';
 import type { FunctionOperations } from './function-operations.ts';
 import type { KeyOperations } from './key-operations.ts';
 import type { BlockingStore } from './requests.ts';
-import { instanceTable, invocationTable, layerTable, type RecordTable } from './rows.ts';
+import { upsertSql } from './rows.ts';
 import type { ScheduleOperations } from './schedule-operations.ts';
 import type { SecretOperations } from './secret-operations.ts';
 import type { SeriesOperations } from './series-operations.ts';
@@ -30,8 +31,9 @@ const PRUNE_CHUNK = 2000;
 /** Invocations and instances are written behind, so a power cut may take the last of them anyway: durability `normal`. Layers are not. */
 export function recordOperations(db: Database): RecordOperations {
   function write<T>(table: RecordTable<T>, records: readonly T[]): void {
+    const sql = upsertSql(table);
     db.transaction('normal', () => {
-      for (const record of records) db.statement(table.upsertSql).run(...table.toValues(record));
+      for (const record of records) db.statement(sql).run(...table.toValues(record));
     });
   }
 
@@ -101,7 +103,7 @@ export function recordOperations(db: Database): RecordOperations {
       }),
 
     putLayer: (layer) => {
-      db.transaction('full', () => db.statement(layerTable.upsertSql).run(...layerTable.toValues(layer)));
+      db.transaction('full', () => db.statement(upsertSql(layerTable)).run(...layerTable.toValues(layer)));
     },
     layers: () => db.statement(`${layerTable.selectSql} ORDER BY created_at, id`).all().map(layerTable.fromRow),
     layerRecipe: (id) => one(layerTable, id),

@@ -1,7 +1,7 @@
 import type { StoredSecret } from '../../schemas/secret.ts';
+import { secretFromRow } from '../rows/registry.ts';
 import type { Database } from './database.ts';
 import type { BlockingStore } from './requests.ts';
-import type { Row } from './rows.ts';
 
 export type SecretOperations = Pick<BlockingStore, 'secrets' | 'secret' | 'putSecret' | 'deleteSecret' | 'replaceSecrets'>;
 
@@ -39,17 +39,5 @@ export function secretOperations(db: Database): SecretOperations {
       // The write-ahead log has what the pages held before; a reader that keeps it from being emptied lets it be emptied later.
       db.statement('PRAGMA wal_checkpoint(TRUNCATE)').get();
     },
-  };
-}
-
-/** Strict tables and our own INSERT vouch for the types. */
-function secretFromRow(row: Row): StoredSecret {
-  return {
-    name: row.name as string,
-    version: row.version as number,
-    keyId: row.key_id as string,
-    nonce: row.nonce as Uint8Array,
-    sealed: row.sealed as Uint8Array,
-    updatedAt: row.updated_at as number,
   };
 }

@@ -1,7 +1,6 @@
-import type { TrafficSplit } from '../../schemas/traffic.ts';
+import { splitFromRow } from '../rows/registry.ts';
 import type { Database } from './database.ts';
 import type { BlockingStore } from './requests.ts';
-import type { Row } from './rows.ts';
 
 export type TrafficOperations = Pick<BlockingStore, 'trafficSplits' | 'putTrafficSplit' | 'deleteTrafficSplit'>;
 
@@ -28,18 +27,5 @@ export function trafficOperations(db: Database): TrafficOperations {
 
     deleteTrafficSplit: (functionName) =>
       db.transaction('full', () => db.statement('DELETE FROM traffic_splits WHERE function_name = ?').run(functionName).changes === 1),
-  };
-}
-
-/** Strict tables and our own INSERT vouch for the types. */
-export function splitFromRow(row: Row): TrafficSplit {
-  return {
-    functionName: row.function_name as string,
-    weights: JSON.parse(row.weights as string) as TrafficSplit['weights'],
-    stickyHeader: row.sticky_header as string | null,
-    rollbackOn: JSON.parse((row.rollback_on as string | null) ?? 'null') as TrafficSplit['rollbackOn'],
-    state: row.state as TrafficSplit['state'],
-    rolledBack: JSON.parse((row.rolled_back as string | null) ?? 'null') as TrafficSplit['rolledBack'],
-    createdAt: row.created_at as number,
   };
 }
