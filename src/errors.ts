@@ -66,6 +66,7 @@ export const CATALOGUE = {
   invalid_config: { status: 500, title: 'The configuration can not be used', fault: 'operator' },
   secret_unreadable: { status: 503, title: 'A secret can not be decrypted', fault: 'operator' },
   store_unavailable: { status: 503, title: 'The store can not be read or written', fault: 'operator' },
+  backup_not_here: { status: 501, title: 'The state is in a database that has its own backups', fault: 'operator' },
   storage_full: { status: 507, title: 'The disk is full', fault: 'operator' },
   draining: { status: 503, title: 'The platform is shutting down', fault: 'platform' },
   internal: { status: 500, title: 'Something broke inside the platform', fault: 'platform' },

@@ -5,7 +5,8 @@ import { storeConformance } from './store-conformance.ts';
 import { openTemporaryStore } from './temporary-store.ts';
 
 describe('the SQLite store', () => {
-  storeConformance(openTemporaryStore);
-  accessConformance(openTemporaryStore);
-  scheduleConformance(openTemporaryStore);
+  // Each with hooks of its own.
+  describe('keeps', () => storeConformance(openTemporaryStore));
+  describe('keeps of access', () => accessConformance(openTemporaryStore));
+  describe('keeps of schedules', () => scheduleConformance(openTemporaryStore));
 });
