@@ -43,6 +43,14 @@ export interface HandOverParts {
 export const HANDED_OUTCOMES = ['answered', 'failed', 'cancelled', 'returned', 'lost'] as const;
 export type HandedOutcome = (typeof HANDED_OUTCOMES)[number];
 
+interface Open {
+  call: HandedCall;
+  reason: Reason;
+  timer: NodeJS.Timeout;
+  /** The other node has its place back. */
+  free(): void;
+}
+
 /** Larger bodies stay where they are. Bytes. */
 export const MAX_BODY_BYTES = 1024 * 1024;
 /** Calls that other nodes have in hand for this one. */
@@ -58,7 +66,7 @@ const GUESSED_START_MS: Readonly<Record<FunctionStyle, number>> = { handler: 80,
  */
 export class HandOver {
   readonly #parts: HandOverParts;
-  readonly #calls = new Map<string, { call: HandedCall; reason: Reason; timer: NodeJS.Timeout }>();
+  readonly #calls = new Map<string, Open>();
   /** What runs here in the place of what `submit` gave back. */
   readonly #returned = new WeakMap<Invocation, Invocation>();
   readonly #own = new OwnStarts();
@@ -192,7 +200,6 @@ export class HandOver {
     const invocation = new Invocation(input, version, sink, 'warm');
     const asker = { id: node.id, queue: link.queue as string };
     if (!link.ask(peer.queue, 'request', id, requestFrame(invocation, asker, waitMs), invocation.timeoutMs)) return null;
-    peers.gave(peer.id, versionKey(version));
     const call: HandedCall = new HandedCall({
       invocation,
       peer,
@@ -203,7 +210,7 @@ export class HandOver {
       onOver: (outcome) => this.#close(id, outcome),
     });
     const timer = setTimeout(() => this.#lose(call, tooLate(invocation)), invocation.timeoutMs + GRACE_MS);
-    this.#calls.set(id, { call, reason, timer });
+    this.#calls.set(id, { call, reason, timer, free: peers.gave(peer.id, versionKey(version)) });
     return invocation;
   }
 
@@ -242,6 +249,7 @@ export class HandOver {
     if (!handed) return;
     this.#calls.delete(id);
     clearTimeout(handed.timer);
+    handed.free();
     this.counts[handed.reason][outcome]++;
     if (this.#calls.size === 0) this.#onEmpty?.();
   }

@@ -21,11 +21,12 @@ test('what a node said counts until it is old, or the broker knows better', () =
   expect(peers.fresh(5000)).toEqual([]);
 });
 
-test('what was given to a node since is taken into account until its next advert', () => {
+test('what was given to a node since is taken into account until it is over, or its next advert comes', () => {
   const peers = new Peers('a');
   peers.heard(ADVERT, 0);
   const [peer] = peers.fresh(0);
-  peers.gave('b', 'hello@1');
+  peers.gave('b', 'hello@1')();
+  const free = peers.gave('b', 'hello@1');
   expect([peer?.freeSlots('hello@1'), peer?.freeSlots('other@1'), peer?.load, peer?.startMs('hello@1'), peer?.startMs('other@1')]).toEqual([
     1,
     0,
@@ -33,7 +34,8 @@ test('what was given to a node since is taken into account until its next advert
     70,
     undefined,
   ]);
-  peers.heard(ADVERT, 1);
+  peers.heard({ ...ADVERT }, 1);
+  free();
   expect([peer?.freeSlots('hello@1'), peer?.load]).toEqual([2, 1]);
 });
 

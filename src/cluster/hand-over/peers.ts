@@ -56,9 +56,9 @@ export class Peers {
     return false;
   }
 
-  /** A call was given to it, which its next advert will know of. */
-  gave(id: string, key: string): void {
-    this.#known.get(id)?.gave(key);
+  /** A call was given to it, which its next advert will know of. @returns to be called when it is over: an advert that says the same as the last comes seldom */
+  gave(id: string, key: string): () => void {
+    return this.#known.get(id)?.gave(key) ?? (() => undefined);
   }
 
   /** It has answered. */
@@ -94,9 +94,17 @@ class Known implements Peer {
     this.#givenOf.clear();
   }
 
-  gave(key: string): void {
-    this.#given++;
-    this.#givenOf.set(key, (this.#givenOf.get(key) ?? 0) + 1);
+  gave(key: string): () => void {
+    const of = this.#advert;
+    this.#give(key, 1);
+    return () => {
+      if (this.#advert === of) this.#give(key, -1);
+    };
+  }
+
+  #give(key: string, calls: number): void {
+    this.#given += calls;
+    this.#givenOf.set(key, (this.#givenOf.get(key) ?? 0) + calls);
   }
 
   measured(roundTripMs: number): void {
