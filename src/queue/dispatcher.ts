@@ -47,6 +47,8 @@ type AttemptEnd = (typeof ATTEMPT_ENDS)[number];
 /** While a lane waits for room that others take, which nobody tells of. */
 const POLL_MS = 25;
 const HEARTBEAT_MS = 5000;
+/** Of leases that end soon, so that other nodes know soon when this one is gone. */
+const SHARED_HEARTBEAT_MS = 2000;
 const RETRY_MS = [100, 200, 500, 1000, 2000, 5000];
 
 /**
@@ -84,7 +86,7 @@ export class Dispatcher {
         const leases = [...this.#held.values()].map(({ lease }) => lease);
         if (leases.length > 0) queue.heartbeat(leases).catch((error: unknown) => log.warn({ err: error }, 'leases could not be prolonged'));
       },
-      Math.min(HEARTBEAT_MS, settings.leaseMarginMs / 3),
+      Math.min(queue.shared ? SHARED_HEARTBEAT_MS : HEARTBEAT_MS, settings.leaseMarginMs / 3),
     );
     for (const lane of await queue.lanes()) this.offer(lane, queue.now());
   }

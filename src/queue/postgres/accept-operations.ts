@@ -38,8 +38,9 @@ const INSERT_KEYS = `
   SELECT function_name, key, fingerprint, id, key_until FROM ${ROWS} WHERE key IS NOT NULL ORDER BY function_name, key, n
   ON CONFLICT DO NOTHING RETURNING id`;
 const KNOWN_KEYS = `
-  SELECT v.n, k.id, k.fingerprint = v.fingerprint AS same, j.state
-  FROM ${ROWS} JOIN queue_keys k ON k.function_name = v.function_name AND k.key = v.key JOIN queue_jobs j ON j.id = k.id`;
+  SELECT v.n, known.* FROM ${ROWS} CROSS JOIN LATERAL (
+    SELECT k.id, k.fingerprint = v.fingerprint AS same, j.state FROM queue_keys k JOIN queue_jobs j ON j.id = k.id
+    WHERE k.function_name = v.function_name AND k.key = v.key LIMIT 1) known`;
 
 const INPUT_SELECT =
   'SELECT j.function_name, j.version_number, j.mode, j.trigger_kind, j.verb, j.path, j.request_id, j.priority, j.destinations, j.max_age_ms, i.head, i.body ' +

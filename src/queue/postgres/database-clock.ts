@@ -34,11 +34,11 @@ export class DatabaseClock {
 
   /** Measures when a minute has passed since the last time. @throws HearthError store_unavailable */
   async renew(): Promise<void> {
-    if (this.#tick() - this.#measuredAt < RENEW_MS) return;
     const asked = performance.now();
+    if (asked - this.#measuredAt < RENEW_MS) return;
     const { rows } = await this.#db.query<{ now: number }>('SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now', []);
     const halfWayMs = (performance.now() - asked) / 2;
-    this.#measuredAt = this.#tick();
-    this.#ahead = (rows[0]?.now ?? 0) + halfWayMs - this.#measuredAt;
+    this.#ahead = (rows[0]?.now ?? 0) + halfWayMs - this.#tick();
+    this.#measuredAt = performance.now();
   }
 }

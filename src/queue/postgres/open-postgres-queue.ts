@@ -124,9 +124,14 @@ export async function openPostgresQueue({
     log,
   );
 
-  await feed.connect();
-  const lost = await voiding.ofFormerProcess();
-  if (lost > 0) log.warn({ invocations: lost }, 'invocations were running when the platform ended; they are run again');
+  try {
+    await feed.connect();
+    const lost = await voiding.ofFormerProcess();
+    if (lost > 0) log.warn({ invocations: lost }, 'invocations were running when the platform ended; they are run again');
+  } catch (error) {
+    await feed.close();
+    throw error;
+  }
   if (tickets) {
     tickets.onLost((ids) => void voiding.ofLostTickets(ids));
     tickets.onDead((id, lane, reason) => (reason === 'expired' ? voiding.buryTooOld(lane) : voiding.buryOfTicket(id)));

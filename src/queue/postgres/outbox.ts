@@ -107,20 +107,19 @@ export class Outbox {
     }
   }
 
-  /** The broker has none of the tickets that were published for this lane. What was confirmed and isn't marked yet is due when its claim runs out. */
+  /** The broker has none of the tickets that were published for this lane. */
   gone({ functionName, versionNumber }: LaneKey): void {
-    const { db, now } = this.#parts;
-    this.#confirmed = this.#confirmed.filter((job) => job.functionName !== functionName || job.versionNumber !== versionNumber);
-    // If the database is away now, they are missed when somebody looks for them: see takeOperations.
-    this.#start(
-      db
-        .query(GONE, [functionName, versionNumber, now()])
-        .then(
-          () => this.relay(),
-          () => undefined,
-        )
-        .catch(() => undefined),
-    );
+    const isGone = (job: LaneKey) => job.functionName === functionName && job.versionNumber === versionNumber;
+    const gone = this.#confirmed.filter(isGone);
+    this.#confirmed = this.#confirmed.filter((job) => !isGone(job));
+    const again = async () => {
+      const { db, now } = this.#parts;
+      await this.#mark(gone, now());
+      await db.query(GONE, [functionName, versionNumber, now()]);
+      await this.relay();
+    };
+    // If the database is away now, they are missed when somebody looks for them (see takeOperations), or when their claims run out.
+    this.#start(again().catch(() => undefined));
   }
 
   async close(): Promise<void> {

@@ -10,7 +10,8 @@ export interface Session {
   now(): number;
 }
 
-/** As a parameter for json_to_recordset, whose texts have neither U+0000 nor halves of surrogate pairs. */
+/** As a parameter for json_to_recordset, whose texts have neither U+0000 nor halves of surrogate pairs. In the JSON itself nothing is left to be escaped again. */
 export function asJson(value: unknown): string {
-  return JSON.stringify(value, (_, member: unknown) => (typeof member === 'string' ? escapeText(member.toWellFormed()) : member));
+  const json = JSON.stringify(value, (_, member: unknown) => (typeof member === 'string' ? escapeText(member.toWellFormed()) : member));
+  return json.replaceAll('\u{10FFFE}', '\\udbff\\udffe');
 }

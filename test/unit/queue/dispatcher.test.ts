@@ -93,9 +93,9 @@ describe('the dispatcher', () => {
     await folder[Symbol.asyncDispose]();
   });
 
-  async function open(): Promise<void> {
+  async function open(shared = false): Promise<void> {
     opened = await folder.open();
-    queue = opened.queue;
+    queue = shared ? { ...opened.queue, shared: true } : opened.queue;
     runner = new TestRunner();
     durable = createDurableInvocations({
       queue,
@@ -281,6 +281,36 @@ describe('the dispatcher', () => {
     const next = await accept();
     await until(() => runner.ran.includes(next.id));
     expect(runner.ran).toEqual([running.id, next.id]);
+  });
+
+  describe('of a queue that other nodes take from too', () => {
+    beforeEach(async () => {
+      await durable.close();
+      await open(true);
+      await durable.start();
+    });
+
+    it('takes nothing that there is no room for', async () => {
+      runner.slots = 0;
+      const ids = [await accept(), await accept(), await accept(), await accept()].map(({ id }) => id);
+      const states = () => Promise.all(ids.map(async (id) => (await queue.get(id))?.state));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(await states()).toEqual(['queued', 'queued', 'queued', 'queued']);
+      runner.slots = 2;
+      await until(() => runner.running.length === 2);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(await states()).toEqual(['running', 'running', 'queued', 'queued']);
+    });
+
+    it('leaves what another node has deployed until it is in service here', async () => {
+      old.set(2, version(2));
+      durable.versions.remove('echo');
+      const { id } = await accept({ version: version(2) });
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect((await queue.get(id))?.state).toBe('queued');
+      durable.versions.put('echo', [version(2)]);
+      await until(() => runner.ran.includes(id));
+    });
   });
 
   it('gives back what has not begun when it stops, and what draining cut off', async () => {
