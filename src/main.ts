@@ -58,6 +58,7 @@ import { InstanceRoom } from './scheduler/instance-room.ts';
 import { MemoryGauge } from './scheduler/memory-gauge.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { headerOfLines, trigger } from './scheduler/trigger.ts';
+import { ALWAYS } from './schedules/leadership.ts';
 import { Schedules } from './schedules/schedules.ts';
 import { setTimer } from './schedules/waits.ts';
 import { openVault } from './secrets/vault.ts';
@@ -334,6 +335,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     store,
     invocations: durable.invocations,
     current: (functionName) => registry.get(functionName),
+    leadership: ALWAYS,
     clock: Date.now,
     setTimer,
     onFiring: ({ kind, state, firedAt, scheduledAt }) => firingCounts.count(state !== 'skipped', kind === 'manual' ? null : firedAt - scheduledAt),

@@ -47,6 +47,8 @@ export class Deliveries {
   /** Ids of firings on their way to the queue that are not wanted any more. */
   readonly #unwanted = new Set<string>();
   readonly #underWay = new Set<string>();
+  /** Ids of firings that the queue is asked for. */
+  readonly #recovering = new Set<string>();
   readonly #tasks: Tasks;
   #stopped = false;
 
@@ -58,19 +60,28 @@ export class Deliveries {
   }
 
   /**
-   * Of the process before, which may have accepted it or not. Resolves once the queue has said so.
+   * Of another process, which may have accepted it or not. Resolves once the queue has said so.
    * @throws HearthError store_unavailable
    */
   async recover(firing: FiringRecord): Promise<void> {
-    const detail = await this.#parts.invocations.get(firing.id);
+    this.#recovering.add(firing.id);
+    const detail = await this.#parts.invocations.get(firing.id).finally(() => this.#recovering.delete(firing.id));
+    if (this.#stopped) return;
     const outcome = detail && outcomeOf(detail, this.#parts.now());
     if (outcome) this.#parts.onOver(firing, outcome);
     else if (detail) this.#track(firing);
     else this.deliver(firing);
   }
 
+  /** Whether it is seen to. */
+  has(id: string): boolean {
+    return this.#tracked.has(id) || this.#underWay.has(id) || this.#recovering.has(id);
+  }
+
+  /** Nothing happens when it is seen to already. */
   deliver(firing: FiringRecord): void {
     const { id, functionName } = firing;
+    if (this.has(id)) return;
     const over = (state: 'lost' | 'cancelled', reason: string) => this.#parts.onOver(firing, { state, endedAt: this.#parts.now(), reason });
     this.#underWay.add(id);
     this.#tasks.run(async () => {
@@ -127,6 +138,12 @@ export class Deliveries {
     tracked.again = true;
     tracked.checking ??= this.#check(tracked);
     await tracked.checking;
+  }
+
+  /** Those of a function that are not among these were settled by somebody else. */
+  keep(functionName: string, open: ReadonlyMap<string, FiringRecord>): void {
+    const others = [...this.#tracked.values()].filter(({ firing }) => firing.functionName === functionName && !open.has(firing.id));
+    this.drop(others.map(({ firing }) => firing.id));
   }
 
   /** Of a function that is gone. */

@@ -1,10 +1,9 @@
-import { HearthError } from '../errors.ts';
 import { newInvocationId } from '../scheduler/invocation-id.ts';
 import type { FiringRecord, ScheduleNotice } from '../schemas/schedule.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { DueTimer } from './due-timer.ts';
-import { missing, type SchedulesInForce } from './in-force.ts';
-import { MAX_OPEN, planFirings } from './plan-firings.ts';
+import type { SchedulesInForce } from './in-force.ts';
+import { planFirings } from './plan-firings.ts';
 import { type FiringOutcome, settleFiring } from './settle-firing.ts';
 import type { Waits } from './waits.ts';
 
@@ -46,7 +45,7 @@ export class Firings {
   async fire(name: string): Promise<void> {
     const { inForce, deliveries, clock, timer, onFiring, log } = this.#parts;
     try {
-      await this.#refresh(name);
+      await this.refresh(name);
       let replaced: string[] = [];
       const changed = await inForce.change(name, ({ record, policy, times, open }) => {
         if (this.#stopped) return null;
@@ -62,10 +61,12 @@ export class Firings {
       const { dueAt } = changed.change.schedule;
       if (dueAt !== null && dueAt <= clock()) this.#recovering.add(name);
       else this.#recovering.delete(name);
+      const written = changed.change.firings.filter(({ id }) => !changed.refused.has(id));
+      for (const firing of written) onFiring(firing);
+      // Whoever fires in its stead by now takes up what is written down.
+      if (this.#stopped) return;
       await this.#cancelAll(replaced);
-      for (const firing of changed.change.firings) {
-        if (changed.refused.has(firing.id)) continue;
-        onFiring(firing);
+      for (const firing of written) {
         if (firing.state === 'open') deliveries.deliver(firing);
       }
     } catch (error) {
@@ -73,31 +74,6 @@ export class Firings {
       log.warn({ err: error, function: name }, 'a schedule could not be fired; it is tried again');
       if (inForce.has(name)) timer.set(name, clock() + RETRY_MS);
     }
-  }
-
-  /**
-   * Fires now, whatever its expression says, paused or not. @returns the id of the invocation
-   * @throws HearthError not_found, draining, store_unavailable; conflict when one is running and the schedule forbids another
-   */
-  async fireNow(name: string): Promise<string> {
-    const { inForce, deliveries, clock, onFiring } = this.#parts;
-    inForce.find(name);
-    if (this.#stopped) {
-      throw new HearthError('draining', 'The platform is shutting down and takes no more work. Try again in a few seconds.', { retryAfter: 5 });
-    }
-    await this.#refresh(name);
-    let replaced: string[] = [];
-    const changed = await inForce.change(name, ({ record, policy, open }) => {
-      if (policy.overlap === 'forbid' ? open.size > 0 : policy.overlap === 'allow' && open.size >= MAX_OPEN) throw overlaps(name, open);
-      replaced = policy.overlap === 'replace' ? [...open.keys()] : [];
-      return { schedule: record, firings: [manual(name, record.round, clock())], notices: [] };
-    });
-    const firing = changed?.change.firings[0];
-    if (!firing || changed?.refused.has(firing.id)) throw missing(name);
-    await this.#cancelAll(replaced);
-    onFiring(firing);
-    deliveries.deliver(firing);
-    return firing.id;
   }
 
   /** Tries until it is on the disk. Never rejects. */
@@ -130,7 +106,7 @@ export class Firings {
   }
 
   /** What is over is counted before it is said to overlap: its outcome is handed to the same book ahead of the next change. */
-  async #refresh(name: string): Promise<void> {
+  async refresh(name: string): Promise<void> {
     const status = this.#parts.inForce.get(name);
     if (!status || status.policy.overlap === 'allow') return;
     await Promise.all(status.open.map(({ id }) => this.#parts.deliveries.check(id)));
@@ -139,26 +115,4 @@ export class Firings {
   async #cancelAll(ids: readonly string[]): Promise<void> {
     await Promise.all(ids.map((id) => this.#parts.deliveries.cancel(id)));
   }
-}
-
-function manual(functionName: string, round: number, now: number): FiringRecord {
-  return {
-    id: newInvocationId(),
-    functionName,
-    scheduledAt: now,
-    round,
-    kind: 'manual',
-    firedAt: now,
-    endedAt: null,
-    state: 'open',
-    reason: null,
-  };
-}
-
-function overlaps(name: string, open: ReadonlyMap<string, FiringRecord>): HearthError {
-  const [first] = open.keys();
-  return new HearthError(
-    'conflict',
-    `The schedule "${name}" has ${open.size === 1 ? 'an invocation' : `${open.size} invocations`} queued or running (${first}), and lets no other run beside it.`,
-  );
 }

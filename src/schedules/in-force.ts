@@ -122,6 +122,11 @@ export class SchedulesInForce {
     this.#held.add(name);
   }
 
+  /** Nothing is held any more. Timers are set by changes, or by `arm`. */
+  releaseAll(): void {
+    this.#held.clear();
+  }
+
   /** Whether it was held. The timer is set by the next change, or by `arm`. */
   release(name: string): boolean {
     return this.#held.delete(name);

@@ -1,5 +1,7 @@
+import { HearthError } from '../errors.ts';
 import type { FiringRecord, ScheduleChange, ScheduleRecord } from '../schemas/schedule.ts';
 import type { Store } from '../store/store.ts';
+import { readSchedules } from './read-schedules.ts';
 
 /** A schedule as it is, for whoever decides on a change. */
 export interface ScheduleView {
@@ -9,12 +11,16 @@ export interface ScheduleView {
   open: ReadonlyMap<string, FiringRecord>;
 }
 
+export type BookStore = Pick<Store, 'schedules' | 'schedule' | 'openFirings' | 'changeSchedules' | 'deleteSchedule'>;
+
 type Step<C extends ScheduleChange> = (view: ScheduleView) => C | null;
 
 interface Request {
   name: string;
   /** Null: it is to be removed. */
   step: Step<ScheduleChange> | null;
+  /** How often somebody else was first. */
+  stale: number;
   resolve(outcome: Changed<ScheduleChange> | null): void;
   reject(error: unknown): void;
 }
@@ -27,40 +33,45 @@ export interface Changed<C extends ScheduleChange = ScheduleChange> {
 
 /** Schedules whose changes are decided on at a time, so that requests don't wait long for the event loop; and what one commit has at most. */
 const BATCH = 25;
-const PAGE = 1000;
+/** How often a change is decided on anew because another node was first. */
+const MAX_STALE = 20;
 const NO_FIRINGS: ReadonlyMap<string, FiringRecord> = new Map();
 
 /**
  * All schedules and their open firings, in memory as they are on the disk. A change is decided on, written and only then in force, and the next one of the
  * same schedule is decided on after that. Those of different schedules share a commit when they come while one is under way.
+ *
+ * Other nodes may write to the same store. What was decided on something that isn't so any more is not written; it is read and decided on anew. Reading and
+ * writing take turns, so that what was read is never older than what was written.
  */
 export class ScheduleBook {
-  readonly #store: Pick<Store, 'schedules' | 'openFirings' | 'changeSchedules' | 'deleteSchedule'>;
+  readonly #store: BookStore;
   readonly #records = new Map<string, ScheduleRecord>();
   readonly #open = new Map<string, Map<string, FiringRecord>>();
   #requests: Request[] = [];
+  #reads: (() => Promise<void>)[] = [];
   #writing: Promise<void> | null = null;
   /** Names that were forgotten while a batch was under way. */
   readonly #forgotten = new Set<string>();
 
-  constructor(store: Pick<Store, 'schedules' | 'openFirings' | 'changeSchedules' | 'deleteSchedule'>) {
+  constructor(store: BookStore) {
     this.#store = store;
   }
 
-  /** @throws HearthError store_unavailable */
-  async load(): Promise<void> {
-    for (let after = ''; ; ) {
-      const page = await this.#store.schedules({ after, limit: PAGE });
-      for (const record of page) this.#records.set(record.functionName, record);
-      if (page.length < PAGE) break;
-      after = (page.at(-1) as ScheduleRecord).functionName;
-    }
-    for (let after = ''; ; ) {
-      const page = await this.#store.openFirings({ after, limit: PAGE });
-      for (const firing of page) this.#keep(firing);
-      if (page.length < PAGE) break;
-      after = (page.at(-1) as FiringRecord).id;
-    }
+  /** Everything, after what is being written. @throws HearthError store_unavailable */
+  load(): Promise<void> {
+    return this.#read(async () => {
+      const { records, open } = await readSchedules(this.#store);
+      this.#records.clear();
+      this.#open.clear();
+      for (const record of records) if (!this.#forgotten.has(record.functionName)) this.#records.set(record.functionName, record);
+      for (const firing of open) if (!this.#forgotten.has(firing.functionName)) this.#keep(firing);
+    });
+  }
+
+  /** Another node has changed it, or firings of it. @throws HearthError store_unavailable */
+  reread(name: string): Promise<void> {
+    return this.#read(() => this.#readOne(name));
   }
 
   get(name: string): ScheduleRecord | undefined {
@@ -102,7 +113,14 @@ export class ScheduleBook {
 
   #ask(name: string, step: Request['step']): Promise<Changed<ScheduleChange> | null> {
     return new Promise((resolve, reject) => {
-      this.#requests.push({ name, step, resolve, reject });
+      this.#requests.push({ name, step, stale: 0, resolve, reject });
+      this.#writing ??= this.#writeAll();
+    });
+  }
+
+  #read(read: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#reads.push(() => read().then(resolve, reject));
       this.#writing ??= this.#writeAll();
     });
   }
@@ -111,7 +129,8 @@ export class ScheduleBook {
   async #writeAll(): Promise<void> {
     // Whatever else comes in this turn goes along.
     await Promise.resolve();
-    while (this.#requests.length > 0) {
+    while (this.#reads.length > 0 || this.#requests.length > 0) {
+      await Promise.all(this.#reads.splice(0, BATCH).map((read) => read()));
       await this.#writeSome();
       this.#forgotten.clear();
     }
@@ -161,14 +180,43 @@ export class ScheduleBook {
 
   async #commit(decided: readonly { request: Request; change: ScheduleChange }[]): Promise<void> {
     try {
-      const refused = new Set((await this.#store.changeSchedules(decided.map(({ change }) => change))).refused);
+      const written = await this.#store.changeSchedules(decided.map(({ change }) => change));
+      const refused = new Set(written.refused);
+      const stale = new Set(written.stale);
+      if (stale.size > 0) await this.#decideAnew(decided.flatMap(({ request }) => (stale.has(request.name) ? [request] : [])));
       for (const { request, change } of decided) {
+        if (stale.has(request.name)) continue;
         if (!this.#forgotten.has(request.name)) this.#apply(change, refused);
         request.resolve({ change, refused });
       }
     } catch (error) {
       for (const { request } of decided) request.reject(error);
     }
+  }
+
+  /** Another node was first: what it has written is read, and they come next. Never rejects. */
+  async #decideAnew(requests: readonly Request[]): Promise<void> {
+    const again: Request[] = [];
+    for (const request of requests) {
+      request.stale += 1;
+      try {
+        if (request.stale > MAX_STALE) throw contended(request.name);
+        await this.#readOne(request.name);
+        again.push(request);
+      } catch (error) {
+        request.reject(error);
+      }
+    }
+    this.#requests = again.concat(this.#requests);
+  }
+
+  async #readOne(name: string): Promise<void> {
+    const { record, open } = await this.#store.schedule(name);
+    if (this.#forgotten.has(name)) return;
+    this.#open.delete(name);
+    if (record) this.#records.set(name, record);
+    else this.#records.delete(name);
+    for (const firing of open) this.#keep(firing);
   }
 
   #apply({ schedule, firings }: ScheduleChange, refused: ReadonlySet<string>): void {
@@ -190,4 +238,10 @@ export class ScheduleBook {
     open?.delete(id);
     if (open?.size === 0) this.#open.delete(functionName);
   }
+}
+
+function contended(name: string): HearthError {
+  return new HearthError('conflict', `The schedule "${name}" is being changed by other nodes all the time. Try again in a second.`, {
+    retryAfter: 1,
+  });
 }

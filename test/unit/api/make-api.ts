@@ -9,6 +9,7 @@ import { createDurableInvocations } from '../../../src/queue/create-durable-invo
 import { openSqliteQueue } from '../../../src/queue/sqlite/open-sqlite-queue.ts';
 import { createApiKeys } from '../../../src/registry/api-keys.ts';
 import type { Registry, RegistryOptions } from '../../../src/registry/registry.ts';
+import { ALWAYS } from '../../../src/schedules/leadership.ts';
 import { Schedules } from '../../../src/schedules/schedules.ts';
 import { setTimer } from '../../../src/schedules/waits.ts';
 import { openVault } from '../../../src/secrets/vault.ts';
@@ -72,6 +73,7 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
     store,
     invocations: durable.invocations,
     current: registry.get,
+    leadership: ALWAYS,
     clock: Date.now,
     setTimer,
     log: { info() {}, warn() {}, error() {} },

@@ -5,6 +5,7 @@ import { createDurableInvocations, type Durable } from '../../../src/queue/creat
 import type { DurableQueue } from '../../../src/queue/durable-queue.ts';
 import { openSqliteQueue } from '../../../src/queue/sqlite/open-sqlite-queue.ts';
 import type { Invocation, InvocationInput, ReplySink } from '../../../src/scheduler/invocation.ts';
+import { ALWAYS, type Leadership, type LeadershipListener } from '../../../src/schedules/leadership.ts';
 import { Schedules } from '../../../src/schedules/schedules.ts';
 import type { FunctionVersion } from '../../../src/schemas/function.ts';
 import type { InvocationRecord } from '../../../src/schemas/records.ts';
@@ -18,6 +19,36 @@ interface Running {
   input: InvocationInput;
   version: FunctionVersion;
   sink: ReplySink;
+}
+
+/** Of a node that is given the lead, or loses it, when the test says so. */
+class Seat implements Leadership {
+  readonly alone = false;
+  #listener!: LeadershipListener;
+
+  start(listener: LeadershipListener): void {
+    this.#listener = listener;
+  }
+
+  win(): void {
+    this.#listener.won();
+  }
+
+  lose(): void {
+    this.#listener.lost();
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** One of several processes over one store and one queue. */
+export interface TestNode {
+  schedules: Schedules;
+  seat: Seat;
+  /** It reaches the store and not the queue: what it asks for is never answered. */
+  isCutOff: boolean;
+  /** It does nothing more, and says nothing. */
+  isDead: boolean;
 }
 
 const silent = { info() {}, warn() {}, error() {} };
@@ -40,6 +71,12 @@ export class Clockwork {
   /** Firings that were told of, as they began. */
   readonly told: string[] = [];
   readonly #versions = new Map<string, FunctionVersion>();
+  /** With more than one, none leads before its seat is won. */
+  readonly nodes: TestNode[] = [];
+  readonly #nodeCount: number;
+  /** Nobody hears what others have changed, until it is false again. */
+  feedHeld = false;
+  #heldChanges: (() => Promise<void>)[] = [];
   store!: Store;
   queue!: DurableQueue;
   schedules!: Schedules;
@@ -48,13 +85,14 @@ export class Clockwork {
   /** The next so many changes of schedules find a store that is gone. */
   failures = 0;
 
-  private constructor(folder: string, now: number) {
+  private constructor(folder: string, now: number, nodeCount: number) {
     this.folder = folder;
+    this.#nodeCount = nodeCount;
     this.now = now;
   }
 
-  static async make(now: string): Promise<Clockwork> {
-    return new Clockwork(await mkdtemp(join(tmpdir(), 'hearth-schedules-')), Date.parse(now));
+  static async make(now: string, nodes = 1): Promise<Clockwork> {
+    return new Clockwork(await mkdtemp(join(tmpdir(), 'hearth-schedules-')), Date.parse(now), nodes);
   }
 
   /** As the platform does at its start; may be called again after `stop`. */
@@ -80,18 +118,58 @@ export class Clockwork {
       random: () => 0,
       log: silent,
     });
-    this.schedules = new Schedules({
-      store: this.#counted({ ...this.store, changeSchedules: (changes) => this.#changeSchedules(changes) }),
-      invocations: this.#counted({
-        accept: (request) => this.#durable.invocations.accept(request),
-        get: (id) => this.#durable.invocations.get(id),
-        cancel: (id) => this.#durable.invocations.cancel(id),
-        watch: (id, listener) => this.#durable.invocations.watch(id, listener),
-      }),
+    this.nodes.length = 0;
+    for (let index = 0; index < this.#nodeCount; index++) this.nodes.push(this.#makeNode());
+    this.schedules = (this.nodes[0] as TestNode).schedules;
+    for (const version of await this.store.currentVersions()) this.#put(version);
+    await this.#durable.start();
+    for (const { schedules } of this.nodes) {
+      await schedules.load();
+      await schedules.start();
+    }
+    await this.quiet();
+    await this.pass(0);
+  }
+
+  #makeNode(): TestNode {
+    const seat = new Seat();
+    let node: TestNode;
+    const isCutOff = () => node.isDead || node.isCutOff;
+    const durable = this.#durable;
+    const schedules = new Schedules({
+      store: this.#counted(
+        {
+          ...this.store,
+          changeSchedules: async (changes) => {
+            const written = await this.#changeSchedules(changes);
+            this.#tell(
+              node,
+              changes.map(({ schedule }) => schedule.functionName),
+            );
+            return written;
+          },
+          deleteSchedule: async (name) => {
+            const was = await this.store.deleteSchedule(name);
+            this.#tell(node, [name]);
+            return was;
+          },
+        },
+        () => node.isDead,
+      ),
+      invocations: this.#counted(
+        {
+          accept: (request) => durable.invocations.accept(request),
+          get: (id) => durable.invocations.get(id),
+          cancel: (id) => durable.invocations.cancel(id),
+          watch: (id, listener) => durable.invocations.watch(id, listener),
+        },
+        isCutOff,
+      ),
       current: (name) => this.#versions.get(name),
+      leadership: this.#nodeCount === 1 ? ALWAYS : seat,
       clock: () => this.now,
       setTimer: (callback, ms) => {
-        const timer = { at: this.#monotonic + ms, callback };
+        const timer = { at: this.#monotonic + ms, callback: () => node.isDead || callback() };
         this.#timers.push(timer);
         return () => {
           this.#timers = this.#timers.filter((other) => other !== timer);
@@ -100,12 +178,29 @@ export class Clockwork {
       onFiring: ({ functionName, state }) => this.told.push(`${functionName} ${state}`),
       log: silent,
     });
-    for (const version of await this.store.currentVersions()) this.#put(version);
-    await this.#durable.start();
-    await this.schedules.load();
-    await this.schedules.start();
+    node = { schedules, seat, isCutOff: false, isDead: false };
+    return node;
+  }
+
+  /** As the change feed does: the others hear of it. */
+  #tell(from: TestNode, names: readonly string[]): void {
+    for (const node of this.nodes) {
+      if (node === from) continue;
+      for (const name of names) {
+        const tell = async () => {
+          if (!node.isDead) await node.schedules.changed(name);
+        };
+        if (this.feedHeld) this.#heldChanges.push(tell);
+        else void tell();
+      }
+    }
+  }
+
+  /** What was held back is heard. */
+  async releaseFeed(): Promise<void> {
+    this.feedHeld = false;
+    for (const tell of this.#heldChanges.splice(0)) await tell();
     await this.quiet();
-    await this.pass(0);
   }
 
   /** What timers are set for, in milliseconds from now. */
@@ -114,8 +209,10 @@ export class Clockwork {
   }
 
   async stop(): Promise<void> {
-    this.schedules.stop();
-    await this.schedules.close();
+    for (const { schedules, isDead } of this.nodes) {
+      schedules.stop();
+      if (!isDead) await schedules.close();
+    }
     this.#durable.stop();
     for (const one of [...this.running]) this.#over(one, { state: 'failed', status: 503, errorCode: 'draining' });
     await this.#durable.settled(5000);
@@ -186,7 +283,7 @@ export class Clockwork {
   #put(version: FunctionVersion): void {
     this.#versions.set(version.functionName, version);
     this.#durable.versions.put(version.functionName, [version]);
-    this.schedules.put(version);
+    for (const { schedules, isDead } of this.nodes) if (!isDead) schedules.put(version);
   }
 
   #submit(one: Running): void {
@@ -229,10 +326,11 @@ export class Clockwork {
   }
 
   /** Knows how many calls are under way. */
-  #counted<T extends object>(parts: T): T {
+  #counted<T extends object>(parts: T, isCut: () => boolean): T {
     const counted = Object.entries(parts).map(([name, method]) => [
       name,
       (...args: unknown[]) => {
+        if (isCut() && name !== 'watch') return new Promise(() => undefined);
         const result = (method as (...args: unknown[]) => unknown)(...args);
         if (!(result instanceof Promise)) return result;
         this.#busy += 1;
