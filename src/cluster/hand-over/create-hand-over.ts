@@ -28,7 +28,7 @@ export interface HandOvers {
   start(): void;
   /** Takes no more over. Resolves once no other node has a call of this one in hand, or after so many milliseconds. */
   drain(timeoutMs: number): Promise<void>;
-  /** Before the connection is closed. */
+  /** Says what is left to be said. The connection is closed after it. */
   close(): Promise<void>;
 }
 
