@@ -1,8 +1,6 @@
 import type { PostgresDatabase, Queryable } from '../../postgres/postgres.ts';
 import type { StoreChange } from '../change-feed.ts';
-
-/** PostgreSQL's channel for: something stands in `changes`. */
-export const CHANNEL = 'hearth_changes';
+import { noteChanges } from './changes.ts';
 
 /** What all nodes share and each has in memory. Its writes happen one after another, whichever node they come from. */
 export interface Registry {
@@ -20,7 +18,7 @@ export function createRegistry(db: PostgresDatabase, node: string): Registry {
         await tx.query('SELECT seq FROM change_counter WHERE id = 1 FOR UPDATE', []);
         const changes = new Map<string, StoreChange>();
         const result = await work(tx, (kind, name) => changes.set(`${kind} ${name}`, { kind, name }));
-        if (changes.size > 0) await note(tx, node, [...changes.values()]);
+        if (changes.size > 0) await noteChanges(tx, node, [...changes.values()]);
         return result;
       }),
     read: (work) =>
@@ -29,15 +27,4 @@ export function createRegistry(db: PostgresDatabase, node: string): Registry {
         return work(tx);
       }),
   };
-}
-
-async function note(tx: Queryable, node: string, changes: readonly StoreChange[]): Promise<void> {
-  await tx.query(
-    'WITH counter AS (UPDATE change_counter SET seq = seq + 1 WHERE id = 1 RETURNING seq), ' +
-      'noted AS (INSERT INTO changes (kind, name, node, seq) SELECT changed.kind, changed.name, $3, counter.seq ' +
-      'FROM counter, unnest($1::text[], $2::text[]) AS changed (kind, name) ' +
-      'ON CONFLICT (kind, name, node) DO UPDATE SET seq = excluded.seq, changed_at = excluded.changed_at) ' +
-      `SELECT pg_notify('${CHANNEL}', '')`,
-    [changes.map(({ kind }) => kind), changes.map(({ name }) => name), node],
-  );
 }

@@ -38,6 +38,14 @@ describe('PostgreSQL', () => {
     expect(await db.query('SELECT sum(n) AS n FROM (VALUES (1::bigint), (2)) AS t (n)', [])).toMatchObject({ rows: [{ n: 3 }], changes: 1 });
   });
 
+  it('bounds what a statement, a forgotten transaction and a silent network may take', async () => {
+    const { rows } = await open().query<{ name: string; setting: string }>(
+      "SELECT name, setting FROM pg_settings WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'tcp_user_timeout', 'search_path') ORDER BY name",
+      [],
+    );
+    expect(rows.map(({ setting }) => setting)).toEqual(['10000', 'hearth', '10000', '9000']);
+  });
+
   it('keeps all of a transaction or nothing, and runs one again that met another', async () => {
     const db = open();
     await db.query(

@@ -1,21 +1,29 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openPostgres } from '../../../src/postgres/open-postgres.ts';
 import type { PostgresDatabase } from '../../../src/postgres/postgres.ts';
+import { newSchedule } from '../../../src/schedules/cursor.ts';
+import type { ChangeFeed, StoreChange } from '../../../src/store/change-feed.ts';
+import { openChangeFeed } from '../../../src/store/postgres/change-feed.ts';
+import { currentPosition, forgetChanges, readChanges } from '../../../src/store/postgres/changes.ts';
 import { openPostgresStore } from '../../../src/store/postgres/open-postgres-store.ts';
 import type { Store } from '../../../src/store/store.ts';
+import { until } from '../../support/hearth.ts';
 import { Postgres } from '../../support/postgres.ts';
+import { TcpProxy } from '../../support/tcp-proxy.ts';
 import { accessConformance } from '../../unit/store/access-conformance.ts';
-import { instanceRecord, invocationRecord, layerRecord, versionDraft } from '../../unit/store/records.ts';
+import { apiKey, instanceRecord, invocationRecord, layerRecord, trafficSplit, versionDraft } from '../../unit/store/records.ts';
 import { scheduleConformance } from '../../unit/store/schedule-conformance.ts';
 import { type OpenedStore, storeConformance } from '../../unit/store/store-conformance.ts';
 
 const log = { info() {}, warn() {} };
 let server: Postgres;
 let db: PostgresDatabase;
+let url: string;
 
 beforeAll(async () => {
   server = await Postgres.start();
-  db = openPostgres({ url: await server.createDatabase(), maxConnections: 8, log });
+  url = await server.createDatabase();
+  db = openPostgres({ url, maxConnections: 8, log });
 });
 afterAll(async () => {
   await db.close();
@@ -78,18 +86,7 @@ describe('a PostgreSQL store of two nodes', () => {
   it('takes one firing of an instant from two nodes at the same moment', async () => {
     await one.putVersion(versionDraft());
     const change = (id: string) => ({
-      schedule: {
-        functionName: 'echo',
-        eventKey: 'cron|* * * * *',
-        nextAt: null,
-        dueAt: null,
-        lastAt: null,
-        round: 0,
-        paused: false,
-        failures: 0,
-        failing: false,
-        revision: 0,
-      },
+      schedule: newSchedule('echo', 'cron|* * * * *'),
       firings: [
         { id, functionName: 'echo', scheduledAt: 60_000, round: 0, kind: 'scheduled', firedAt: 60_000, endedAt: null, state: 'open', reason: null },
       ] as const,
@@ -138,5 +135,108 @@ describe('a PostgreSQL store of two nodes', () => {
 
   it('leaves backups to PostgreSQL', async () => {
     await expect(one.snapshot('/nowhere')).rejects.toMatchObject({ code: 'backup_not_here', message: expect.stringContaining('pg_dump') });
+  });
+});
+
+describe('the feed of changes', () => {
+  let one: Store;
+  let two: Store;
+  const feeds: ChangeFeed[] = [];
+
+  /** Of node 1, by a way of its own to the database. */
+  async function follow(url: string, listener: (change: StoreChange) => void | Promise<void>): Promise<void> {
+    const own = openPostgres({ url, maxConnections: 2, log });
+    const feed = openChangeFeed({ db: own, node: { id: 'node 1' }, log });
+    feeds.push({ start: feed.start, close: () => feed.close().then(() => own.close()) });
+    await feed.start(async (change) => listener(change));
+  }
+
+  beforeEach(async () => {
+    [one, two] = await Promise.all([open('node 1'), open('node 2')]);
+    await empty();
+  });
+  afterEach(async () => {
+    await Promise.all(feeds.splice(0).map((feed) => feed.close()));
+  });
+
+  it("tells what other nodes change, each thing in order, and nothing of the node's own", async () => {
+    await two.putVersion(versionDraft({ functionName: 'before' }));
+    const told: string[] = [];
+    await follow(url, ({ kind, name }) => void told.push(`${kind} ${name}`));
+    const next = async (change: Promise<unknown>) => {
+      const count = told.length;
+      await change;
+      await until(() => told.length > count);
+    };
+    await one.putVersion(versionDraft({ functionName: 'own' }));
+    await next(two.putVersion(versionDraft()));
+    await two.putVersion(versionDraft());
+    await next(two.putTrafficSplit(trafficSplit()));
+    await next(two.makeCurrent('echo', 1));
+    await next(two.putApiKey(apiKey()));
+    await next(two.putSecret({ name: 'S', version: 1, keyId: 'k', nonce: new Uint8Array(1), sealed: new Uint8Array(1), updatedAt: 1 }));
+    await next(two.deleteSecret('S'));
+    await next(two.changeSchedules([{ schedule: newSchedule('echo', 'cron|* * * * *'), firings: [], notices: [] }]));
+    await two.deleteFunction('nobody');
+    await next(two.deleteFunction('echo'));
+    expect(told).toEqual([
+      ...['function echo', 'function echo', 'function echo', 'api_keys echo'],
+      ...['secret S', 'secret S', 'schedule echo', 'function echo'],
+    ]);
+  });
+
+  it('tells again what the listener could not take, and others meanwhile', async () => {
+    const told: string[] = [];
+    await follow(url, ({ name }) => {
+      told.push(name);
+      if (name === 'echo' && !told.includes('a')) throw new Error('no');
+    });
+    await two.putVersion(versionDraft());
+    await until(() => told.length > 0);
+    await two.putVersion(versionDraft({ functionName: 'a' }));
+    await until(() => told.includes('a') && told.at(-1) === 'echo');
+  });
+
+  it('knows what was changed while its connections broke, and while PostgreSQL was restarted', async () => {
+    await using proxy = await TcpProxy.start(server.port);
+    const told = new Set<string>();
+    await follow(url.replace(String(server.port), String(proxy.port)), ({ name }) => void told.add(name));
+    await two.putVersion(versionDraft({ functionName: 'a' }));
+    await until(() => told.has('a'));
+    proxy.cut();
+    await two.putVersion(versionDraft({ functionName: 'b' }));
+    await until(() => told.has('b'));
+    await server.restart();
+    await until(() =>
+      two.putVersion(versionDraft({ functionName: 'c' })).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await until(() => told.has('c'));
+  });
+
+  it('tells of every function when the changes themselves are forgotten, and of secrets that are gone', async () => {
+    const secret = { name: 'S', version: 1, keyId: 'k', nonce: new Uint8Array(1), sealed: new Uint8Array(1), updatedAt: 1 };
+    const start = await currentPosition(db);
+    await two.putSecret(secret);
+    await two.deleteSecret('S');
+    await two.putVersion(versionDraft());
+    await two.deleteFunction('echo');
+    await forgetChanges(db);
+    expect((await readChanges(db, 'node 1', start)).changes).toEqual([
+      { kind: 'secret', name: 'S' },
+      { kind: 'function', name: 'echo' },
+    ]);
+    await db.query("UPDATE changes SET changed_at = now() - interval '25 hours'");
+    await forgetChanges(db);
+    const { position, changes } = await readChanges(db, 'node 1', start);
+    expect(changes).toEqual([
+      { kind: 'secret', name: 'S' },
+      { kind: 'function', name: 'echo' },
+      { kind: 'api_keys', name: 'echo' },
+      { kind: 'schedule', name: 'echo' },
+    ]);
+    expect(await readChanges(db, 'node 1', position)).toEqual({ position, changes: [] });
   });
 });
