@@ -169,7 +169,10 @@ export async function openPostgresQueue({
     now: session.now,
     snapshot: () =>
       Promise.reject(
-        new HearthError('conflict', 'The queue is in PostgreSQL, which is backed up with its own tools (pg_dump, or a base backup with its log).'),
+        new HearthError(
+          'backup_not_here',
+          `The queue is in PostgreSQL at ${db.shown}, whose backups are its own: make one with pg_dump, or with what your PostgreSQL has for it.`,
+        ),
       ),
     close() {
       closing ??= close();
