@@ -57,6 +57,20 @@ export class Postgres {
     return this.urlOf(name);
   }
 
+  /** From now on it takes connections with TLS too, under a certificate for the address 127.0.0.1 that it has signed itself. @returns that certificate's file */
+  async takeTls(): Promise<string> {
+    const [key, certificate] = [join(this.#folder, 'data/server.key'), join(this.#folder, 'data/server.crt')];
+    const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+    const names = ['-subj', '/CN=postgres', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    await promisify(execFile)('openssl', [...request, ...names, '-keyout', key, '-out', certificate], { cwd: '/', ...UNPRIVILEGED });
+    const client = new Client(this.url);
+    await client.connect();
+    await client.query('ALTER SYSTEM SET ssl = on');
+    await client.query('SELECT pg_reload_conf()');
+    await client.end();
+    return certificate;
+  }
+
   /** SIGKILL: as when its machine fails. It is gone until `restart`. */
   async kill(): Promise<void> {
     await this.#server.stop('SIGKILL');

@@ -43,7 +43,7 @@ describe('PostgreSQL', () => {
       "SELECT name, setting FROM pg_settings WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'tcp_user_timeout', 'search_path') ORDER BY name",
       [],
     );
-    expect(rows.map(({ setting }) => setting)).toEqual(['10000', 'hearth', '10000', '9000']);
+    expect(rows.map(({ setting }) => setting)).toEqual(['10000', 'hearth', '8000', '9000']);
   });
 
   it('keeps all of a transaction or nothing, and runs one again that met another', async () => {
@@ -112,6 +112,22 @@ describe('PostgreSQL', () => {
     const db = open();
     await db.close();
     await expect(db.query('SELECT 1')).rejects.toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('shutting down') });
+  });
+
+  it('encrypts and trusts as sslmode says', async () => {
+    const certificate = await server.takeTls();
+    const encrypted = async (host: string, parameters: string) => {
+      const db = open(`${url.replace('127.0.0.1', host)}?${parameters}`, 1);
+      return (await db.query<{ ssl: boolean }>('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')).rows[0]?.ssl;
+    };
+    await until(() => encrypted('127.0.0.1', 'sslmode=require').catch(() => false));
+    expect(await encrypted('127.0.0.1', 'sslmode=disable')).toBe(false);
+    await expect(encrypted('127.0.0.1', 'sslmode=verify-full')).rejects.toThrow('self-signed certificate');
+    const root = `sslrootcert=${encodeURIComponent(certificate)}`;
+    expect(await encrypted('127.0.0.1', `sslmode=verify-full&${root}`)).toBe(true);
+    await expect(encrypted('localhost', `sslmode=verify-full&${root}`)).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(await encrypted('localhost', `sslmode=verify-ca&${root}`)).toBe(true);
+    expect(() => open(`${url}?sslmode=require&sslrootcert=/nowhere`)).toThrow("sslrootcert in database.url names a file that can't be read");
   });
 
   it('goes on after PostgreSQL was killed and started again, and tells of lost sessions', async () => {
