@@ -1,5 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { createBroker } from './amqp/create-broker.ts';
 import { createReplyQueues } from './amqp/create-reply-queues.ts';
@@ -10,6 +10,7 @@ import { createBackups } from './backup/create-backups.ts';
 import { createBundles } from './bundles/bundles.ts';
 import { createChains } from './chains/create-chains.ts';
 import { LimitShare } from './cluster/limit-share.ts';
+import { SingleNode } from './cluster/nodes/single-node.ts';
 import { answersByBroker, brokerCa } from './composition/broker.ts';
 import {
   DASHBOARD_FOLDER,
@@ -24,6 +25,7 @@ import { gatewaySettings } from './composition/gateway-settings.ts';
 import { layerMakers } from './composition/layer-makers.ts';
 import { openLimits } from './composition/limits.ts';
 import { buildNetwork, defaultNetwork } from './composition/machine.ts';
+import { measureNode, shareLimits } from './composition/nodes.ts';
 import { openDriver } from './composition/open-driver.ts';
 import { openMetrics } from './composition/open-metrics.ts';
 import { readServices } from './composition/services.ts';
@@ -439,6 +441,13 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   undo.defer(() => gateway.close());
   const gatewayUrl = urlOf(config.gateway.host, gatewayAddress.port);
 
+  const version = await readVersion();
+  const label = { id: 'alone', name: config.node.name || hostname(), version };
+  const { memory_bytes: memoryBytes, max_instances: maxInstances } = config.limits;
+  const measure = () => measureNode({ scheduler, memory, functions: () => registry.list().length, memoryBytes, maxInstances });
+  const nodes = new SingleNode(label, measure);
+  shareLimits(nodes, share, scheduler);
+
   const series = createSeries(callSeries, config.limits.memory_bytes, Date.now);
   const metrics = openMetrics({
     ...{ invocationMetrics, stopCounts, firingCounts, callSeries, series },
@@ -446,6 +455,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     ...{ scheduler, pool, nursery, memory, replyEndpoint, gateway },
     memoryBudgetBytes: config.limits.memory_bytes,
     handOvers: null,
+    nodes,
   });
 
   const sampler = new MachineSampler(
@@ -463,7 +473,6 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   undo.defer(() => sampler.close());
   undo.defer(() => archive.close());
 
-  const version = await readVersion();
   const backups = await createBackups({
     store,
     queue,
@@ -484,6 +493,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     bundles,
     layers,
     secrets,
+    nodes,
     metrics,
     series,
     trigger: (request) => {
@@ -514,6 +524,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   });
 
   if (controlPlaneUrl === '') controlPlaneUrl = apiUrl;
+  nodes.announce({ gatewayUrl, apiUrl });
   await durable.start();
   // Before anything old is deleted: it asks the queue what became of firings that the last process had begun.
   await schedules.start();
@@ -544,6 +555,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   let drained: Promise<void> | null = null;
   const drain = async (): Promise<void> => {
     log.info('draining: what runs may end, nothing new is taken');
+    void nodes.drain();
     clearInterval(pruneTimer);
     gateway.drain();
     schedules.stop();

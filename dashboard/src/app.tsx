@@ -6,6 +6,7 @@ import { DeadLettersPage } from './pages/dead-letters.tsx';
 import { FunctionPage } from './pages/function/function-page.tsx';
 import { FunctionsPage } from './pages/functions.tsx';
 import { MachinePage } from './pages/machine.tsx';
+import { NodesPage } from './pages/nodes.tsx';
 import { SchedulesPage } from './pages/schedules.tsx';
 import { SecretsPage } from './pages/secrets.tsx';
 import { SignInPage } from './pages/sign-in.tsx';
@@ -53,6 +54,7 @@ function PageOf({ route }: { route: Route }) {
   if (first === 'new') return <CreateFunctionPage />;
   if (first === 'functions' && second !== undefined) return <FunctionPage key={second} name={second} tab={third ?? 'overview'} />;
   if (first === 'machine') return <MachinePage />;
+  if (first === 'nodes') return <NodesPage />;
   if (first === 'schedules') return <SchedulesPage />;
   if (first === 'dead-letters') return <DeadLettersPage />;
   if (first === 'secrets') return <SecretsPage />;

@@ -21,6 +21,7 @@ import { invokeRoutes } from './routes/invoke.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { layerRoutes } from './routes/layers.ts';
 import { logRoutes } from './routes/logs.ts';
+import { nodeRoutes } from './routes/nodes.ts';
 import { platformRoutes } from './routes/platform.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { scheduleRoutes } from './routes/schedules.ts';
@@ -79,6 +80,7 @@ export function createApi(deps: ApiDependencies, { closeGraceMs = 5_000 }: ApiOp
   app.register(async (scope: Api) => {
     dashboardRoutes(scope, deps);
     platformRoutes(scope, deps);
+    nodeRoutes(scope, deps);
     sessionRoutes(scope, deps);
     functionRoutes(scope, deps);
     bundleRoutes(scope, deps);

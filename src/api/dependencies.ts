@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Backups } from '../backup/create-backups.ts';
 import type { Bundles } from '../bundles/bundles.ts';
+import type { NodeBook } from '../cluster/nodes/node-book.ts';
 import type { Layers } from '../layers/layers.ts';
 import type { OutputLog } from '../logs/output-log.ts';
 import type { DurableInvocations } from '../queue/durable-invocations.ts';
@@ -71,6 +72,8 @@ export interface ApiDependencies {
   liveInvocation(id: string): InvocationRecord | undefined;
   /** Ends such a one. @returns whether there was one */
   cancelLive(id: string): boolean;
+  /** The platforms that work together, this one among them. */
+  nodes: Pick<NodeBook, 'self' | 'list' | 'asOf'>;
   metrics: Metrics;
   series: Series;
   backups: Backups;

@@ -57,4 +57,8 @@ export function invocationCommands(program: Command, onPlatform: OnPlatform): vo
   withJson(onPlatform(queues.command('show <queue>')))
     .description('show one: its state and what came of its messages')
     .action(lazily(async () => (await import('./queues.ts')).queuesShow));
+
+  withJson(onPlatform(program.command('nodes')))
+    .description('list the nodes that work together, and what each is at')
+    .action(lazily(async () => (await import('./nodes.ts')).nodesList));
 }

@@ -29,6 +29,20 @@ export interface Operations {
       [k: string]: unknown;
     };
   };
+  'GET /nodes': {
+    response: {
+      nodes: Node[];
+      /**
+       * Milliseconds since 1970-01-01 UTC.
+       */
+      as_of: number;
+    };
+  };
+  'GET /ready': {
+    response: {
+      status: 'up';
+    };
+  };
   'GET /session': {
     response: {
       /**
@@ -1669,6 +1683,58 @@ export interface Operations {
       idempotency_key?: string;
     };
   };
+}
+export interface Node {
+  id: string;
+  name: string;
+  /**
+   * `up`: it takes calls. `draining`: not any more; what runs there may end. One that is gone is left out after some seconds.
+   */
+  state: 'starting' | 'up' | 'draining';
+  /**
+   * The one that answers.
+   */
+  self: boolean;
+  /**
+   * Of the platform.
+   */
+  version: string;
+  /**
+   * Milliseconds since 1970-01-01 UTC.
+   */
+  started_at: number;
+  /**
+   * When it was last heard of. Milliseconds since 1970-01-01 UTC.
+   */
+  seen_at: number;
+  /**
+   * Empty while it starts.
+   */
+  gateway_url: string;
+  api_url: string;
+  cores: number;
+  /**
+   * What instances may hold.
+   */
+  memory_bytes: number;
+  max_instances: number;
+  /**
+   * What instances hold.
+   */
+  held_bytes: number;
+  instances: number;
+  /**
+   * Invocations that run there.
+   */
+  running: number;
+  /**
+   * Invocations that wait there for an instance.
+   */
+  waiting: number;
+  /**
+   * In service there.
+   */
+  functions: number;
 }
 export interface FunctionSummary {
   /**

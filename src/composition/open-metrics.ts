@@ -1,6 +1,7 @@
 import type { createBroker } from '../amqp/create-broker.ts';
 import type { ReplyQueues } from '../amqp/reply-queues.ts';
 import type { HandOvers } from '../cluster/hand-over/create-hand-over.ts';
+import type { NodeBook } from '../cluster/nodes/node-book.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { Layers } from '../layers/layers.ts';
 import type { OutputLog } from '../logs/output-log.ts';
@@ -16,6 +17,7 @@ import type { RecordWriter } from '../store/record-writer.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics/create-metrics.ts';
 import { handOverMetrics } from '../telemetry/metrics/hand-over-metrics.ts';
 import type { InvocationMetrics } from '../telemetry/metrics/invocation-metrics.ts';
+import { nodeMetrics } from '../telemetry/metrics/node-metrics.ts';
 import { type PlatformReadings, platformMetrics, type StopCounts } from '../telemetry/metrics/platform-metrics.ts';
 import { queueMetrics } from '../telemetry/metrics/queue-metrics.ts';
 import { sloMetrics } from '../telemetry/metrics/slo-metrics.ts';
@@ -48,6 +50,7 @@ export interface Measured {
   replyEndpoint: { readonly counts: ReturnType<PlatformReadings['replyEndpoint']> };
   gateway: Pick<Gateway, 'counts'>;
   memoryBudgetBytes: number;
+  nodes: Pick<NodeBook, 'list'>;
   /** Null: there are no other nodes. */
   handOvers: Pick<HandOvers, 'readings'> | null;
 }
@@ -83,6 +86,7 @@ export function openMetrics(measured: Measured): Metrics {
       },
       () => performance.now(),
     ),
+    ...nodeMetrics(() => measured.nodes.list().map(({ state }) => state)),
     ...platformMetrics({
       instanceStates: () => scheduler.instances().map(({ state }) => state),
       invocations: () => scheduler,

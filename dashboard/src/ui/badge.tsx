@@ -5,6 +5,7 @@ export type Tone = 'good' | 'bad' | 'busy' | 'calm' | 'warn';
 const TONES: Record<string, Tone> = {
   succeeded: 'good',
   ready: 'good',
+  up: 'good',
   idle: 'good',
   busy: 'busy',
   running: 'busy',

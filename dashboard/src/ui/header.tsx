@@ -7,6 +7,7 @@ import { QuickSearch } from './quick-search.tsx';
 const PLACES = [
   { name: 'Functions', segments: [], of: [undefined, 'functions', 'new'] },
   { name: 'Machine', segments: ['machine'], of: ['machine'] },
+  { name: 'Nodes', segments: ['nodes'], of: ['nodes'] },
   { name: 'Schedules', segments: ['schedules'], of: ['schedules'] },
   { name: 'Dead letters', segments: ['dead-letters'], of: ['dead-letters'] },
   { name: 'Secrets', segments: ['secrets'], of: ['secrets'] },

@@ -13,6 +13,7 @@ const PAGES: readonly Found[] = [
   { name: 'Functions', detail: 'page', href: to() },
   { name: 'Create a function', detail: 'page', href: to('new') },
   { name: 'Machine', detail: 'page', href: to('machine') },
+  { name: 'Nodes', detail: 'page', href: to('nodes') },
   { name: 'Schedules', detail: 'page', href: to('schedules') },
   { name: 'Dead letters', detail: 'page', href: to('dead-letters') },
   { name: 'Secrets', detail: 'page', href: to('secrets') },

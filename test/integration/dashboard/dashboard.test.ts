@@ -26,6 +26,7 @@ const PLACES = [
   ['functions/greet/instances', 'Start took'],
   ['functions/greet/dead-letters', 'There are no dead letters'],
   ['machine', 'Memory of instances'],
+  ['nodes', '(this one)'],
   ['schedules', 'No function is run by the clock'],
   ['dead-letters', 'There are no dead letters'],
   ['secrets', 'Set a secret'],

@@ -34,6 +34,19 @@ describe('the control plane as an HTTP server', () => {
     expect(docs.headers['content-type']).toMatch(/^text\/html/);
   });
 
+  it('tells balancers whether it takes calls, and who works together', async () => {
+    expect((await api.request('GET', '/ready')).json()).toEqual({ status: 'up' });
+    await api.nodes.drain();
+    const refused = await api.request('GET', '/ready');
+    expect([refused.statusCode, refused.json().code, refused.headers['retry-after']]).toEqual([503, 'draining', '1']);
+    expect((await api.request('GET', '/health')).statusCode).toBe(200);
+    const { nodes, as_of: asOf } = (await api.request('GET', '/nodes')).json();
+    expect(nodes).toMatchObject([
+      { name: 'alone', state: 'draining', self: true, gateway_url: 'http://127.0.0.1:9', cores: 2, instances: 3, functions: 4 },
+    ]);
+    expect(asOf).toBeGreaterThanOrEqual(nodes[0].started_at);
+  });
+
   it('is alive', async () => {
     expect((await api.request('GET', '/health')).json()).toEqual({ status: 'ok' });
     const head = await api.request('HEAD', '/health');

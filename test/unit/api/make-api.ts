@@ -4,6 +4,7 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import { pino } from 'pino';
 import { type ApiOptions, createApi } from '../../../src/api/create-api.ts';
 import type { ApiDependencies } from '../../../src/api/dependencies.ts';
+import { SingleNode } from '../../../src/cluster/nodes/single-node.ts';
 import { NoOutputLog } from '../../../src/logs/no-output-log.ts';
 import { createDurableInvocations } from '../../../src/queue/create-durable-invocations.ts';
 import { openSqliteQueue } from '../../../src/queue/sqlite/open-sqlite-queue.ts';
@@ -24,6 +25,7 @@ import { openTemporaryStore } from '../store/temporary-store.ts';
 export interface TestApi {
   app: FastifyInstance;
   store: Store;
+  nodes: SingleNode;
   registry: Registry;
   layers: MemoryLayers;
   /** Lines that were logged, parsed. */
@@ -32,6 +34,8 @@ export interface TestApi {
   request(method: string, url: string, body?: unknown): Promise<LightMyRequestResponse>;
   close(): Promise<void>;
 }
+
+const MEASURE = { cores: 2, memoryBytes: 1024, maxInstances: 8, heldBytes: 512, instances: 3, running: 1, waiting: 0, functions: 4 };
 
 type Parts = Partial<Pick<ApiDependencies, 'access' | 'bundles' | 'trigger' | 'liveInstances' | 'instanceLogs'>>;
 
@@ -80,6 +84,8 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
   });
   await schedules.load();
   await schedules.start();
+  const nodes = new SingleNode({ id: 'n', name: 'alone', version: '0.0.0' }, () => MEASURE);
+  nodes.announce({ gatewayUrl: 'http://127.0.0.1:9', apiUrl: 'http://127.0.0.1:8' });
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => logged.push(JSON.parse(line)) });
   const app = createApi(
@@ -96,6 +102,7 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
       queues: { list: () => [], get: () => undefined },
       liveInvocation: () => undefined,
       cancelLive: () => false,
+      nodes,
       metrics: createMetrics([]),
       series: createSeries(new CallSeries(10), 0, Date.now),
       backups: { make: async () => Readable.from([]) },
@@ -115,6 +122,7 @@ export async function makeApi(parts: Parts = {}, options: ApiOptions = {}, regis
   return {
     app,
     store,
+    nodes,
     registry,
     layers,
     logged,

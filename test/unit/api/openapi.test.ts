@@ -163,7 +163,7 @@ describe('the OpenAPI document', () => {
     expect(document.servers).toEqual([expect.objectContaining({ url: '/' })]);
     expect(document.components.securitySchemes).toHaveProperty('bearer');
     const open = operations.filter(([, { security }]) => security === undefined).map(([name]) => name);
-    expect(open.sort()).toEqual(['GET /', 'GET /health', 'GET /openapi.json']);
+    expect(open.sort()).toEqual(['GET /', 'GET /health', 'GET /openapi.json', 'GET /ready']);
   });
 });
 
