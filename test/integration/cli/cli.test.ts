@@ -187,6 +187,7 @@ describe('what is there', () => {
     expect(measured).toMatchObject({ connections: 2, statuses: { 200: measured.calls } });
     const rows = JSON.parse(await printed(['top', '--once', '--interval', '0.1', '--json'])) as { function: string; instances: object }[];
     expect(rows.find((row) => row.function === 'quick')?.instances).not.toEqual({});
+    expect(await parsed(['nodes'])).toMatchObject([{ self: true, state: 'up', gateway_url: hearth.gateway, running: 0 }]);
   });
 });
 
