@@ -97,7 +97,7 @@ export class BrokerConnection {
   /** @throws Error that says why there is none */
   async #connected(): Promise<ChannelModel> {
     if (this.#closed) throw new Error('the platform is stopping');
-    if (this.#model === null && this.#timer === null) this.#connect();
+    if (this.#model === null && this.#timer === null && this.#attempt === null) this.#connect();
     // An attempt that is under way is worth waiting for: it ends soon.
     await this.#attempt;
     if (this.#model === null) throw new Error(`the broker ${this.shown} can't be reached: ${this.#reason}`);
