@@ -28,6 +28,8 @@ import { buildNetwork, defaultNetwork } from './composition/machine.ts';
 import { measureNode, shareLimits } from './composition/nodes.ts';
 import { openDriver } from './composition/open-driver.ts';
 import { openMetrics } from './composition/open-metrics.ts';
+import { openState } from './composition/open-state.ts';
+import { pruneHourly } from './composition/prune-hourly.ts';
 import { readServices } from './composition/services.ts';
 import { openTraces } from './composition/traces.ts';
 import type { Config } from './config.ts';
@@ -39,7 +41,6 @@ import { createLayers } from './layers/create-layers.ts';
 import { NoOutputLog } from './logs/no-output-log.ts';
 import { ThreadedOutputLog } from './logs/output-log.ts';
 import { createDurableInvocations } from './queue/create-durable-invocations.ts';
-import { openSqliteQueue } from './queue/sqlite/open-sqlite-queue.ts';
 import { QueueTriggers } from './queue-triggers/queue-triggers.ts';
 import { createApiKeys } from './registry/api-keys.ts';
 import { FUNCTION_DEFAULTS } from './registry/defaults.ts';
@@ -69,7 +70,6 @@ import { lockFolder } from './store/lock-folder.ts';
 import { readThrough } from './store/read-through.ts';
 import { readVersions } from './store/read-versions.ts';
 import { createRecordWriter } from './store/record-writer.ts';
-import { openSqliteStore } from './store/sqlite/open-sqlite-store.ts';
 import { createLog } from './telemetry/log.ts';
 import { InvocationMetrics } from './telemetry/metrics/invocation-metrics.ts';
 import { StopCounts } from './telemetry/metrics/platform-metrics.ts';
@@ -79,9 +79,6 @@ import { MachineSampler } from './telemetry/series/machine-sampler.ts';
 import { createSeries } from './telemetry/series/series.ts';
 import { SeriesArchive } from './telemetry/series/series-archive.ts';
 
-const PRUNE_INTERVAL_MS = 3600_000;
-/** Bundles that are uploaded and that no function names yet. */
-const KEEP_UPLOADS_MS = 3600_000;
 /** For the outcomes of what ran to be written down, at the end. */
 const SETTLE_MS = 5000;
 /** For the last spans to be exported, at the end. */
@@ -130,15 +127,16 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   const driverOpening = openDriver(config, cgroupsOpening, log);
   driverOpening.catch(() => undefined);
   undo.defer(async () => (await driverOpening.catch(() => null))?.driver.close());
-  const store = await openSqliteStore({ file: join(config.data_dir, 'hearth.db'), log });
-  undo.defer(() => store.close());
+  const state = await openState(config, log);
+  const { store, cluster } = state;
+  undo.defer(() => state.close());
   const closed = await store.closeOpenRecords('the platform ended without stopping it', Date.now());
   if (closed > 0) log.warn({ records: closed }, 'the platform had not been stopped cleanly; records that it had left open are closed');
   const access = decideAccess(config.api, await readAdminToken(config), await store.tokens(), Date.now());
 
   const tracesOpening = openTraces(config, log);
   tracesOpening.catch(() => undefined);
-  const queueOpening = openSqliteQueue({ file: join(config.data_dir, 'queue.db'), log });
+  const queueOpening = state.openQueue();
   // Whether it could be had is asked for below, when other parts are there; until then nobody listens.
   queueOpening.catch(() => undefined);
   undo.defer(async () => (await queueOpening.catch(() => null))?.close());
@@ -152,6 +150,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
       key: config.secrets.key,
       previousKey: config.secrets.previous_key,
     },
+    sharing: cluster?.keys,
     onChanged: (name) => scheduler.secretChanged(name),
     clock: Date.now,
     log,
@@ -193,11 +192,15 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   });
   undo.defer(() => layers.close());
 
-  const bundles = await createBundles(join(config.data_dir, 'bundles'), {
-    maxUploadBytes: config.bundles.max_upload_bytes,
-    maxBytes: Math.min(config.bundles.max_bytes, config.sandbox.tmp_bytes),
-    maxFiles: config.bundles.max_files,
-  });
+  const bundles = await createBundles(
+    join(config.data_dir, 'bundles'),
+    {
+      maxUploadBytes: config.bundles.max_upload_bytes,
+      maxBytes: Math.min(config.bundles.max_bytes, config.sandbox.tmp_bytes),
+      maxFiles: config.bundles.max_files,
+    },
+    cluster?.bundles,
+  );
   await bundles.sweep(store.namedBundles, 0);
 
   const replyEndpoint = createReplyEndpoint({ maxMessageBytes: config.gateway.max_reply_bytes, maxConnectionsPerInbox: 64 }, log);
@@ -337,7 +340,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     store,
     invocations: durable.invocations,
     current: (functionName) => registry.get(functionName),
-    leadership: ALWAYS,
+    leadership: cluster?.leadership ?? ALWAYS,
     clock: Date.now,
     setTimer,
     onFiring: ({ kind, state, firedAt, scheduledAt }) => firingCounts.count(state !== 'skipped', kind === 'manual' ? null : firedAt - scheduledAt),
@@ -368,6 +371,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   const registry = createRegistry({
     store,
     stored,
+    shared: cluster !== null,
     layers,
     bundles,
     inspectCode: createCodeInspector({
@@ -412,6 +416,8 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     },
   });
 
+  undo.defer(() => registry.close());
+
   const apiKeys = createApiKeys({
     store,
     get: registry.get,
@@ -428,6 +434,12 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   await registry.start();
   await apiKeys.start();
   await schedules.load();
+  cluster?.follow({
+    function: (name) => registry.refresh(name),
+    api_keys: (name) => apiKeys.refresh(name),
+    secret: (name) => secrets.refresh(name),
+    schedule: (name) => schedules.changed(name),
+  });
 
   const { invocations } = durable;
   let controlPlaneUrl = config.api.public_url.replace(/\/+$/, '');
@@ -445,7 +457,8 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   const label = { id: 'alone', name: config.node.name || hostname(), version };
   const { memory_bytes: memoryBytes, max_instances: maxInstances } = config.limits;
   const measure = () => measureNode({ scheduler, memory, functions: () => registry.list().length, memoryBytes, maxInstances });
-  const nodes = new SingleNode(label, measure);
+  const nodes = cluster?.nodes ?? new SingleNode(label, measure);
+  cluster?.measureBy(measure);
   shareLimits(nodes, share, scheduler);
 
   const series = createSeries(callSeries, config.limits.memory_bytes, Date.now);
@@ -530,33 +543,16 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   await schedules.start();
   queueTriggers.start();
 
-  const prune = () => {
-    queue
-      .prune(queue.now() - config.records.keep_ms, queue.now() - config.queue.keep_dead_letters_ms)
-      .catch((error: unknown) => log.warn({ err: error }, 'old asynchronous invocations could not be deleted'));
-    store
-      .pruneFirings(Date.now() - config.records.keep_ms)
-      .catch((error: unknown) => log.warn({ err: error }, 'old firings of schedules could not be deleted'));
-    bundles
-      .sweep(store.namedBundles, KEEP_UPLOADS_MS)
-      .catch((error: unknown) => log.warn({ err: error }, 'bundles that nobody names could not be deleted'));
-    output.prune().catch((error: unknown) => log.warn({ err: error }, 'old lines that functions printed could not be deleted'));
-    store.pruneRecords(Date.now() - config.records.keep_ms).catch((error: unknown) => log.warn({ err: error }, 'old records could not be deleted'));
-    store
-      .pruneAudit(Date.now() - config.api.audit_keep_ms)
-      .catch((error: unknown) => log.warn({ err: error }, 'old entries of the audit log could not be deleted'));
-  };
   archive.start();
 
-  const pruneTimer = setInterval(prune, PRUNE_INTERVAL_MS);
-  prune();
+  const stopPruning = pruneHourly({ config, store, queue, bundles, output, cluster, log });
 
   const parts = undo.move();
   let drained: Promise<void> | null = null;
   const drain = async (): Promise<void> => {
     log.info('draining: what runs may end, nothing new is taken');
     void nodes.drain();
-    clearInterval(pruneTimer);
+    stopPruning();
     gateway.drain();
     schedules.stop();
     durable.stop();

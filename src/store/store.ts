@@ -58,8 +58,9 @@ export interface Store {
   instance(id: string): Promise<InstanceRecord | undefined>;
   /** Newest first. */
   instances(filter: InstanceFilter): Promise<InstanceRecord[]>;
-  /** After a crash: instances not stopped become stopped with that reason, invocations queued or running become failed with `internal`. Returns how many of both. */
-  closeOpenRecords(reason: string, now: number): Promise<number>;
+  /** After a crash: instances not stopped become stopped with that reason, invocations queued or running become failed with `internal`. Returns how many of both.
+   * @param nodes those that are gone: of them alone. When left out: of this node, which has just started, and of those that are gone. */
+  closeOpenRecords(reason: string, now: number, nodes?: readonly string[]): Promise<number>;
   /** Deletes records of ended invocations and stopped instances that ended before that instant. Returns how many. */
   pruneRecords(before: number): Promise<number>;
 

@@ -14,6 +14,9 @@ const BIN = fileURLToPath(new URL('../../bin/hearth.js', import.meta.url));
 /** What a platform has made of the agents, in folders named by their content: those that come after find it made. */
 const COMPILED_AGENTS = fileURLToPath(new URL('../../node_modules/.cache/hearth-test-agents', import.meta.url));
 
+/** 32 bytes in base64. */
+const NODES_KEY = Buffer.alloc(32, 'of all nodes of a cluster').toString('base64');
+
 export interface HearthOptions {
   /** HEARTH_… settings. */
   settings?: Record<string, string>;
@@ -85,6 +88,12 @@ export class Hearth {
       }
       await sleep(20);
     }
+  }
+
+  /** A node of the cluster that has this database, with a key of secrets that all nodes have; with that broker, if there is one. */
+  static startNode(database: string, options: HearthOptions = {}, amqp = ''): Promise<Hearth> {
+    const settings = { HEARTH_DATABASE_URL: database, HEARTH_SECRETS_KEY: NODES_KEY, ...(amqp === '' ? {} : { HEARTH_AMQP_URL: amqp }) };
+    return Hearth.start({ ...options, settings: { ...settings, ...options.settings } });
   }
 
   async register(definition: FunctionDefinition): Promise<Record<string, unknown>> {

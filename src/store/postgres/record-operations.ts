@@ -78,17 +78,18 @@ export function recordOperations(db: PostgresDatabase, node: string): RecordOper
       return newest(instanceTable, 'started_at', conditions, limit, liveOnly === true ? ["state <> 'stopped'"] : []);
     },
 
-    closeOpenRecords: (reason, now) =>
+    closeOpenRecords: (reason, now, nodes) =>
       db.transaction(async (tx) => {
-        const gone = await ofNodesThatAreGone(tx);
+        const gone = nodes === undefined ? await ofNodesThatAreGone(tx) : 'FALSE';
+        const whose = nodes ?? [node];
         const instances = await tx.query(
-          `UPDATE instances SET state = 'stopped', stopped_at = $1, stop_reason = $2 WHERE state <> 'stopped' AND (node = $3 OR ${gone})`,
-          [now, reason, node],
+          `UPDATE instances SET state = 'stopped', stopped_at = $1, stop_reason = $2 WHERE state <> 'stopped' AND (node = ANY($3) OR ${gone})`,
+          [now, reason, whose],
         );
         const invocations = await tx.query(
           "UPDATE invocations SET state = 'failed', error_code = 'internal', error_message = $2, ended_at = $1 " +
-            `WHERE state IN ('queued', 'running') AND (node = $3 OR ${gone})`,
-          [now, reason, node],
+            `WHERE state IN ('queued', 'running') AND (node = ANY($3) OR ${gone})`,
+          [now, reason, whose],
         );
         return instances.changes + invocations.changes;
       }),

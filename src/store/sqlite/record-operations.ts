@@ -71,8 +71,10 @@ export function recordOperations(db: Database): RecordOperations {
       return newest(instanceTable, 'started_at', conditions, limit);
     },
 
-    closeOpenRecords: (reason, now) =>
+    closeOpenRecords: (reason, now, nodes) =>
       db.transaction('full', () => {
+        // There are no others.
+        if (nodes !== undefined) return 0;
         const instances = db
           .statement("UPDATE instances SET state = 'stopped', stopped_at = ?, stop_reason = ? WHERE state <> 'stopped'")
           .run(now, reason);

@@ -109,7 +109,7 @@ export async function createStoreClient(worker: Worker, file: string, log: Store
     writeInstances: (records) => call('writeInstances', records),
     instance: (id) => call('instance', id),
     instances: (filter) => call('instances', filter),
-    closeOpenRecords: (reason, now) => call('closeOpenRecords', reason, now),
+    closeOpenRecords: (reason, now, nodes) => call('closeOpenRecords', reason, now, nodes),
     secrets: () => call('secrets'),
     secret: (name) => call('secret', name),
     putSecret: (secret) => call('putSecret', secret),

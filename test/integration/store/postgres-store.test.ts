@@ -130,6 +130,8 @@ describe('a PostgreSQL store of two nodes', () => {
     await db.query("INSERT INTO nodes VALUES ('node 2', now() - interval '50 seconds'), ('node 4', now() - interval '70 seconds')");
     expect(await one.closeOpenRecords('crashed', 8)).toBe(2);
     expect((await one.instances({ liveOnly: true, limit: 10 })).map(({ id }) => id)).toEqual(["another's"]);
+    expect(await one.closeOpenRecords('gone', 9, ['node 3', 'node 4'])).toBe(0);
+    expect(await one.closeOpenRecords('gone', 9, ['node 2'])).toBe(1);
     await db.query('DROP TABLE nodes');
   });
 

@@ -354,6 +354,7 @@ export function storeConformance(open: () => Promise<OpenedStore>): void {
     const stopped = instanceRecord({ id: 'stopped', state: 'stopped', stoppedAt: 5, stopReason: 'idle' });
     await store.writeInvocations([invocationRecord({ id: 'queued', state: 'queued' }), invocationRecord({ id: 'running', state: 'running' }), done]);
     await store.writeInstances([instanceRecord({ id: 'busy', state: 'busy' }), stopped]);
+    expect(await store.closeOpenRecords('another node is gone', 7000, ['another'])).toBe(0);
     expect(await store.closeOpenRecords('the platform crashed', 7000)).toBe(3);
     expect(await store.invocation('queued')).toMatchObject({
       state: 'failed',
