@@ -22,6 +22,8 @@ export const DETAILS: Partial<Record<ErrorCode, string>> = {
   deadline_exceeded: 'The function "echo" did not answer within 60000 ms.',
   draining: 'The platform is shutting down.',
   store_unavailable: 'The store can not be read.',
+  backup_not_here:
+    'The state is in PostgreSQL at db.example:5432/hearth, whose backups are its own: make one with pg_dump, or with what your PostgreSQL has for it. Keep the key of the secrets beside it.',
   storage_full: 'The disk of the platform is full; free some space and try again.',
   internal: 'Something broke inside the platform; its log has more under the correlation id.',
 };

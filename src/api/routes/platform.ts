@@ -60,7 +60,7 @@ export function platformRoutes(app: Api, { metrics, backups }: Pick<ApiDependenc
             description: 'A gzipped tar. It ends with its manifest: one that was cut short has none.',
             content: { 'application/gzip': { schema: Type.Unsafe<Readable>({ type: 'string', format: 'binary' }) } },
           },
-          ...problems('invalid_request', 'conflict', 'store_unavailable', 'storage_full'),
+          ...problems('invalid_request', 'conflict', 'store_unavailable', 'storage_full', 'backup_not_here'),
         },
       },
     },

@@ -208,6 +208,9 @@ describe('the feed of changes', () => {
     proxy.cut();
     await two.putVersion(versionDraft({ functionName: 'b' }));
     await until(() => told.has('b'));
+    await server.kill();
+    // Whoever writes records keeps them and tries again.
+    await expect(two.writeInvocations([invocationRecord()])).rejects.toMatchObject({ code: 'store_unavailable', retryAfter: 5 });
     await server.restart();
     await until(() =>
       two.putVersion(versionDraft({ functionName: 'c' })).then(
