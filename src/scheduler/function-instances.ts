@@ -68,6 +68,8 @@ export class FunctionInstances implements InstanceOwner {
   /** What is failed with it, once everything is. */
   #stopError: HearthError | null = null;
   #gone = false;
+  /** When a run last began or ended. */
+  #lastTick = 0;
   #recheckTimer: NodeJS.Timeout | null = null;
   #reserveTimer: NodeJS.Timeout | null = null;
   readonly #growth: InstanceGrowth;
@@ -131,6 +133,7 @@ export class FunctionInstances implements InstanceOwner {
       concurrency: this.version.concurrency,
       startMs: this.startMs ?? guessedStartMs,
       runMs: this.#growth.runMs,
+      quietMs: performance.now() - this.#lastTick,
       mayGrow: roomForOne && this.#instances.size < this.version.maxInstances && this.#backoff.reason(performance.now()) === null,
     });
   }
@@ -305,7 +308,8 @@ export class FunctionInstances implements InstanceOwner {
   }
 
   onOver(instance: Instance, invocation: Invocation): void {
-    const runMs = performance.now() - invocation.dispatchedTick;
+    this.#lastTick = performance.now();
+    const runMs = this.#lastTick - invocation.dispatchedTick;
     // How long a WebSocket lasted tells nothing about how long others run.
     if (invocation.status !== 101) {
       this.#growth.ran(runMs);
@@ -381,6 +385,8 @@ export class FunctionInstances implements InstanceOwner {
       this.#failWaiting(invocation, toHearthError(cause));
       return;
     }
+    // 0 when it waits in the instance's channel for its turn.
+    if (invocation.dispatchedTick > this.#lastTick) this.#lastTick = invocation.dispatchedTick;
     this.#machine.onInstanceUsed(instance);
     if (instance.hasRoom) this.#list(instance);
   }

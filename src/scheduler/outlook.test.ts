@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type OutlookReadings, outlookOf } from './outlook.ts';
 
-const CALM: OutlookReadings = { free: false, ready: 0, starting: 0, waiting: 0, concurrency: 1, startMs: 80, runMs: 20, mayGrow: true };
+const CALM: OutlookReadings = { free: false, ready: 0, starting: 0, waiting: 0, concurrency: 1, startMs: 80, runMs: 20, quietMs: 0, mayGrow: true };
 const waits = (readings: Partial<OutlookReadings>) => outlookOf({ ...CALM, ...readings }).waitMs;
 
 test('a call waits for nothing where a ready instance is free, and for the start where there is none', () => {
@@ -19,6 +19,11 @@ test('behind a line it waits for its turn, or for an instance more', () => {
   expect(waits({ ready: 2, waiting: 3 })).toBe((4 * 20) / 2);
   expect(waits({ ready: 1, waiting: 99 })).toBe(160);
   expect(waits({ ready: 1, waiting: 99, mayGrow: false })).toBe(2000);
+});
+
+test('behind runs that are longer than those before it waits for about as long as they have run', () => {
+  expect(waits({ ready: 1, quietMs: 5000, mayGrow: false })).toBe(5000);
+  expect(waits({ ready: 1, quietMs: 5000 })).toBe(160);
 });
 
 test('nobody knows how long runs are before one has ended', () => {

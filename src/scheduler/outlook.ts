@@ -20,17 +20,20 @@ export interface OutlookReadings {
   startMs: number;
   /** Mean, in milliseconds; NaN before the first run ended. */
   runMs: number;
+  /** Since the last run began or ended. Milliseconds. */
+  quietMs: number;
   mayGrow: boolean;
 }
 
 /** Pure: see FunctionInstances for what happens then. */
-export function outlookOf({ free, ready, starting, waiting, concurrency, startMs, runMs, mayGrow }: OutlookReadings): Outlook {
+export function outlookOf({ free, ready, starting, waiting, concurrency, startMs, runMs, quietMs, mayGrow }: OutlookReadings): Outlook {
   if (free) return { cold: false, waitMs: 0, mayGrow };
   if (ready + starting === 0) return outlookOfUnknown(startMs, mayGrow);
   const places = (ready + starting) * concurrency;
   // Who finds a place in an instance that is starting waits for the start alone.
   const isCovered = starting > 0 && waiting < starting * concurrency;
-  const line = isCovered ? 0 : Number.isNaN(runMs) ? Number.POSITIVE_INFINITY : ((waiting + 1) * runMs) / places;
+  // Where all places are taken and nothing has moved for long, what runs is not like what ran before: it may well take as long again.
+  const line = isCovered ? 0 : Number.isNaN(runMs) ? Number.POSITIVE_INFINITY : Math.max(quietMs, ((waiting + 1) * runMs) / places);
   const own = (ready === 0 ? startMs : 0) + line;
   if (isCovered) return { cold: false, waitMs: startMs, mayGrow };
   // A line is given one more when its head has waited for as long as a start takes.
