@@ -93,7 +93,8 @@ export function createHandOver(settings: HandOverSettings): HandOvers {
   return {
     invoker,
     get readings() {
-      return { handed: invoker.counts, handedOpen: invoker.open, taken: taken.counts, takenOpen: taken.open };
+      const heard = peers.fresh(performance.now()).length;
+      return { handed: invoker.counts, handedOpen: invoker.open, taken: taken.counts, takenOpen: taken.open, heard };
     },
     start() {
       link.start();

@@ -8,10 +8,18 @@ export interface HandOverReadings {
   /** By what came of them. */
   taken: Readonly<Record<string, number>>;
   takenOpen: number;
+  /** Other nodes that were heard of late. */
+  heard: number;
 }
 
 export function handOverMetrics(read: () => HandOverReadings): PulledMetric[] {
   return [
+    {
+      name: 'hearth_nodes_heard',
+      help: 'Other nodes that have told of themselves by the broker within the last two seconds.',
+      type: 'gauge',
+      read: () => [{ labels: {}, value: read().heard }],
+    },
     {
       name: 'hearth_calls_handed_over_total',
       help: 'Calls that were handed over to other nodes, by why and by what came of them.',
