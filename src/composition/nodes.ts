@@ -30,9 +30,12 @@ export function measureNode({ scheduler, memory, functions, memoryBytes, maxInst
 }
 
 /** From now on limits are divided by the nodes that are up. */
-export function shareLimits(nodes: NodeBook, share: LimitShare, scheduler: Pick<Scheduler, 'shareChanged'>): void {
-  nodes.onChanged((up) => {
+export function shareLimits(nodes: Pick<NodeBook, 'up' | 'onChanged'>, share: LimitShare, scheduler: Pick<Scheduler, 'shareChanged'>): void {
+  const divide = (up: number): void => {
     share.nodes = up;
     scheduler.shareChanged();
-  });
+  };
+  nodes.onChanged(divide);
+  // Others were there before.
+  if (nodes.up !== share.nodes) divide(nodes.up);
 }

@@ -80,7 +80,7 @@ spec:
         timeoutSeconds: 10
         failureThreshold: 6
       readinessProbe:
-        httpGet: { path: /health, port: api }
+        httpGet: { path: /ready, port: api }
         periodSeconds: 5
         timeoutSeconds: 5
         failureThreshold: 3
