@@ -77,7 +77,13 @@ export const VOID_EXPIRED = change({
 });
 /** What a former process of this node ran. Values: now, why, node. */
 export const VOID_OF_NODE = change({ where: "state = 'running' AND node = $3", set: voiding('$1::float8'), outcome: 'lost' });
-/** Runs under tickets that somebody else has, or may have, by now. The tickets are still good for one invocation each. Values: now, why, tickets. */
+/** Whoever ran them has lost their tickets, which are still good for one invocation each. Values: now, why, ids, attempts. */
+export const VOID_OF_LEASES = change({
+  where: "state = 'running' AND (id, attempt) IN (SELECT v.id, v.attempt FROM unnest($3::text[], $4::integer[]) AS v (id, attempt))",
+  set: voiding('NULL::float8'),
+  outcome: 'lost',
+});
+/** As these, of tickets that have come to somebody else. Values: now, why, tickets. */
 export const VOID_OF_TICKETS = change({ where: "state = 'running' AND ticket = ANY ($3::text[])", set: voiding('NULL::float8'), outcome: 'lost' });
 /** Values: now, null, id. */
 export const CANCEL = change({

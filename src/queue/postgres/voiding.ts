@@ -1,6 +1,6 @@
 import type { DurableQueue, LaneKey, Lease } from '../durable-queue.ts';
 import { laneName } from '../lane.ts';
-import { BURY_OF_TICKET, BURY_TOO_OLD, type ChangedRow, VOID_EXPIRED, VOID_OF_NODE, VOID_OF_TICKETS } from './change-jobs.ts';
+import { BURY_OF_TICKET, BURY_TOO_OLD, type ChangedRow, VOID_EXPIRED, VOID_OF_LEASES, VOID_OF_NODE, VOID_OF_TICKETS } from './change-jobs.ts';
 import type { HeldTickets } from './held-tickets.ts';
 import type { QueueFeed } from './queue-feed.ts';
 import type { Session } from './session.ts';
@@ -52,12 +52,20 @@ export class Voiding {
   async ofLostTickets(ids: readonly string[]): Promise<void> {
     const leases = this.#held.lost(ids);
     for (const { id, attempt } of leases) this.#fenced.set(id, attempt);
+    if (leases.length === 0) return;
     try {
-      await this.ofTickets(ids, 'the connection to the broker was lost');
+      const why = 'the connection to the broker was lost';
+      // Not by their tickets, which somebody else may run something under by now.
+      await this.#all(
+        VOID_OF_LEASES,
+        why,
+        leases.map(({ id }) => id),
+        leases.map(({ attempt }) => attempt),
+      );
     } catch {
       // Whoever gets the ticket next does it.
     }
-    if (leases.length > 0) this.listener(leases, []);
+    this.listener(leases, []);
     // Whoever ran them learns of it before this.
     setTimeout(() => {
       for (const { id, attempt } of leases) if (this.#fenced.get(id) === attempt) this.#fenced.delete(id);
