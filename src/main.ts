@@ -27,6 +27,7 @@ import { openLimits } from './composition/limits.ts';
 import { buildNetwork, defaultNetwork } from './composition/machine.ts';
 import { measureNode, shareLimits } from './composition/nodes.ts';
 import { openDriver } from './composition/open-driver.ts';
+import { openHandOver } from './composition/open-hand-over.ts';
 import { openMetrics } from './composition/open-metrics.ts';
 import { openState } from './composition/open-state.ts';
 import { pruneHourly } from './composition/prune-hourly.ts';
@@ -448,7 +449,25 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     waitFor: (id, waitMs, signal) => invocations.waitFor(id, waitMs, signal),
     statusUrl: (id) => `${controlPlaneUrl}/invocations/${id}`,
   };
-  const gateway = new Gateway(gatewaySettings(config, null), router, scheduler, keeper, policies, log, traces?.requests ?? null);
+  const handOvers =
+    cluster && config.amqp.url !== ''
+      ? openHandOver({
+          node: cluster.node,
+          cluster: cluster.clusterId,
+          url: config.amqp.url,
+          ca,
+          scheduler,
+          room,
+          version: (functionName, versionNumber) => durable.versions.current({ functionName, versionNumber }),
+          record: (record) => recorder.invocation(record),
+          maxReplyBytes: config.gateway.max_reply_bytes,
+          random: Math.random,
+          log,
+        })
+      : null;
+  undo.defer(() => handOvers?.close());
+  const settings = gatewaySettings(config, cluster?.node.name ?? null);
+  const gateway = new Gateway(settings, router, handOvers?.invoker ?? scheduler, keeper, policies, log, traces?.requests ?? null);
   const gatewayAddress = await gateway.listen();
   undo.defer(() => gateway.close());
   const gatewayUrl = urlOf(config.gateway.host, gatewayAddress.port);
@@ -467,7 +486,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     ...{ queue, durable, broker, replyQueues, queueTriggers, registry, layers, recorder, output, traces },
     ...{ scheduler, pool, nursery, memory, replyEndpoint, gateway },
     memoryBudgetBytes: config.limits.memory_bytes,
-    handOvers: null,
+    handOvers,
     nodes,
   });
 
@@ -542,6 +561,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   // Before anything old is deleted: it asks the queue what became of firings that the last process had begun.
   await schedules.start();
   queueTriggers.start();
+  handOvers?.start();
 
   archive.start();
 
@@ -556,7 +576,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
     gateway.drain();
     schedules.stop();
     durable.stop();
-    await Promise.all([queueTriggers.stop(), scheduler.drain(config.limits.drain_ms)]);
+    await Promise.all([queueTriggers.stop(), scheduler.drain(config.limits.drain_ms), handOvers?.drain(config.limits.drain_ms)]);
     await Promise.all([durable.settled(SETTLE_MS), queueTriggers.settled(SETTLE_MS)]);
     log.info('stopped');
     await parts.disposeAsync();

@@ -3,18 +3,25 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { STREAM_WINDOW_BYTES } from '../../../src/cluster/hand-over/frame.ts';
 import { HearthError } from '../../../src/errors.ts';
 import type { Invocation } from '../../../src/scheduler/invocation.ts';
-import { until } from '../../support/hearth.ts';
+import { Hearth, json, until } from '../../support/hearth.ts';
+import { Postgres } from '../../support/postgres.ts';
 import { RabbitMq } from '../../support/rabbitmq.ts';
 import { TestNode } from './hand-over-nodes.ts';
 
+let broker: RabbitMq;
+
+beforeAll(async () => {
+  broker = await RabbitMq.start();
+});
+
+afterAll(() => broker?.[Symbol.asyncDispose]());
+
 describe('calls that are handed over by a broker', () => {
-  let broker: RabbitMq;
   let a: TestNode;
   let b: TestNode;
   let calls = 0;
 
   beforeAll(async () => {
-    broker = await RabbitMq.start();
     a = await TestNode.start('a', broker.url);
     b = await TestNode.start('b', broker.url);
   });
@@ -22,7 +29,6 @@ describe('calls that are handed over by a broker', () => {
   afterAll(async () => {
     await a?.[Symbol.asyncDispose]();
     await b?.[Symbol.asyncDispose]();
-    await broker?.[Symbol.asyncDispose]();
   });
 
   /** B is warm and A is cold, and A knows. */
@@ -205,5 +211,120 @@ describe('calls that are handed over by a broker', () => {
     const { handed } = a.handOvers.readings;
     for (const outcome of ['answered', 'failed', 'cancelled', 'returned', 'lost']) expect(handed.warm?.[outcome], outcome).toBeGreaterThan(0);
     for (const outcome of ['answered', 'failed', 'cancelled', 'refused']) expect(b.handOvers.readings.taken[outcome], outcome).toBeGreaterThan(0);
+  });
+});
+
+/** A start takes longer than any way to another node. */
+const CODE = `
+import time
+time.sleep(1)
+def handler(message, context):
+    path = message["path"]
+    if path.endswith("/endless"):
+        return endless()
+    if path.endswith("/long"):
+        time.sleep(60)
+    return message["raw_body"]
+
+def endless():
+    yield b"begun"
+    while True:
+        time.sleep(0.05)
+        yield b"."
+`;
+
+describe('two nodes that share a database and a broker', () => {
+  let database: Postgres;
+  const nodes: Record<string, Hearth> = {};
+  const at = (name: string): Hearth => nodes[name] as Hearth;
+  const other = (name: string): string => (name === 'a' ? 'b' : 'a');
+
+  beforeAll(async () => {
+    database = await Postgres.start();
+    const shared = {
+      HEARTH_AMQP_URL: broker.url,
+      HEARTH_DATABASE_URL: database.url,
+      HEARTH_SECRETS_KEY: randomBytes(32).toString('base64'),
+    };
+    await Promise.all(
+      ['a', 'b'].map(async (name) => {
+        nodes[name] = await Hearth.start({ settings: { ...shared, HEARTH_NODE_NAME: name } });
+      }),
+    );
+    for (const name of ['a', 'b']) await until(async () => /^hearth_nodes_heard 1$/m.test(await (await fetch(`${at(name).api}/metrics`)).text()));
+  });
+
+  afterAll(async () => {
+    await Promise.all(Object.values(nodes).map((node) => node[Symbol.asyncDispose]()));
+    await database?.[Symbol.asyncDispose]();
+  });
+
+  /** Registers on one node, and waits until the other has it. */
+  async function define(name: string, settings: Parameters<Hearth['define']>[2] = {}): Promise<void> {
+    await at('a').register({ event_type: `http|POST|/${name}/*`, function_name: name, function_code: CODE, ...settings });
+    await until(async () => (await at('b').call(`/${name}/echo`, { method: 'OPTIONS' })).status !== 404);
+  }
+
+  const nodeOf = (response: Response): string => response.headers.get('x-hearth-node') as string;
+
+  /** Has it started, wherever. @returns the node that has an instance of it now */
+  async function warm(path: string): Promise<string> {
+    const response = await at('a').call(path, { method: 'POST', body: 'x' });
+    expect([response.status, await response.text()]).toEqual([200, 'x']);
+    return nodeOf(response);
+  }
+
+  let warmNode: string;
+
+  test('answer where it is warm what comes where it is cold, byte for byte, and read its record on both', async () => {
+    await define('f');
+    warmNode = await warm('/f/echo');
+    const body = randomBytes(200_000);
+    const response = await at(other(warmNode)).call('/f/echo', { method: 'POST', body });
+    expect(nodeOf(response)).toBe(warmNode);
+    expect(response.headers.get('x-hearth-start')).toBe('warm');
+    expect(Buffer.from(await response.arrayBuffer()).equals(body)).toBe(true);
+    const instance = response.headers.get('x-serverless-instance-id');
+    for (const name of ['a', 'b']) expect(await at(name).record(response)).toMatchObject({ state: 'succeeded', instance_id: instance });
+  });
+
+  test('stream answers to one another, and end what nobody reads any more', async () => {
+    const leaving = new AbortController();
+    const response = await at(other(warmNode)).call('/f/endless', { method: 'POST', signal: leaving.signal });
+    expect(nodeOf(response)).toBe(warmNode);
+    const { value } = await (response.body as ReadableStream<Uint8Array>).getReader().read();
+    expect(Buffer.from(value as Uint8Array).toString()).toMatch(/^begun/);
+    leaving.abort();
+    expect(await at(warmNode).record(response)).toMatchObject({ state: 'cancelled' });
+  });
+
+  test('have the other one run what would wait', async () => {
+    await define('one', { max_instances: 1, concurrency: 1 });
+    const leaving = new AbortController();
+    const long = at('a')
+      .call('/one/long', { method: 'POST', signal: leaving.signal })
+      .catch(() => null);
+    const busy = await until(async () => {
+      for (const name of ['a', 'b']) if ((await at(name).instances('one')).some(({ state }) => state === 'busy')) return name;
+      return undefined;
+    });
+    const response = await at(busy).call('/one/echo', { method: 'POST', body: 'y' });
+    expect([response.status, await response.text(), nodeOf(response)]).toEqual([200, 'y', other(busy)]);
+    leaving.abort();
+    await long;
+  });
+
+  test('tell the caller of a call that runs on a node that is killed, and go on alone', async () => {
+    await define('g');
+    const killed = await warm('/g/echo');
+    const left = at(other(killed));
+    const long = left.call('/g/long', { method: 'POST' });
+    await until(async () => (await at(killed).instances('g')).some(({ state }) => state === 'busy'));
+    await at(killed).stop('SIGKILL');
+    const response = await long;
+    expect(response.status).toBe(502);
+    expect(await json(response)).toMatchObject({ code: 'node_lost', fault: 'operator', node: killed });
+    const next = await left.call('/g/echo', { method: 'POST', body: 'alone' });
+    expect([next.status, await next.text(), nodeOf(next)]).toEqual([200, 'alone', other(killed)]);
   });
 });
