@@ -76,6 +76,7 @@ export class Docker {
   static async start({ bare = false, node = false } = {}): Promise<Docker> {
     const docker = new Docker(await mkdtemp(join(tmpdir(), 'hearth-docker-')), await readFile('/proc/sys/net/ipv4/ip_forward', 'utf8'));
     try {
+      await docker.#hasNamespace();
       await docker.startEngine();
       if (!bare) {
         await docker.#import(await baseImage());
@@ -216,6 +217,11 @@ export class Docker {
       await rm(this.#folder, { recursive: true, force: true });
       await this.#clearNetwork();
     }
+  }
+
+  /** Until then it is our namespace, and the engine would mount for all the machine to see. */
+  async #hasNamespace(): Promise<void> {
+    await until(async () => (await readFile(`/proc/${this.#mounts.pid}/comm`, 'utf8')) === 'sleep\n', 120_000);
   }
 
   #answers(): Promise<boolean> {
