@@ -20,9 +20,3 @@ export async function startBrokerWithGuest(): Promise<RabbitMq> {
   await rm(folder, { recursive: true });
   return broker;
 }
-
-/** Names of the queues on the broker. */
-export async function queuesOf(broker: RabbitMq): Promise<string[]> {
-  const listed = JSON.parse(await broker.control('list_queues', 'name', '--formatter', 'json')) as { name: string }[];
-  return listed.map(({ name }) => name);
-}

@@ -13,7 +13,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Hearth, json, sleep, until } from '../../support/hearth.ts';
 import type { RabbitMq } from '../../support/rabbitmq.ts';
 import { TcpProxy } from '../../support/tcp-proxy.ts';
-import { queuesOf, startBrokerWithGuest } from './broker-with-guest.ts';
+import { startBrokerWithGuest } from './broker-with-guest.ts';
 
 const OPENING = `
 import json, os, sys, time, pika
@@ -65,7 +65,7 @@ const printedBy = async (answer: Response) =>
 const noQueues = async () => {
   let left: string[] = [];
   await until(async () => {
-    left = await queuesOf(broker);
+    left = await broker.queues();
     return left.length === 0;
   }, 60_000).catch(() => expect(left).toEqual([]));
 };
@@ -248,7 +248,7 @@ describe('when the broker is killed and comes back', () => {
     await sleep(1000);
     await hearth.stop('SIGKILL');
     await left;
-    expect(await queuesOf(broker)).not.toEqual([]);
+    expect(await broker.queues()).not.toEqual([]);
     await using again = await Hearth.start({
       dataFolder,
       requirements: 'pika\n',

@@ -12,7 +12,7 @@ import { Hearth, json, sleep, until } from '../../support/hearth.ts';
 import { Postgres } from '../../support/postgres.ts';
 import type { RabbitMq } from '../../support/rabbitmq.ts';
 import { Redis } from '../../support/redis.ts';
-import { queuesOf, startBrokerWithGuest } from '../amqp/broker-with-guest.ts';
+import { startBrokerWithGuest } from '../amqp/broker-with-guest.ts';
 
 /** A real engine, a real broker and real data services, used together as the seed's reader has them, by one platform after another. */
 
@@ -96,7 +96,7 @@ describe.each(['the embedded endpoint', 'RabbitMQ'])('functions in containers th
   test("go through the seed's workflow", { timeout: 300_000 }, async () => {
     for (const script of replies === 'RabbitMQ' ? WORKFLOWS.slice(0, 1) : WORKFLOWS)
       expect(await workflow(script, hearth)).toMatch(/[1-9]\d* passed, 0 failed\n$/);
-    if (replies === 'RabbitMQ') await until(async () => (await queuesOf(broker)).length === 0, 60_000);
+    if (replies === 'RabbitMQ') await until(async () => (await broker.queues()).length === 0, 60_000);
   });
 
   test("use Redis and PostgreSQL by the seed's names, script and handler, without a network", async () => {
