@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Hearth, json, sleep, until } from '../../support/hearth.ts';
 
 const HELLO = 'def handler(m, c):\n    return "hello"';
@@ -236,13 +236,19 @@ def handler(m, c):
     .filter((address) => address.family === 'IPv4' && !address.internal)
     .map((address) => address.address);
 
-  it.each(['none', 'egress', 'host'] as const)('in mode %s reaches no more than it should', async (network) => {
-    await using hearth = await Hearth.start({ settings: { HEARTH_GATEWAY_HOST: '0.0.0.0' } });
-    const port = new URL(hearth.gateway).port;
+  let hearth: Hearth;
+  let port: string;
+  beforeAll(async () => {
+    hearth = await Hearth.start({ settings: { HEARTH_GATEWAY_HOST: '0.0.0.0' } });
+    port = new URL(hearth.gateway).port;
     hearth.gateway = `http://127.0.0.1:${port}`;
-    await hearth.define('probe', PROBE, { network });
+  });
+  afterAll(() => hearth?.[Symbol.asyncDispose]());
+
+  it.each(['none', 'egress', 'host'] as const)('in mode %s reaches no more than it should', async (network) => {
+    await hearth.define(`probe-${network}`, PROBE, { network });
     for (const address of ['127.0.0.1', ...own, '10.0.2.2']) {
-      const reached = await (await hearth.call(`/probe?to=${address}:${port}`)).text();
+      const reached = await (await hearth.call(`/probe-${network}?to=${address}:${port}`)).text();
       expect([address, reached]).toEqual([address, network === 'host' && address !== '10.0.2.2' ? 'reached' : 'refused']);
     }
   });
