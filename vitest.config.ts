@@ -40,8 +40,8 @@ export default defineConfig({
           globalSetup: 'test/hostile/support/global-setup.ts',
           testTimeout: 60_000,
           hookTimeout: 300_000,
-          // They wait for deadlines more than they compute.
-          maxWorkers: 2,
+          // They wait for deadlines a third of their time.
+          maxWorkers: availableParallelism() + 1,
         },
       },
     ],
