@@ -58,9 +58,9 @@ export const RequestHead = Type.Object({
 });
 export type RequestHead = Static<typeof RequestHead>;
 
-export const CreditHead = Type.Object({ bytes: Type.Integer({ minimum: 1 }) });
+const CreditHead = Type.Object({ bytes: Type.Integer({ minimum: 1 }) });
 
-export const RefusedHead = Type.Object({ reason: Text });
+const RefusedHead = Type.Object({ reason: Text });
 
 /** What ran, as it is told to the caller. */
 const Run = Type.Object({
@@ -74,9 +74,9 @@ const Run = Type.Object({
 });
 export type Run = Static<typeof Run>;
 
-export const StartHead = Type.Object({ run: Run, status: Type.Integer(), headers: Headers });
-export const ReplyHead = Type.Object({ run: Run, status: Type.Integer(), headers: Headers, length: Type.Integer({ minimum: 0 }) });
-export const FailHead = Type.Object({
+const StartHead = Type.Object({ run: Run, status: Type.Integer(), headers: Headers });
+const ReplyHead = Type.Object({ run: Run, status: Type.Integer(), headers: Headers, length: Type.Integer({ minimum: 0 }) });
+const FailHead = Type.Object({
   run: Run,
   code: Text,
   message: Text,

@@ -52,7 +52,7 @@ interface Open {
 }
 
 /** Larger bodies stay where they are. Bytes. */
-export const MAX_BODY_BYTES = 1024 * 1024;
+const MAX_BODY_BYTES = 1024 * 1024;
 /** Calls that other nodes have in hand for this one. */
 const MAX_OPEN = 4096;
 /** The other node keeps the call's time; when nothing has come so long after its end, nothing will. Milliseconds. */

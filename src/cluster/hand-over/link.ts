@@ -147,7 +147,9 @@ export class Link {
     });
     await channel.consume(REPLY_TO, (message) => message && this.#listener.onRunner(incoming(message)), { noAck: true });
     await channel.assertExchange(this.#exchange, 'fanout', { durable: false, autoDelete: true });
-    const adverts = await channel.assertQueue('', {
+    // A queue of the connection before this one may still be there, so that each has a name of its own.
+    const suffix = `${nodeId}.${randomUUID().slice(0, 8)}`;
+    const adverts = await channel.assertQueue(`hearth.${cluster}.adverts.${suffix}`, {
       exclusive: true,
       autoDelete: true,
       durable: false,
@@ -156,8 +158,7 @@ export class Link {
     });
     await channel.bindQueue(adverts.queue, this.#exchange, '');
     await channel.consume(adverts.queue, (message) => message && this.#listener.onAdvert(message.content), { noAck: true });
-    // A queue of the connection before this one may still be there.
-    const { queue } = await channel.assertQueue(`hearth.${cluster}.node.${nodeId}.${randomUUID().slice(0, 8)}`, {
+    const { queue } = await channel.assertQueue(`hearth.${cluster}.node.${suffix}`, {
       exclusive: true,
       autoDelete: true,
       durable: false,

@@ -8,7 +8,7 @@ import type { FunctionVersion } from '../../../src/schemas/function.ts';
 import type { InvocationRecord } from '../../../src/schemas/records.ts';
 import { TcpProxy } from '../../support/tcp-proxy.ts';
 
-export const HELLO = { functionName: 'hello', number: 1, timeoutMs: 60_000, style: 'handler', streamBody: false } as FunctionVersion;
+const HELLO = { functionName: 'hello', number: 1, timeoutMs: 60_000, style: 'handler', streamBody: false } as FunctionVersion;
 
 /** What a node's scheduler is to the hand-over, with the test in the place of instances. */
 class Runs {
