@@ -11,7 +11,7 @@ import { createBundles } from './bundles/bundles.ts';
 import { createChains } from './chains/create-chains.ts';
 import { LimitShare } from './cluster/limit-share.ts';
 import { SingleNode } from './cluster/nodes/single-node.ts';
-import { answersByBroker, brokerCa } from './composition/broker.ts';
+import { answersByBroker, brokerCa, brokerHeartbeat } from './composition/broker.ts';
 import {
   DASHBOARD_FOLDER,
   readAdminToken,
@@ -210,6 +210,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   const replyQueues = answersByBroker(config)
     ? createReplyQueues(config.amqp.url, {
         ca,
+        ...brokerHeartbeat(config),
         file: join(config.data_dir, 'reply-queues.json'),
         keepMs: config.amqp.triggered_queue_ms,
         maxMessageBytes: config.gateway.max_reply_bytes,
@@ -305,7 +306,7 @@ export async function startPlatform(config: Config, isTerminal: boolean): Promis
   });
 
   const queue = await queueOpening;
-  const broker = config.amqp.url === '' ? null : createBroker(config.amqp.url, { ca, random: Math.random, log });
+  const broker = config.amqp.url === '' ? null : createBroker(config.amqp.url, { ca, ...brokerHeartbeat(config), random: Math.random, log });
   undo.defer(() => broker?.close());
   const durable = createDurableInvocations({
     queue,

@@ -7,6 +7,8 @@ import type { Config } from '../config.ts';
 import { HearthError } from '../errors.ts';
 import type { Service, ServiceTarget } from '../services/services.ts';
 
+const CLUSTER_HEARTBEAT_S = 3;
+
 /** Whether scripts answer by the queues of the operator's broker. */
 export function answersByBroker({ amqp }: Pick<Config, 'amqp'>): boolean {
   return amqp.url !== '' && amqp.message_queue === 'broker';
@@ -39,6 +41,11 @@ export function messageQueue({ amqp }: Pick<Config, 'amqp'>, at: () => number): 
 function targetOf({ protocol, hostname, port }: BrokerAddress, ca: Buffer | undefined): ServiceTarget {
   const tls = { ...(ca ? { ca } : {}), ...(isIP(hostname) ? {} : { servername: hostname }) };
   return { host: hostname, port, ...(protocol === 'amqps' ? { tls } : {}) };
+}
+
+/** How soon a silent broker is given up. In a cluster its other nodes are there to go to, within ten seconds, which are three heartbeats of three. */
+export function brokerHeartbeat({ database }: Pick<Config, 'database'>): { heartbeatS?: number } {
+  return database.url === '' ? {} : { heartbeatS: CLUSTER_HEARTBEAT_S };
 }
 
 /** Of an `amqps` broker whose certificate is signed by nobody whom Node.js knows; undefined: none was named. @throws HearthError invalid_config */

@@ -11,6 +11,8 @@ import { HearthError } from '../errors.ts';
 import { openPostgres } from '../postgres/open-postgres.ts';
 import type { DurableQueue } from '../queue/durable-queue.ts';
 import { openPostgresQueue } from '../queue/postgres/open-postgres-queue.ts';
+import { createTickets } from '../queue/tickets/create-tickets.ts';
+import type { Tickets } from '../queue/tickets/tickets.ts';
 import type { Leadership } from '../schedules/leadership.ts';
 import type { KeySharing } from '../secrets/vault.ts';
 import { openBundleBlobs, type SharedBundles } from '../store/postgres/bundle-blobs.ts';
@@ -18,6 +20,7 @@ import { openChangeFeed } from '../store/postgres/change-feed.ts';
 import { openPostgresStore } from '../store/postgres/open-postgres-store.ts';
 import type { Store } from '../store/store.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { brokerCa, brokerHeartbeat } from './broker.ts';
 import { readVersion } from './files.ts';
 import { reachDatabase } from './reach-database.ts';
 
@@ -87,10 +90,17 @@ export async function openCluster(config: Config, log: Logger): Promise<Cluster>
     measureBy: (own) => {
       measure = own;
     },
-    openQueue: () => openPostgresQueue({ db, node: node.id, tickets: null, log }),
+    openQueue: () => openPostgresQueue({ db, node: node.id, tickets: ticketsOf(config, clusterId, log), log }),
     follow: (refreshers) => follow.connect(refreshers),
     close: () => parts.disposeAsync(),
   };
+}
+
+/** By what work is handed out; null: by the database itself. @throws HearthError invalid_config */
+function ticketsOf(config: Config, clusterId: string, log: Logger): Tickets | null {
+  const { url } = config.amqp;
+  if (url === '') return null;
+  return createTickets({ url, prefix: `hearth.${clusterId}`, ca: brokerCa(config), ...brokerHeartbeat(config), random: Math.random, log });
 }
 
 /** A key that a node makes by itself is no other's. @throws HearthError invalid_config */
