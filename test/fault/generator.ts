@@ -13,7 +13,7 @@ export class Generator {
   readonly accepted: AcceptedCall[] = [];
   /** By status, or by the error's code when there was no answer. */
   readonly refused = new Map<string, number>();
-  #gateway: string | null = null;
+  #gateways: readonly string[] = [];
   #sent = 0;
   #open = 0;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
@@ -32,9 +32,9 @@ export class Generator {
     }, 5);
   }
 
-  /** Where to send; null: nowhere. */
-  aim(gateway: string | null): void {
-    this.#gateway = gateway;
+  /** Where to send, in turn; none: nowhere. */
+  aim(...gateways: readonly string[]): void {
+    this.#gateways = gateways;
   }
 
   /** Sends nothing more; resolves when all have been answered, or cut off. */
@@ -46,12 +46,13 @@ export class Generator {
 
   #send(): void {
     const number = this.#sent++;
-    if (this.#gateway === null) return;
+    const gateway = this.#gateways[number % this.#gateways.length];
+    if (gateway === undefined) return;
     const functionName = number % 50 === 0 ? 'broken' : number % 20 === 0 ? 'slow' : 'quick';
     this.#open++;
     let answered = false;
     const sent = request(
-      `${this.#gateway}/${functionName}`,
+      `${gateway}/${functionName}`,
       { method: 'POST', agent: this.#agent, timeout: 10_000, headers: { Prefer: 'respond-async', 'Content-Type': 'application/json' } },
       (response) => {
         answered = true;

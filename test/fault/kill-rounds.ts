@@ -38,7 +38,7 @@ export async function killRounds({ kills, ratePerSecond, upMs, say }: KillOption
     generator.aim(hearth.gateway);
     await sleep(upMs[0] + Math.random() * (upMs[1] - upMs[0]));
     await hearth.stop('SIGKILL');
-    generator.aim(null);
+    generator.aim();
     say(`kill ${round} of ${kills}; ${generator.accepted.length} accepted so far`);
     hearth = await Hearth.start({ dataFolder, settings });
   }
