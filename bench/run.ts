@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { cli } from './cases/cli.ts';
+import { cluster } from './cases/cluster.ts';
 import { cold } from './cases/cold.ts';
 import { docker } from './cases/docker.ts';
 import { fairness } from './cases/fairness.ts';
@@ -18,7 +19,7 @@ import { type Options, parseOptions, USAGE } from './lib/options.ts';
 import { writeReport } from './lib/report.ts';
 import { markdown } from './lib/table.ts';
 
-const CASES: readonly Case[] = [warm, telemetry, script, cold, docker, languages, storm, memory, growth, overload, fairness, queue, cli];
+const CASES: readonly Case[] = [warm, telemetry, script, cold, docker, languages, storm, memory, growth, overload, fairness, queue, cluster, cli];
 
 process.exitCode = await main(process.argv.slice(2));
 
