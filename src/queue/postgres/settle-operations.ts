@@ -75,7 +75,10 @@ export function settleOperations(session: Session, held: HeldTickets, outbox: Ou
     },
 
     async settle(lease, verdict) {
-      if (voiding.isFenced(lease)) return false;
+      if (voiding.isFenced(lease)) {
+        voiding.forget(lease);
+        return false;
+      }
       const valid = await commit.add({ lease, verdict }, lease.id, sizeOf(verdict));
       held.done(lease);
       return valid;

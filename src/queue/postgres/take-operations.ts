@@ -13,6 +13,8 @@ type TakeOperations = Pick<DurableQueue, 'lanes' | 'take'> & {
 
 /** A ticket that was published so long ago, and that isn't found, is missing. Milliseconds. */
 const MISSING_AFTER_MS = 3000;
+/** Who published a ticket may be ahead of this node's clock by as much: each knows the database's clock as well as the way there is short. Milliseconds. */
+const AHEAD_MS = 100;
 
 /** The index is entered once for each lane. */
 const LANES = `
@@ -32,13 +34,13 @@ const NEXT_DUE = firstDue('$1::text, $2::integer', 'AND due_at > $3::float8');
 
 /**
  * Level by level of priority, the longest due first, until there are enough: the index holds them in this order, and no more rows are locked than are taken.
- * Values: function, version, now, limit, lease in ms, node, tickets.
+ * Values: function, version, now, limit, lease in ms, node, tickets, what counts as due.
  */
 const take = (locking: string) => `
   WITH picked AS MATERIALIZED (
     SELECT due.seq, row_number() OVER () AS n FROM generate_series(9, 0, -1) AS p (priority) CROSS JOIN LATERAL (
       SELECT seq FROM queue_jobs
-      WHERE state = 'queued' AND function_name = $1 AND version_number = $2 AND priority = p.priority AND due_at <= $3::float8
+      WHERE state = 'queued' AND function_name = $1 AND version_number = $2 AND priority = p.priority AND due_at <= $8::float8
       ORDER BY due_at, seq LIMIT $4 FOR UPDATE${locking}) due
     LIMIT $4),
   taken AS (
@@ -47,7 +49,7 @@ const take = (locking: string) => `
     FROM picked WHERE j.seq = picked.seq
     RETURNING picked.n, j.seq, j.id, j.mode, j.trigger_kind, j.verb, j.path, j.request_id, j.accepted_at, j.age_from, j.attempt, j.failures,
       j.callback_url IS NOT NULL OR j.destinations IS NOT NULL AS has_deliveries),
-  next AS (${NEXT_DUE} WHERE (SELECT count(*) FROM picked) < $4)
+  next AS (${firstDue('$1::text, $2::integer', 'AND due_at > $8::float8')} WHERE (SELECT count(*) FROM picked) < $4)
   SELECT t.*, i.head, i.body, next.min AS next_due_at FROM next LEFT JOIN (taken t JOIN queue_inputs i ON i.seq = t.seq) ON true ORDER BY t.n`;
 const TAKE = take(' SKIP LOCKED');
 /** Waits for whoever is about to take or change them. */
@@ -83,7 +85,16 @@ export function takeOperations(
   ): Promise<{ taken: Taken[]; nextDueAt: number | null }> {
     const at = now();
     const ids = under.map(({ id }) => id);
-    const { rows } = await db.query<Row>(sql, [lane.functionName, lane.versionNumber, at, limit, leaseMs, node, ids]);
+    const { rows } = await db.query<Row>(sql, [
+      lane.functionName,
+      lane.versionNumber,
+      at,
+      limit,
+      leaseMs,
+      node,
+      ids,
+      under.length > 0 ? at + AHEAD_MS : at,
+    ]);
     const taken = rows.filter(({ seq }) => seq !== null).map((row) => takenFromRow(lane, row));
     for (const [index, { lease }] of taken.entries()) {
       const ticket = under[index];

@@ -27,6 +27,11 @@ export class Voiding {
     return this.#fenced.get(id) === attempt;
   }
 
+  /** Whoever had it has learned that it is void. */
+  forget(lease: Lease): void {
+    if (this.isFenced(lease)) this.#fenced.delete(lease.id);
+  }
+
   /** Leases that ran out. @throws HearthError store_unavailable */
   expired(): Promise<void> {
     return this.#all(VOID_EXPIRED, 'its lease ran out');
@@ -66,10 +71,6 @@ export class Voiding {
       // Whoever gets the ticket next does it.
     }
     this.listener(leases, []);
-    // Whoever ran them learns of it before this.
-    setTimeout(() => {
-      for (const { id, attempt } of leases) if (this.#fenced.get(id) === attempt) this.#fenced.delete(id);
-    }, 60_000).unref();
   }
 
   /** Leases that other nodes have ended. */
