@@ -41,7 +41,7 @@ export interface QueueTiming {
   graceMs: number;
 }
 
-const TIMING: QueueTiming = { lookMs: 1000, maxLeaseMs: 10_000, graceMs: 5000 };
+const TIMING: QueueTiming = { lookMs: 1000, maxLeaseMs: 8_000, graceMs: 5000 };
 /** Whatever a node that was killed told nobody. */
 const DOUBT_MS = 5000;
 
