@@ -78,7 +78,7 @@ export function openMetrics(measured: Measured): Metrics {
         yield* Object.entries({ ...others, dead_lettered: deadLettered });
       },
     }),
-    ...(handOvers ? handOverMetrics(() => handOvers.readings) : []),
+    ...handOverMetrics(() => handOvers?.readings ?? null),
     ...sloMetrics(
       function* () {
         for (const { functionName, slo } of registry.list())

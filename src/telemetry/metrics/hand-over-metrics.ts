@@ -12,20 +12,24 @@ export interface HandOverReadings {
   heard: number;
 }
 
-export function handOverMetrics(read: () => HandOverReadings): PulledMetric[] {
+/** @param read null: there are no other nodes */
+export function handOverMetrics(read: () => HandOverReadings | null): PulledMetric[] {
   return [
     {
       name: 'hearth_nodes_heard',
       help: 'Other nodes that have told of themselves by the broker within the last two seconds.',
       type: 'gauge',
-      read: () => [{ labels: {}, value: read().heard }],
+      *read() {
+        const readings = read();
+        if (readings) yield { labels: {}, value: readings.heard };
+      },
     },
     {
       name: 'hearth_calls_handed_over_total',
       help: 'Calls that were handed over to other nodes, by why and by what came of them.',
       type: 'counter',
       *read() {
-        for (const [reason, outcomes] of Object.entries(read().handed))
+        for (const [reason, outcomes] of Object.entries(read()?.handed ?? {}))
           for (const [outcome, value] of Object.entries(outcomes)) yield { labels: { reason, outcome }, value };
       },
     },
@@ -34,7 +38,7 @@ export function handOverMetrics(read: () => HandOverReadings): PulledMetric[] {
       help: 'Calls that other nodes wanted to hand over to this one, by what came of them.',
       type: 'counter',
       *read() {
-        for (const [outcome, value] of Object.entries(read().taken)) yield { labels: { outcome }, value };
+        for (const [outcome, value] of Object.entries(read()?.taken ?? {})) yield { labels: { outcome }, value };
       },
     },
     {
@@ -42,9 +46,10 @@ export function handOverMetrics(read: () => HandOverReadings): PulledMetric[] {
       help: 'Calls that other nodes have in hand for this one, and this one for others.',
       type: 'gauge',
       *read() {
-        const { handedOpen, takenOpen } = read();
-        yield { labels: { direction: 'handed_over' }, value: handedOpen };
-        yield { labels: { direction: 'taken_over' }, value: takenOpen };
+        const readings = read();
+        if (!readings) return;
+        yield { labels: { direction: 'handed_over' }, value: readings.handedOpen };
+        yield { labels: { direction: 'taken_over' }, value: readings.takenOpen };
       },
     },
   ];
