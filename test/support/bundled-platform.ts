@@ -17,7 +17,7 @@ const KEEP_MS = 3600_000;
 /**
  * Reading some 1,500 modules is a third of what a start of the platform takes, and a run of the tests makes hundreds of starts: those that tests make read sources and
  * packages from a few files, made when a source has changed. Threads, and what is looked for beside a source, are found where they are. The platform as users
- * start it is tried by the tests of packaging, of faults and of acceptance, and by those that run `bin/hearth.js` by themselves.
+ * start it is tried by the tests of packaging and of acceptance, and by those that run `bin/hearth.js` by themselves.
  * @returns arguments of Node.js that have `bin/hearth.js` lead to the bundle
  */
 export async function platformImports(): Promise<string[]> {

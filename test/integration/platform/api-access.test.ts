@@ -69,7 +69,7 @@ describe('the control plane where tokens are needed', () => {
         .filter(([, declared]) => declared === role)
         .map(([name]) => name)
         .sort();
-    expect(of('open')).toEqual(['get /', 'get /health', 'get /openapi.json']);
+    expect(of('open')).toEqual(['get /', 'get /health', 'get /openapi.json', 'get /ready']);
     expect(of('admin')).toEqual(['delete /tokens/{id}', 'get /audit', 'get /tokens', 'post /backup', 'post /secrets/rotate-key', 'post /tokens']);
   });
 
