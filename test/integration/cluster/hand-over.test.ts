@@ -177,6 +177,8 @@ describe('calls that are handed over by a broker', () => {
   test('run here when the queue of a node that was just there is gone, since they were not begun', async () => {
     b.network.swallow();
     b.network.cut();
+    // Until the broker has noticed, it takes calls for that queue, and they go with it.
+    await until(async () => !(await broker.queues()).some((name) => name.startsWith('hearth.test.node.b.')));
     // Its last advert is fresh still, unless this machine is slow, and then nothing is handed over at all.
     const { answer, invocation } = a.call(newId());
     const run = await begunAt(a, invocation.input.id);
@@ -209,7 +211,7 @@ describe('calls that are handed over by a broker', () => {
     expect(answer.body.toString()).toBe('whole');
     // What the tests before this one have seen, as the metrics tell it.
     const { handed } = a.handOvers.readings;
-    for (const outcome of ['answered', 'failed', 'cancelled', 'returned', 'lost']) expect(handed.warm?.[outcome], outcome).toBeGreaterThan(0);
+    for (const outcome of ['answered', 'failed', 'cancelled', 'lost']) expect(handed.warm?.[outcome], outcome).toBeGreaterThan(0);
     for (const outcome of ['answered', 'failed', 'cancelled', 'refused']) expect(b.handOvers.readings.taken[outcome], outcome).toBeGreaterThan(0);
   });
 });
