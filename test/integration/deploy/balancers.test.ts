@@ -123,7 +123,10 @@ describe.each(['balancers/haproxy.cfg', 'balancers/nginx.conf'])('deploy/%s', (s
     await until(async () => (await call(path)) === node.name);
   });
 
-  it.runIf(sample.endsWith('.cfg'))('leaves out a node that drains, which still ends what it is at', async () => {
+  // nginx knows neither draining nor bounded loads.
+  if (!sample.endsWith('.cfg')) return;
+
+  it('leaves out a node that drains, which still ends what it is at', async () => {
     const before = await places();
     const node = named('three');
     const path = pathOn(before, node);
@@ -138,7 +141,7 @@ describe.each(['balancers/haproxy.cfg', 'balancers/nginx.conf'])('deploy/%s', (s
     await until(async () => (await call(path)) === 'three');
   });
 
-  it.runIf(sample.endsWith('.cfg'))('lets no node have more than twice the average', async () => {
+  it('lets no node have more than twice the average', async () => {
     const path = pathOn(await places(), named('one'));
     for (const node of nodes) node.behaviour = 'holds';
     const calls = Array.from({ length: 12 }, () => call(path));
