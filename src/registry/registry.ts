@@ -1,25 +1,23 @@
 import type { Bundles } from '../bundles/bundles.ts';
 import { HearthError } from '../errors.ts';
 import type { BuiltLayer, Layers } from '../layers/layers.ts';
-import { packagesText } from '../layers/npm-packages.ts';
 import type { NetworkMode } from '../sandbox/driver.ts';
-import { checkSchedule, sayIfNobodyIsTold, schedulePolicyOf } from '../schedules/schedule-policy.ts';
-import type { FunctionDefinition, FunctionVersion, RetryPolicy } from '../schemas/function.ts';
+import { checkSchedule, sayIfNobodyIsTold } from '../schedules/schedule-policy.ts';
+import type { FunctionDefinition, FunctionVersion } from '../schemas/function.ts';
 import { type RuntimeName, runtimeFamily } from '../schemas/runtime-name.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import type { Store } from '../store/store.ts';
 import { checkDefinition, checkLimits, checkRuntime, type LimitBounds } from './check-definition.ts';
 import { checkQueueTrigger, destinationsOf, requireBroker, sayIfUnknown, signingSecrets } from './check-destinations.ts';
-import { policyOf, sayIfOpened } from './check-policy.ts';
-import { isProgram, programOf } from './check-program.ts';
-import { sloOf } from './check-slo.ts';
-import { checkStreaming } from './check-streaming.ts';
+import { sayIfOpened } from './check-policy.ts';
+import { isProgram } from './check-program.ts';
 import { sameEventKey } from './check-traffic.ts';
 import type { FunctionDefaults } from './defaults.ts';
+import { draftOf, ownRequirements } from './draft-version.ts';
 import { type FunctionState, type InService, inService, versionsIn } from './in-service.ts';
 import type { CodeInspection } from './inspect-code.ts';
 import type { ModuleFile } from './module-file.ts';
-import { type ResolvedCode, resolveCode } from './resolve-code.ts';
+import { resolveCode } from './resolve-code.ts';
 import { Sequence } from './sequence.ts';
 import { Supplies, type SuppliesParts } from './supplies.ts';
 import { createTrafficControl, type TrafficControl, type TrafficControlParts } from './traffic-control.ts';
@@ -363,86 +361,5 @@ function checkSecrets(version: FunctionVersion, secrets: Pick<Secrets, 'has'>): 
   );
 }
 
-/** Blank text asks for nothing. */
-function ownRequirements(definition: FunctionDefinition): string | null {
-  const { package_json: description, package_lock: lock, allow_scripts: scripts = false } = definition;
-  if (description !== undefined) return packagesText({ package: description, lock, scripts });
-  const text = definition.requirements ?? '';
-  return text.trim() === '' ? null : text;
-}
-
-function draftOf(
-  definition: FunctionDefinition,
-  { code, bundle }: ResolvedCode,
-  layerIds: readonly string[],
-  inspection: CodeInspection,
-  defaults: FunctionDefaults,
-): Omit<FunctionVersion, 'number' | 'createdAt' | 'hash'> {
-  const { style, module, asynchronous } = chosenStyle(definition, inspection);
-  checkStreaming(definition, style);
-  return {
-    functionName: definition.function_name,
-    eventKey: definition.event_type,
-    runtime: definition.runtime ?? 'python',
-    style,
-    code,
-    bundle,
-    module,
-    timeoutMs: definition.timeout_ms ?? defaults.timeoutMs,
-    network: definition.network ?? defaults.network,
-    layers: layerIds,
-    requirements: ownRequirements(definition),
-    environment: definition.environment ?? {},
-    secrets: [...(definition.secrets ?? [])].sort(),
-    concurrency: definition.concurrency ?? defaultConcurrency({ style, module, asynchronous }, defaults),
-    maxInstances: definition.max_instances ?? defaults.maxInstances,
-    maxQueue: definition.max_queue ?? defaults.maxQueue,
-    asyncMode: definition.async ?? 'allowed',
-    retry: retryPolicy(definition, defaults.retry),
-    reserved: definition.reserved ?? 0,
-    minIdleMs: definition.min_idle_ms ?? 0,
-    maxIdleMs: definition.max_idle_ms ?? null,
-    memoryBytes: definition.memory_mb === undefined ? null : definition.memory_mb * 1024 * 1024,
-    cpu: definition.cpu ?? null,
-    policy: policyOf(definition),
-    schedule: schedulePolicyOf(definition),
-    destinations: destinationsOf(definition),
-    invokes: [...(definition.invokes ?? [])].sort(),
-    program: programOf(definition),
-    streamBody: definition.stream_body ?? false,
-    websocket: definition.websocket ?? false,
-    errorLogs: definition.error_logs ?? false,
-    slo: sloOf(definition),
-  };
-}
-
 /** Of what is no Python that would be parsed. */
 const AS_SAID: CodeInspection = { style: 'script', asynchronous: false, module: null };
-
-type ChosenStyle = Pick<FunctionVersion, 'style' | 'module'> & Pick<CodeInspection, 'asynchronous'>;
-
-function defaultConcurrency({ style, module, asynchronous }: ChosenStyle, { concurrency }: FunctionDefaults): number {
-  if (style === 'script') return module === null ? concurrency.script : concurrency.nodeScript;
-  return style === 'handler' && asynchronous ? concurrency.asyncHandler : concurrency[style];
-}
-
-/** What the definition says, or else what was found in the code. */
-function chosenStyle({ style }: FunctionDefinition, found: CodeInspection): ChosenStyle {
-  if (style === undefined) return found;
-  if (isProgram(style)) return { ...found, style };
-  if (found.module === null) return { ...found, style: style === 'script' ? 'script' : 'handler' };
-  const { shape, ...module } = found.module;
-  if (style === 'script') return { ...found, style, module };
-  const web = style === 'web';
-  return { style: 'handler', asynchronous: web || found.asynchronous, module: { ...module, web, ...(shape && !web ? { shape } : {}) } };
-}
-
-function retryPolicy({ retry = {} }: FunctionDefinition, defaults: RetryPolicy): RetryPolicy {
-  const minBackoffMs = retry.min_backoff_ms ?? Math.min(defaults.minBackoffMs, retry.max_backoff_ms ?? Number.POSITIVE_INFINITY);
-  return {
-    attempts: retry.attempts ?? defaults.attempts,
-    minBackoffMs,
-    maxBackoffMs: retry.max_backoff_ms ?? Math.max(defaults.maxBackoffMs, minBackoffMs),
-    maxAgeMs: retry.max_age_s === undefined ? defaults.maxAgeMs : retry.max_age_s * 1000,
-  };
-}
